@@ -1,0 +1,38 @@
+"""The ways a message can fail, and the closed set of reasons that labels them."""
+
+from enum import StrEnum
+
+
+class Reason(StrEnum):
+    """Why a message was set aside. Closed: these values are subjects, metric labels and filters."""
+
+    EMPTY_BODY = "empty_body"
+    NOT_UTF8 = "not_utf8"
+    NOT_JSON = "not_json"
+    SCHEMA = "schema"
+    UNKNOWN_FIELD = "unknown_field"
+    UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
+    TOO_LARGE = "too_large"
+    BAD_URL = "bad_url"
+    NO_ARTICLE_TEXT = "no_article_text"
+    NOT_STORABLE = "not_storable"
+    RETRIES_EXHAUSTED = "retries_exhausted"
+    CRASH_LOOP = "crash_loop"
+
+
+class Rejected(Exception):  # noqa: N818 - a verdict about the message, not a fault of ours
+    """This message can never succeed: it is set aside with the reason and not tried again."""
+
+    def __init__(self, reason: Reason, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = reason
+        self.detail = detail
+
+
+class Unavailable(Exception):  # noqa: N818 - a state of the world that passes
+    """A dependency is away: wait for it, and do not count the attempt against the message."""
+
+    def __init__(self, what: str, where: str, cause: str) -> None:
+        super().__init__(f"{what} at {where} is not reachable: {cause}")
+        self.what = what
+        self.where = where
