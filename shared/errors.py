@@ -21,7 +21,7 @@ class Reason(StrEnum):
 
 
 class Rejected(Exception):  # noqa: N818 - a verdict about the message, not a fault of ours
-    """This message can never succeed: it is set aside with the reason and not tried again."""
+    """The message can never succeed: it is set aside with the reason and not tried again."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
