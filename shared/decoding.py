@@ -1,0 +1,52 @@
+"""Bytes to a message, or the reason why not. The same rules at the door, in every service and in the command line."""
+
+import json
+from typing import TypeVar
+
+from pydantic import ValidationError
+
+from shared.errors import Reason, Rejected
+from shared.messages import MAX_BODY_BYTES, Message
+
+M = TypeVar("M", bound=Message)
+_NAMED = 3  # problems named in a detail: enough to act on, short enough for a table
+
+
+def decode(data: bytes, model: type[M]) -> M:
+    """Parse a message; raises Rejected with a reason from the closed set and a detail that names the field."""
+    if not data.strip():
+        raise Rejected(Reason.EMPTY_BODY, "the message has no body")
+    try:
+        data.decode()
+    except UnicodeDecodeError as error:
+        raise Rejected(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8: {error.reason}") from None
+    try:
+        message = model.model_validate_json(data)
+    except ValidationError as error:
+        raise _rejection(error, data) from None
+    _check_body(message)
+    return message
+
+
+def _rejection(error: ValidationError, data: bytes) -> Rejected:
+    problems = error.errors(include_url=False, include_context=False)
+    kinds = {problem["type"] for problem in problems}
+    if "json_invalid" in kinds:
+        return Rejected(Reason.NOT_JSON, problems[0]["msg"])
+    named = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'message'}: {p['msg']}" for p in problems[:_NAMED])
+    if "extra_forbidden" in kinds:
+        return Rejected(Reason.UNKNOWN_FIELD, named)
+    if any(problem["loc"] == ("media_type",) for problem in problems):
+        return Rejected(Reason.UNSUPPORTED_MEDIA_TYPE, f"{named}, got {json.loads(data)['media_type']!r:.80}")
+    return Rejected(Reason.SCHEMA, named)
+
+
+def _check_body(message: Message) -> None:
+    body = getattr(message, "body", None)
+    if body is None:
+        return
+    if not body.strip():
+        raise Rejected(Reason.EMPTY_BODY, "field body is empty")
+    size = len(body.encode("utf-8", "surrogatepass"))
+    if size > MAX_BODY_BYTES:
+        raise Rejected(Reason.TOO_LARGE, f"field body has {size} bytes, at most {MAX_BODY_BYTES} are taken")

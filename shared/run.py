@@ -1,0 +1,68 @@
+"""What containers and the supervisor execute: ``python -m shared.run ingest|extract|store|setup``."""
+
+import asyncio
+import importlib
+import logging
+import signal
+import sys
+
+import nats
+import uvloop
+from nats.errors import Error as NatsError
+
+from shared import logs, topology
+from shared.service import Service, serve
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+SERVICES = ("ingest", "extract", "store")
+EX_USAGE = 2
+EX_UNAVAILABLE = 69
+
+
+def load(name: str) -> Service:
+    """Import only the one service, so that an image needs no other."""
+    service = importlib.import_module(f"services.{name}.app").service
+    assert isinstance(service, Service)  # noqa: S101 - for the type checker; an app module without one is a bug
+    return service
+
+
+async def setup(settings: Settings, replicas: int = 1) -> list[str]:
+    """Apply the topology; raises NatsError or OSError if the broker does not answer within seconds."""
+    connection = await nats.connect(settings.nats_url, connect_timeout=3, allow_reconnect=False)
+    try:
+        return await topology.apply(connection.jetstream(timeout=10), replicas)
+    finally:
+        await connection.close()
+
+
+def main(arguments: list[str]) -> int:
+    settings = Settings()
+    logs.configure(settings.log_level)
+    match arguments:
+        case ["setup"]:
+            return _setup(settings)
+        case [name] if name in SERVICES:
+            # uvicorn handles the signal, stops in order, and raises it again for us: our answer is a clean exit
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: None)
+            uvloop.run(serve(load(name), settings))
+            return 0
+        case _:
+            log.error("usage: python -m shared.run %s|setup", "|".join(SERVICES))
+            return EX_USAGE
+
+
+def _setup(settings: Settings) -> int:
+    try:
+        done = asyncio.run(setup(settings))
+    except (NatsError, OSError) as error:
+        log.error("NATS at %s is not reachable: %s", settings.nats_url, error)  # noqa: TRY400 - no trace: it is news
+        return EX_UNAVAILABLE
+    for line in done:
+        log.info("%s", line)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,158 @@
+"""A service: one durable consumer, one handler, and around it what every service needs.
+
+FastStream runs the subscription, the lifespan and the HTTP side; the answer to each delivery is ours
+(``shared/dead_letters.py``), because FastStream's default terminates a message on any exception.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+import uvicorn
+from faststream import AckPolicy
+from faststream.asgi import AsgiFastStream
+from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+
+from shared import health
+from shared.dead_letters import Attempts, publish, settle
+from shared.decoding import decode
+from shared.envelope import headers
+from shared.errors import Unavailable
+from shared.messages import Message
+from shared.settings import Settings
+from shared.topology import Consumer
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """What the broker knows of a message: its place in the stream and when it was taken."""
+
+    sequence: int
+    received_at: datetime
+
+
+Handler = Callable[[Any, Delivery], Awaitable[Message]]
+OpenHandler = Callable[[Settings], AbstractAsyncContextManager[Handler]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """``open_handler`` makes what the handler needs, yields the handler, and closes it all again."""
+
+    name: str
+    reads: Consumer
+    writes: str  # the stream its results go to
+    open_handler: OpenHandler
+    attempts: Attempts = field(default=Attempts())
+
+
+def build(service: Service, settings: Settings) -> AsgiFastStream:
+    """Make the application; nothing connects before it runs."""
+    running = health.State()
+    broker = NatsBroker(
+        settings.nats_url,
+        name=f"wireroom-{service.name}",
+        logger=None,
+        max_reconnect_attempts=-1,  # after giving up, the pull loop would starve the event loop for ever
+        ping_interval=10,  # a half-open connection is noticed after two missed pings, not after four minutes
+        graceful_timeout=15,
+        closed_cb=_ending(running),
+    )
+
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with service.open_handler(settings) as handler:
+            app.context.set_global("handler", handler)
+            await broker.connect()
+            watch = health.Watch(jetstream(broker), service.reads, running)
+            await watch.wait_until_declared()
+            async with watch:
+                yield
+
+    _subscribe(broker, service, running)
+    app = AsgiFastStream(broker, lifespan=lifespan, asgi_routes=health.routes(running), on_shutdown=[running.stop])
+    return app
+
+
+def _subscribe(broker: NatsBroker, service: Service, running: health.State) -> None:
+    reads = service.reads
+
+    @broker.subscriber(
+        reads.subject,
+        stream=JStream(reads.stream, declare=False),
+        durable=reads.durable,
+        pull_sub=PullSub(batch_size=reads.batch, timeout=5),
+        ack_policy=AckPolicy.MANUAL,  # answered by settle(); what settle() cannot answer is delivered again
+        decoder=_undecoded,
+    )
+    async def receive(message: NatsMessage) -> None:
+        raw: Msg = message.raw_message
+        handler: Handler = broker.context.get("handler")
+        js = jetstream(broker)
+
+        async def work() -> None:
+            await _handle(raw, service, handler, js)
+
+        outcome = await settle(raw, work, service=service.name, js=js, attempts=service.attempts)
+        running.settled(outcome)
+
+
+async def _undecoded(message: NatsMessage) -> bytes:
+    return message.body
+
+
+async def _handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext) -> None:
+    place = raw.metadata
+    delivery = Delivery(place.sequence.stream, place.timestamp)
+    result = await handler(decode(raw.data, service.reads.model), delivery)
+    trace = (raw.headers or {}).get("traceparent")
+    envelope = headers(result, service=service.name, now=datetime.now(UTC), trace=trace)
+    data = result.model_dump_json().encode()
+    await publish(js, result.subject, data, stream=service.writes, headers=envelope)
+
+
+def jetstream(broker: NatsBroker) -> JetStreamContext:
+    """Return the broker's JetStream context; only valid once it is connected."""
+    js: JetStreamContext = broker.config.connection_state.stream
+    return js
+
+
+def _ending(running: health.State) -> Callable[[], Awaitable[None]]:
+    async def end_process() -> None:
+        """A closed connection never comes back by itself; the supervisor or the container starts us anew."""
+        if not running.stopping:
+            log.critical("the connection to NATS is closed for good; ending this process to be started again")
+            os._exit(health.EXIT_STUCK)
+
+    return end_process
+
+
+async def serve(service: Service, settings: Settings) -> None:
+    """Run until SIGTERM or SIGINT; started messages are finished first."""
+    config = uvicorn.Config(
+        build(service, settings),
+        host=settings.health_host,
+        port=settings.health_port,
+        log_config=None,
+        lifespan="on",
+    )
+    await uvicorn.Server(config).serve()
+
+
+async def until_available(start: Callable[[], Awaitable[None]]) -> None:
+    """Run a start-up step; while its dependency is away say so and try again every two seconds."""
+    while True:
+        try:
+            return await start()
+        except Unavailable as outage:
+            log.warning("%s; waiting for it", outage)
+            await asyncio.sleep(2)

@@ -1,0 +1,113 @@
+"""The whole JetStream topology on one page: what is kept, how long, and who reads it.
+
+Applied by ``wireroom setup`` and by nobody else: services bind to what exists and never declare,
+because the last service to declare a stream would silently rewrite its limits.
+"""
+
+from dataclasses import dataclass
+
+from nats.js import JetStreamContext
+from nats.js.api import (
+    AckPolicy,
+    ConsumerConfig,
+    DiscardPolicy,
+    RetentionPolicy,
+    StorageType,
+    StoreCompression,
+    StreamConfig,
+)
+from nats.js.errors import BadRequestError
+
+from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, Message
+
+HOUR = 3600.0
+DAY = 24 * HOUR
+GB = 1024**3
+MAX_PAYLOAD = 4 * 1024 * 1024  # of the broker: a 2 MiB body, escaped as JSON, with its envelope
+MAX_MESSAGE_BYTES = MAX_PAYLOAD - 64 * 1024  # so that setting a message aside has room for its headers
+NAME_TAKEN = 10058  # JetStream: the stream exists with other settings
+
+
+@dataclass(frozen=True)
+class Consumer:
+    """One durable reader of a stream. Replicas share the work by sharing the name."""
+
+    stream: str
+    durable: str
+    subject: str
+    model: type[Message]
+    ack_wait: float  # seconds until an unanswered message goes to another replica: longer than the slowest batch
+    batch: int  # messages fetched at once; they are worked on concurrently
+    max_ack_pending: int  # out at once over all replicas: the bound on what a crash delivers again
+
+    @property
+    def config(self) -> ConsumerConfig:
+        # max_deliver stays unlimited: reaching it is silent loss. Attempts are counted in shared/dead_letters.py.
+        return ConsumerConfig(
+            durable_name=self.durable,
+            filter_subject=self.subject,
+            ack_policy=AckPolicy.EXPLICIT,
+            ack_wait=self.ack_wait,
+            max_deliver=-1,
+            max_ack_pending=self.max_ack_pending,
+        )
+
+
+INGEST = Consumer("INBOX", "ingest", "news.v1.submitted", ArticleSubmitted, 30, 64, 1024)
+EXTRACT = Consumer("RAW", "extract", "news.v1.raw.>", ArticleIngested, 120, 32, 1024)
+STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 60, 200, 4096)
+CONSUMERS = (INGEST, EXTRACT, STORE)
+
+
+def _stream(name: str, subjects: list[str], *, days: float, max_bytes: int, replicas: int) -> StreamConfig:
+    # discard new: a full stream refuses its publisher, who waits; discarding old would drop unread work.
+    return StreamConfig(
+        name=name,
+        subjects=subjects,
+        retention=RetentionPolicy.LIMITS,
+        discard=DiscardPolicy.NEW,
+        max_age=days * DAY,
+        max_bytes=max_bytes,
+        max_msg_size=MAX_MESSAGE_BYTES,
+        duplicate_window=HOUR,  # covers a publisher's retries; the store's version rule holds for ever
+        storage=StorageType.FILE,
+        compression=StoreCompression.S2,
+        num_replicas=replicas,
+    )
+
+
+def streams(replicas: int = 1) -> tuple[StreamConfig, ...]:
+    """Return every stream. Ages and sizes are what a site tunes: bytes must hold days at its own rate."""
+    inbox = _stream("INBOX", ["news.v1.submitted"], days=30, max_bytes=2 * GB, replicas=replicas)
+    inbox.retention = RetentionPolicy.WORK_QUEUE  # a submission leaves once it is a raw article or set aside
+    news = ["news.v1.extracted.>", "news.v1.stored.>", "news.v1.withdrawn.>"]
+    advisories = ["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"]
+    dead = _stream("DEAD", ["news.dead.>"], days=30, max_bytes=2 * GB, replicas=replicas)
+    dead.max_msg_size = MAX_PAYLOAD
+    return (
+        inbox,
+        _stream("RAW", ["news.v1.raw.>"], days=7, max_bytes=4 * GB, replicas=replicas),
+        _stream("NEWS", news, days=7, max_bytes=4 * GB, replicas=replicas),  # a consumer may be down for a week
+        dead,
+        _stream("ADVISORIES", advisories, days=30, max_bytes=GB // 16, replicas=replicas),
+    )
+
+
+async def apply(js: JetStreamContext, replicas: int = 1) -> list[str]:
+    """Create or update every stream and consumer; run twice it changes nothing. Returns what was done."""
+    done = [f"stream {config.name}: {await _apply_stream(js, config)}" for config in streams(replicas)]
+    for consumer in CONSUMERS:
+        await js.add_consumer(consumer.stream, consumer.config)
+        done.append(f"consumer {consumer.stream}/{consumer.durable}: ready")
+    return done
+
+
+async def _apply_stream(js: JetStreamContext, config: StreamConfig) -> str:
+    try:
+        await js.add_stream(config)
+    except BadRequestError as error:
+        if error.err_code != NAME_TAKEN:
+            raise
+        await js.update_stream(config)
+        return "updated"
+    return "ready"
