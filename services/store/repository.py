@@ -1,0 +1,109 @@
+"""Articles in MongoDB: each version once, never backwards, and one bad document fails alone."""
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from pymongo.asynchronous.database import AsyncDatabase
+
+from services.store import schema
+from services.store.connection import connect, unavailable
+from services.store.documents import Document, Step, step
+from services.store.writes import (
+    Operation,
+    Write,
+    answer,
+    bulk,
+    insert,
+    insert_version,
+    next_of_each,
+    prepare,
+    replace,
+    settle,
+    touch,
+)
+from shared.errors import Rejected
+from shared.messages import ArticleExtracted, Outcome
+
+__all__ = ["Articles", "connect"]
+
+_RACES = 5  # rounds beyond those a batch needs; each is lost only to another replica that moved the article forward
+_COPY_TO_VERSIONS: list[Mapping[str, Any]] = [
+    {"$set": {"article_id": "$_id", "_id": {"$concat": ["$_id", ":", {"$toString": "$version"}]}}},
+    {"$merge": {"into": schema.VERSIONS, "on": "_id", "whenMatched": "keepExisting", "whenNotMatched": "insert"}},
+]
+
+
+class Articles:
+    """The newest version of each article, and the history of those that were corrected."""
+
+    def __init__(self, database: AsyncDatabase[Document]) -> None:
+        self._database = database
+        self._articles = database[schema.ARTICLES]
+        self._versions = database[schema.VERSIONS]
+
+    async def prepare(self) -> None:
+        """Create collections, indexes and validators; again and from several replicas changes nothing."""
+        with unavailable(self._database):
+            await schema.apply(self._database)
+
+    async def write(self, batch: Sequence[ArticleExtracted]) -> list[Outcome | Rejected]:
+        """Return one answer for each article in the same order; what it answers is durable, in any order and twice.
+
+        Raises Unavailable while MongoDB is away; writing the same batch again then is safe.
+        """
+        prepared = [prepare(article) for article in batch]
+        writes = [write for write in prepared if isinstance(write, Write)]
+        deepest = max(Counter(write.article.id for write in writes).values(), default=0)
+        for _ in range(deepest + _RACES):
+            if not (turn := next_of_each(writes)):
+                break
+            with unavailable(self._database):
+                await self._round(turn)
+        return [answer(write) for write in prepared]
+
+    async def _round(self, turn: dict[str, Write]) -> None:
+        """Bring each article one message further; a write that lost a race stays unanswered for the next round."""
+        cursor = self._articles.find({"_id": {"$in": list(turn)}}, {"version": 1, "content_hash": 1})
+        stored = {found["_id"]: found async for found in cursor}
+        steps: defaultdict[Step, list[Write]] = defaultdict(list)
+        for key, write in turn.items():
+            steps[step(write.article, stored.get(key))].append(write)
+        settle(steps[Step.SKIP], "duplicate")
+        await self._insert(steps[Step.INSERT])
+        await self._repeat(steps[Step.REPEAT])
+        await self._advance(steps[Step.TOUCH], touch, "duplicate")
+        await self._remember(steps[Step.REPLACE] + steps[Step.KEEP])
+        settle(steps[Step.KEEP], "superseded")
+        await self._advance(steps[Step.REPLACE], replace, "updated")
+
+    async def _insert(self, writes: list[Write]) -> None:
+        existing = await bulk(self._articles, writes, insert)
+        settle((write for write in writes if write not in existing), "inserted")
+
+    async def _repeat(self, writes: list[Write]) -> None:
+        """Answer a redelivery as the first delivery was answered: its announcement may have been lost in a crash."""
+        if not writes:
+            return
+        ids = [write.article.id for write in writes]
+        corrected = set(await self._versions.distinct("article_id", {"article_id": {"$in": ids}}))
+        for write in writes:
+            write.answer = "updated" if write.article.id in corrected else "inserted"
+
+    async def _remember(self, writes: list[Write]) -> None:
+        """Put the stored and the arriving version into the history: before a replacement, so that none is lost."""
+        if not writes:
+            return
+        ids = [write.article.id for write in writes]
+        cursor = await self._articles.aggregate([{"$match": {"_id": {"$in": ids}}}, *_COPY_TO_VERSIONS])
+        await cursor.to_list()
+        await bulk(self._versions, writes, insert_version)
+
+    async def _advance(self, writes: list[Write], operation: Callable[[Write], Operation], outcome: Outcome) -> None:
+        """Write under a guard; settle those found stored after: the server counts what it let through, not which."""
+        if not (writes := [write for write in writes if write.answer is None]):
+            return
+        await bulk(self._articles, writes, operation)
+        cursor = self._articles.find({"_id": {"$in": [write.article.id for write in writes]}}, {"version": 1})
+        versions = {found["_id"]: found["version"] async for found in cursor}
+        settle((write for write in writes if versions.get(write.article.id) == write.article.version), outcome)

@@ -1,0 +1,117 @@
+"""Writes on their way: one operation for each message, and what became of it."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import bson
+from bson.int64 import Int64
+from bson.raw_bson import RawBSONDocument
+from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError
+
+from services.store.documents import Document, document, encode, history_document, not_storable
+from shared.errors import Rejected
+from shared.messages import ArticleExtracted, Outcome
+
+Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateOne
+
+_DUPLICATE_KEY = 11000
+_NEVER = {  # the same document meets the same error for ever
+    2,  # bad value
+    9,  # failed to parse
+    14,  # type mismatch
+    15,  # nested too deeply
+    17,  # too large, as older servers say it
+    53,  # the _id has a type that none may have
+    121,  # refused by the validator
+    171,  # two arrays under one index
+    10334,  # too large
+    17261,  # text index: language override is no string
+    17262,  # text index: unknown language
+    17280,  # key too long for an index
+    17419,  # grown too large by an update
+}
+
+
+@dataclass(eq=False)
+class Write:
+    article: ArticleExtracted
+    encoded: RawBSONDocument
+    answer: Outcome | Rejected | None = None
+
+
+def prepare(article: ArticleExtracted) -> Write | Rejected:
+    try:
+        return Write(article, encode(document(article)))
+    except Rejected as verdict:
+        return verdict
+
+
+def next_of_each(writes: Iterable[Write]) -> dict[str, Write]:
+    """Return the oldest unanswered version of each article: several in one batch are as several batches."""
+    turn: dict[str, Write] = {}
+    for write in writes:
+        article = write.article
+        if write.answer is None and (article.id not in turn or article.version < turn[article.id].article.version):
+            turn[article.id] = write
+    return turn
+
+
+def settle(writes: Iterable[Write], outcome: Outcome) -> None:
+    for write in writes:
+        write.answer = write.answer or outcome
+
+
+def answer(write: Write | Rejected) -> Outcome | Rejected:
+    if isinstance(write, Rejected):
+        return write
+    if write.answer is None:
+        raise RuntimeError(f"article {write.article.id}: version {write.article.version} lost every race to be stored")
+    return write.answer
+
+
+def insert(write: Write) -> Operation:
+    return InsertOne(write.encoded)
+
+
+def insert_version(write: Write) -> Operation:
+    return InsertOne(RawBSONDocument(bson.encode(history_document(write.article))))
+
+
+def touch(write: Write) -> Operation:
+    article = write.article
+    guard = {"_id": article.id, "content_hash": article.content_hash, "version": {"$lt": Int64(article.version)}}
+    return UpdateOne(guard, {"$set": {"version": Int64(article.version), "received_at": article.received_at}})
+
+
+def replace(write: Write) -> Operation:
+    return ReplaceOne({"_id": write.article.id, "version": {"$lt": Int64(write.article.version)}}, write.encoded)
+
+
+async def bulk(
+    collection: AsyncCollection[Document], writes: list[Write], operation: Callable[[Write], Operation]
+) -> set[Write]:
+    """Send one operation for each write; return those whose key existed, answer those that can never be stored."""
+    if not writes:
+        return set()
+    try:
+        await collection.bulk_write([operation(write) for write in writes], ordered=False)
+    except BulkWriteError as error:
+        return _sort_out(error, writes)
+    return set()
+
+
+def _sort_out(error: BulkWriteError, writes: list[Write]) -> set[Write]:
+    failures = error.details["writeErrors"]
+    if error.details["writeConcernErrors"] or any(f["code"] not in _NEVER | {_DUPLICATE_KEY} for f in failures):
+        raise error
+    existing = set()
+    for failure in failures:
+        write = writes[failure["index"]]
+        if failure["code"] == _DUPLICATE_KEY:
+            existing.add(write)
+        else:
+            write.answer = not_storable(f"MongoDB error {failure['code']}: {failure['errmsg']}")
+    return existing
