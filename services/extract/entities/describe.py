@@ -1,0 +1,58 @@
+"""Turns the mentions of one thing into an entity, and tells how much the article is about it."""
+
+import re
+from collections.abc import Sequence
+from math import log
+
+from services.extract.entities.names import fold, without_title
+from services.extract.entities.spans import Span, most_frequent
+from shared.messages import Entity, Mention
+
+
+def describe(text: str, clusters: Sequence[Sequence[Span]], title: str | None) -> tuple[Entity, ...]:
+    """Return the entities, the most salient first; without a title the first paragraph stands for it."""
+    if not clusters:
+        return ()
+    headline = fold(title or text.partition("\n")[0])
+    forms = [_forms(text, cluster) for cluster in clusters]
+    weights = [_weight(text, *both, headline) for both in zip(clusters, forms, strict=True)]
+    most_mentions = log(1 + max(map(len, clusters)))
+    scores = [log(1 + len(cluster)) / most_mentions + weight for cluster, weight in zip(clusters, weights, strict=True)]
+    top = max(scores)
+    entities = [
+        _entity(text, cluster, names, max(round(score / top, 3), 0.001))
+        for cluster, names, score in zip(clusters, forms, scores, strict=True)
+    ]
+    return tuple(sorted(entities, key=lambda entity: (-entity.salience, entity.mentions[0].start)))
+
+
+def _forms(text: str, cluster: Sequence[Span]) -> list[str]:
+    return list(dict.fromkeys(text[span.start : span.end] for span in cluster))
+
+
+def _weight(text: str, cluster: Sequence[Span], forms: Sequence[str], headline: str) -> float:
+    early = 1 - cluster[0].start / len(text)
+    return early + any(_stands_in(fold(form), headline) for form in forms)
+
+
+def _stands_in(name: str, headline: str) -> bool:
+    return name in headline and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", headline) is not None
+
+
+def _entity(text: str, cluster: Sequence[Span], forms: Sequence[str], salience: float) -> Entity:
+    label = most_frequent([span.label for span in cluster])
+    name = fullest(forms, label)
+    return Entity(
+        name=name,
+        label=label,
+        count=len(cluster),
+        aliases=tuple(form for form in forms if form != name),
+        salience=salience,
+        mentions=tuple(Mention(start=s.start, end=s.end, text=text[s.start : s.end]) for s in cluster),
+    )
+
+
+def fullest(forms: Sequence[str], label: str) -> str:
+    """Return the longest form, of a person preferably one with a first name and without a title."""
+    bare = [form for form in forms if " " in form and without_title(form) == form] if label == "PERSON" else []
+    return max(bare or forms, key=len)

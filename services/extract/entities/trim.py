@@ -1,0 +1,68 @@
+"""From what the model found to what is a name: its edges, and whether it is one at all."""
+
+import re
+from collections.abc import Iterable
+
+from services.extract.entities.spans import LABELS, Span
+
+MAX_NAME = 80  # code points; what is longer is a sentence the model took for a title
+
+_SPACE = " \t\n\r\f\v\u00a0\u2002\u2003\u2009\u200b\u202f"
+_QUOTES = "\"'“”‘’«»`"  # noqa: RUF001 - all of them are meant
+_LEFT = _SPACE + _QUOTES + "-–—•*([{)]}|<>:;,./\\#@_=+~!?"  # noqa: RUF001 - the dashes and quotes are meant
+_RIGHT = _SPACE + _QUOTES + "-–—•*([{)]}|<>:;,/\\#@_=+~!?"  # noqa: RUF001 - no full stop: that one may belong
+_DETERMINER = re.compile(r"(?:the|a|an|this|that|these|those|its|his|her|their|our|my)\s+(?=\S)", re.IGNORECASE)
+_POSSESSIVE = re.compile(r"(?<=.)['’‘`]s$", re.IGNORECASE)  # noqa: RUF001
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:[^\W\d_]\.)+|\b(?:Inc|Corp|Cos?|Ltd|Bros|Jr|Sr|St|No|Mt|Ft|vs|Dr|Mrs?|Ms)\.)$",
+)
+_NO_NAME = re.compile(r"https?:|www\.|@\w|\.(?:com|org|net)/", re.IGNORECASE)
+_LINE = re.compile(r"[^\n]*[^\s][^\n]*")
+
+
+def names_in(text: str, found: Iterable[Span]) -> list[Span]:
+    """Return what remains once labels, edges and junk are dealt with, in the order of the text."""
+    named = (Span(start, end, LABELS[label]) for start, end, label in found if label in LABELS)
+    one_line = (inside for span in named if (inside := within_one_line(text, span)) is not None)
+    links_apart = (span for span in one_line if not _NO_NAME.search(text, span.start, span.end))
+    return sorted(span for span in (trim(text, span) for span in links_apart) if is_name(text[span.start : span.end]))
+
+
+def within_one_line(text: str, span: Span) -> Span | None:
+    """Cut a span down to its only line with text; over two such lines it joins what does not belong together."""
+    if "\n" not in text[span.start : span.end]:
+        return span
+    lines = list(_LINE.finditer(text, span.start, span.end))
+    return Span(lines[0].start(), lines[0].end(), span.label) if len(lines) == 1 else None
+
+
+def trim(text: str, span: Span) -> Span:
+    """Take articles, possessives, quotes and punctuation off both ends; the result may be empty."""
+    name = text[span.start : span.end]
+    start = span.start
+    while True:
+        right = _trim_right(name)
+        left = _trim_left(right)
+        start += len(right) - len(left)
+        if left == name:
+            return Span(start, start + len(name), span.label)
+        name = left
+
+
+def _trim_left(name: str) -> str:
+    name = name.lstrip(_LEFT)
+    determiner = _DETERMINER.match(name)
+    return name[determiner.end() :] if determiner else name
+
+
+def _trim_right(name: str) -> str:
+    name = _POSSESSIVE.sub("", name.rstrip(_SPACE)).rstrip(_RIGHT)
+    if name.endswith(".") and not _ABBREVIATION.search(name):
+        name = name[:-1]
+    bracket = name.rfind("(")
+    return name[:bracket] if bracket > 0 and ")" not in name[bracket:] else name  # "Name (ABC": its end was cut off
+
+
+def is_name(name: str) -> bool:
+    """Tell a name from junk: two code points up to a line, with a capital."""
+    return 1 < len(name) <= MAX_NAME and any(char.isupper() for char in name)

@@ -1,0 +1,13 @@
+"""Settings of extract, with the prefix WIREROOM_EXTRACT_."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class ExtractSettings(BaseSettings):
+    """Which model reads which language, and how much is done at once."""
+
+    model_config = SettingsConfigDict(env_prefix="WIREROOM_EXTRACT_", frozen=True)
+
+    models: dict[str, str] = {"en": "en_core_web_sm"}  # each loaded model costs about 100 MB in every replica
+    batch: int = Field(16, ge=1, le=256)  # larger batches are slower: their arrays no longer fit the caches

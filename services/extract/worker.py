@@ -1,0 +1,75 @@
+"""The one working thread of extract: cleans, tells the language, tags; a micro-batch in one call."""
+
+import asyncio
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+from shared import __version__
+from services.extract.clean import RULES_VERSION, CleanArticle, clean
+from services.extract.entities import TaggedEntities, Tagger
+from services.extract.language import identify
+from shared.errors import Rejected
+from shared.messages import ArticleExtracted, ArticleIngested, Identity, Pipeline
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """A raw article between its cleaning and its tagging."""
+
+    raw: ArticleIngested
+    clean: CleanArticle
+    language: str
+
+
+def extract_batch(articles: Sequence[ArticleIngested], tagger: Tagger) -> list[ArticleExtracted | Exception]:
+    """Return one result for each article, in order; a rejected article is its own result and harms no other."""
+    cleaned = [_clean(article) for article in articles]
+    good = [item for item in cleaned if isinstance(item, Cleaned)]
+    tags = iter(tagger.tag([(item.language, item.clean.paragraphs, item.clean.title) for item in good]))
+    return [_finish(item, next(tags)) if isinstance(item, Cleaned) else item for item in cleaned]
+
+
+def _clean(raw: ArticleIngested) -> Cleaned | Rejected:
+    try:
+        article = clean(raw.body, raw.media_type, title=raw.title)
+    except Rejected as verdict:
+        return verdict
+    return Cleaned(raw, article, identify("\n\n".join(article.paragraphs), raw.language))
+
+
+def _finish(item: Cleaned, tags: TaggedEntities) -> ArticleExtracted:
+    raw, article = item.raw, item.clean
+    identity = {name: getattr(raw, name) for name in Identity.model_fields}
+    return ArticleExtracted(
+        **identity,
+        guid=raw.guid,
+        url=raw.url,
+        title=article.title,
+        byline=article.byline,
+        agency=article.agency,
+        dateline=article.dateline,
+        language=item.language,
+        published_at=raw.published_at,
+        updated_at=raw.updated_at,
+        tags=raw.tags,
+        paragraphs=article.paragraphs,
+        captions=article.captions,
+        removed=article.removed,
+        entities=tags.entities,
+        entities_status=tags.status,
+        pipeline=Pipeline(wireroom=__version__, rules=RULES_VERSION, model=tags.model),
+    )
+
+
+class Worker:
+    """Runs batches in exactly one thread: a busy second one would slow spaCy several times over."""
+
+    def __init__(self, tagger: Tagger) -> None:
+        self._tagger = tagger
+        self._thread = ThreadPoolExecutor(1, "extract")
+
+    async def run(self, articles: Sequence[ArticleIngested]) -> list[ArticleExtracted | Exception]:
+        """Extract a batch off the event loop, which goes on answering health checks."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._thread, extract_batch, articles, self._tagger)

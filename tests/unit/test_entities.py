@@ -1,0 +1,243 @@
+"""The rules that turn what a model found into entities, on invented people, places and companies."""
+
+import pytest
+
+from services.extract.entities.agree import spread, vote
+from services.extract.entities.names import acronyms_of, is_acronym, key_of
+from services.extract.entities.pieces import pieces
+from services.extract.entities.spans import Span
+from services.extract.entities.tagger import entities_in
+from services.extract.entities.trim import names_in, trim
+from shared.messages import Entity
+
+
+def found(text: str, *names: tuple[str, str]) -> list[Span]:
+    """Place each name at its next occurrence, as a model would report them."""
+    spans, position = [], 0
+    for name, label in names:
+        start = text.index(name, position)
+        position = start + len(name)
+        spans.append(Span(start, position, label))
+    return spans
+
+
+def entities(text: str, *names: tuple[str, str], title: str | None = None) -> dict[str, Entity]:
+    return {entity.name: entity for entity in entities_in(text, found(text, *names), title)}
+
+
+def forms(entity: Entity) -> list[str]:
+    return [mention.text for mention in entity.mentions]
+
+
+@pytest.mark.parametrize(
+    ("raw", "name"),
+    [
+        ("the Harbour Council", "Harbour Council"),
+        ("The Harbour Council's", "Harbour Council"),
+        ("Mara Quill’s", "Mara Quill"),  # noqa: RUF001 - the apostrophe papers print
+        ("the Quills'", "Quills"),
+        ("“Salt and Iron,”", "Salt and Iron"),
+        ("(Northmoor)", "Northmoor"),
+        ("Brindle Freight Corp.", "Brindle Freight Corp."),
+        ("Northmoor.", "Northmoor"),
+        ("U.S.", "U.S."),
+        ("the U.S.'s", "U.S."),
+        ("Owen Tarn Jr.", "Owen Tarn Jr."),
+        ("Ferry Safety Board (FSB", "Ferry Safety Board"),
+        ("— Theodora Vance —", "Theodora Vance"),
+        ("\u00a0Élan Dorvain\u00a0", "Élan Dorvain"),
+        ("O'Dell", "O'Dell"),
+        ("the", ""),
+    ],
+)
+def test_edges_that_are_no_part_of_a_name_are_trimmed(raw: str, name: str) -> None:
+    text = f"xx {raw} yy"
+    span = trim(text, Span(3, 3 + len(raw), "ORG"))
+    if name:
+        assert text[span.start : span.end] == name
+    else:
+        assert names_in(text, [Span(3, 3 + len(raw), "ORG")]) == []
+
+
+@pytest.mark.parametrize("junk", ["--", "7", "council", "X", "https://Brindle.example", "info@Brindle", "Q" * 81])
+def test_what_is_no_name_is_left_out(junk: str) -> None:
+    assert names_in(junk, [Span(0, len(junk), "ORG")]) == []
+
+
+def test_only_named_things_are_kept_and_per_means_person() -> None:
+    text = "Mara Quill paid Ten crowns on Monday in Northmoor"
+    spans = found(text, ("Mara Quill", "PER"), ("Ten crowns", "MONEY"), ("Monday", "DATE"), ("Northmoor", "GPE"))
+    assert [(text[span.start : span.end], span.label) for span in names_in(text, spans)] == [
+        ("Mara Quill", "PERSON"),
+        ("Northmoor", "GPE"),
+    ]
+
+
+def test_a_name_never_crosses_a_paragraph() -> None:
+    text = "said Mara Quill\n\nNorthmoor"
+    assert names_in(text, [Span(5, len(text), "PERSON")]) == []
+
+
+def test_a_name_is_kept_when_only_blank_lines_were_caught_with_it() -> None:
+    text = "said Mara Quill\n\n \nThen"
+    assert names_in(text, [Span(5, 18, "PERSON")]) == [Span(5, 15, "PERSON")]
+
+
+def test_the_most_frequent_label_of_a_name_wins() -> None:
+    text = "Brindle sold. Brindle bought. Brindle rests."
+    voted = vote(text, found(text, ("Brindle", "ORG"), ("Brindle", "GPE"), ("Brindle", "ORG")))
+    assert [span.label for span in voted] == ["ORG", "ORG", "ORG"]
+
+
+def test_a_tied_vote_changes_nothing() -> None:
+    text = "Brindle sold. Brindle bought."
+    spans = found(text, ("Brindle", "ORG"), ("Brindle", "GPE"))
+    assert vote(text, spans) == spans
+
+
+def test_a_lone_surname_is_the_person_whatever_the_model_says() -> None:
+    text = "Mara Quill won. Quill thanked all."
+    result = entities(text, ("Mara Quill", "PERSON"), ("Quill", "ORG"))
+    assert list(result) == ["Mara Quill"]
+    assert result["Mara Quill"].label == "PERSON"
+    assert result["Mara Quill"].aliases == ("Quill",)
+    assert result["Mara Quill"].count == 2
+
+
+def test_a_missed_mention_of_a_known_name_is_found() -> None:
+    text = "Mara Quill won. Then Mara Quill left."
+    assert forms(entities(text, ("Mara Quill", "PERSON"))["Mara Quill"]) == ["Mara Quill", "Mara Quill"]
+
+
+def test_a_name_is_not_found_inside_other_words() -> None:
+    text = "Tarn spoke. Tarnish, Mid-Tarn and Tarn-like are words; so is mcTarn."
+    assert spread(text, [Span(0, 4, "PERSON")]) == [Span(0, 4, "PERSON")]
+
+
+def test_a_single_word_that_is_no_person_is_spread_only_when_found_twice() -> None:
+    text = "Sable rose. Sable fell. Sable rests."
+    once, twice = found(text, ("Sable", "ORG")), found(text, ("Sable", "ORG"), ("Sable", "ORG"))
+    assert spread(text, once) == once
+    assert len(spread(text, twice)) == 3
+
+
+def test_a_found_mention_does_not_overlap_a_longer_name() -> None:
+    text = "Quill met Mara Quill. Mara Quill smiled."
+    spans = spread(text, found(text, ("Quill", "PERSON"), ("Mara Quill", "PERSON")))
+    assert [text[span.start : span.end] for span in spans] == ["Quill", "Mara Quill", "Mara Quill"]
+
+
+def test_a_shared_surname_goes_to_the_person_named_most_so_far() -> None:
+    text = "Mara Quill and Mara Quill met Odo Quill. Quill laughed."
+    names = (("Mara Quill", "PERSON"), ("Mara Quill", "PERSON"), ("Odo Quill", "PERSON"), ("Quill", "PERSON"))
+    result = entities(text, *names)
+    assert forms(result["Mara Quill"]) == ["Mara Quill", "Mara Quill", "Quill"]
+    assert forms(result["Odo Quill"]) == ["Odo Quill"]
+
+
+def test_a_shared_surname_before_any_full_name_goes_to_the_first_to_come() -> None:
+    text = "Quill waved. Odo Quill and Mara Quill came."
+    result = entities(text, ("Quill", "PERSON"), ("Odo Quill", "PERSON"), ("Mara Quill", "PERSON"))
+    assert forms(result["Odo Quill"]) == ["Quill", "Odo Quill"]
+
+
+def test_titles_and_middle_initials_do_not_make_another_person() -> None:
+    text = "Owen Tarn came. Dr. Tarn and Mr Owen B. Tarn are one; Owen waved."
+    people = (("Owen Tarn", "PERSON"), ("Dr. Tarn", "PERSON"), ("Mr Owen B. Tarn", "PERSON"), ("Owen", "PERSON"))
+    result = entities(text, *people)
+    assert list(result) == ["Owen Tarn"]
+    assert result["Owen Tarn"].aliases == ("Dr. Tarn", "Mr Owen B. Tarn", "Owen")
+
+
+def test_a_person_and_a_place_of_one_word_stay_apart() -> None:
+    text = "Mara Quill flew to Marabel."
+    assert set(entities(text, ("Mara Quill", "PERSON"), ("Marabel", "GPE"))) == {"Mara Quill", "Marabel"}
+
+
+def test_an_acronym_is_the_name_it_stands_for() -> None:
+    text = "The Bureau of Ferry Safety met. The BFS voted."
+    result = entities(text, ("The Bureau of Ferry Safety", "ORG"), ("BFS", "ORG"))
+    assert result["Bureau of Ferry Safety"].aliases == ("BFS",)
+
+
+def test_a_declared_acronym_needs_not_be_the_initials() -> None:
+    text = "Northmoor Broadcasting (NORBC) rose. NORBC fell."
+    result = entities(text, ("Northmoor Broadcasting", "ORG"), ("NORBC", "ORG"), ("NORBC", "ORG"))
+    assert result["Northmoor Broadcasting"].count == 3
+
+
+def test_company_forms_and_short_names_are_one_company() -> None:
+    text = "Brindle Freight Lines Inc. rose; Brindle Freight Lines and Brindle Freight fell."
+    names = (("Brindle Freight Lines Inc.", "ORG"), ("Brindle Freight Lines", "ORG"), ("Brindle Freight", "ORG"))
+    result = entities(text, *names)
+    assert result["Brindle Freight Lines Inc."].aliases == ("Brindle Freight Lines", "Brindle Freight")
+
+
+def test_a_short_name_that_begins_two_longer_ones_stays_alone() -> None:
+    text = "Brindle Freight and Brindle Bank fear Brindle."
+    assert len(entities(text, ("Brindle Freight", "ORG"), ("Brindle Bank", "ORG"), ("Brindle", "ORG"))) == 3
+
+
+@pytest.mark.parametrize("short", ["U.S.", "US", "USA", "the United States", "America"])
+def test_a_country_has_one_entity(short: str) -> None:
+    text = f"The United States met {short} again."
+    result = entities(text, ("The United States", "GPE"), (short, "GPE"))
+    assert list(result) == ["United States"]
+    assert result["United States"].count == 2
+
+
+def test_us_as_the_word_is_not_found_as_the_country() -> None:
+    text = "The US sent US envoys; tell us."
+    assert forms(entities(text, ("US", "GPE"), ("US", "GPE"))["US"]) == ["US", "US"]
+
+
+def test_keys_are_free_of_titles_and_company_forms_but_never_empty() -> None:
+    assert key_of("Prime Minister Dr. Quill", "PERSON") == "quill"
+    assert key_of("Brindle Holdings Group, Ltd.", "ORG") == "brindle"
+    assert key_of("King", "PERSON") == "king"
+    assert key_of("Kingsley Tarn", "PERSON") == "kingsley tarn"
+
+
+def test_acronyms_leave_out_small_words_or_keep_them() -> None:
+    assert acronyms_of("Bureau of Ferry Safety") == {"BFS", "BOFS"}
+    assert is_acronym("B.F.S.")
+    assert not is_acronym("Bfs")
+
+
+def test_offsets_are_code_points_of_the_text() -> None:
+    text = "🚢 Zoë Åkerlund’s ferry\n\nÅkerlund 🎉 left Northmoor."  # noqa: RUF001
+    names = (("Zoë Åkerlund’s", "PERSON"), ("Åkerlund", "PERSON"), ("Northmoor", "GPE"))  # noqa: RUF001
+    mentions = [mention for entity in entities(text, *names).values() for mention in entity.mentions]
+    assert len(mentions) == 3
+    assert all(text[mention.start : mention.end] == mention.text for mention in mentions)
+
+
+def test_the_entity_of_the_title_is_the_most_salient() -> None:
+    text = "Odo Tarn spoke early.\n\nMuch later Mara Quill answered."
+    names = (("Odo Tarn", "PERSON"), ("Mara Quill", "PERSON"))
+    assert list(entities(text, *names, title="Quill wins")) == ["Odo Tarn", "Mara Quill"]
+    assert list(entities(text, *names, title="Why Mara Quill wins")) == ["Mara Quill", "Odo Tarn"]
+
+
+def test_salience_is_above_zero_and_its_maximum_is_one() -> None:
+    text = "Mara Quill met Odo Tarn. " + "Nothing happened. " * 50 + "Northmoor slept. Mara Quill too."
+    names = (("Mara Quill", "PERSON"), ("Odo Tarn", "PERSON"), ("Northmoor", "GPE"), ("Mara Quill", "PERSON"))
+    saliences = [entity.salience for entity in entities(text, *names).values()]
+    assert saliences == sorted(saliences, reverse=True)
+    assert saliences[0] == 1.0
+    assert 0 < saliences[-1] < saliences[1]
+
+
+def test_a_text_without_names_has_no_entities() -> None:
+    assert entities_in("nothing to see", []) == ()
+
+
+@pytest.mark.parametrize("text", ["", "short", "one two three\n\nfour five six", "x" * 25, "one two three four five"])
+def test_pieces_are_short_and_joined_are_the_text(text: str) -> None:
+    cut = list(pieces(text, 10))
+    assert "".join(piece for _, piece in cut) == text
+    assert all(text.startswith(piece, offset) and len(piece) <= 10 for offset, piece in cut)
+
+
+def test_a_text_is_cut_between_paragraphs_where_it_can_be() -> None:
+    assert [piece for _, piece in pieces("one two\nthree four", 12)] == ["one two\n", "three four"]
