@@ -1,0 +1,63 @@
+"""The command: every subcommand, and what they have in common."""
+
+import sys
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from shared import __version__
+from wireroom.commands import dead, demo, publish, search, show, stack, status, tail, trial
+from wireroom.local.state import apply_running_stack
+
+app = typer.Typer(
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
+    pretty_exceptions_show_locals=False,
+    help="Raw news in, clean text with named entities out, through a durable queue.",
+)
+DATA = Path(".wireroom")
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"wireroom {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def common(
+    data: Annotated[Path, typer.Option(help="Folder of the one-machine stack.", envvar="WIREROOM_DATA")] = DATA,
+    _version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
+) -> None:
+    apply_running_stack(data)
+
+
+@app.command()
+def run(
+    name: Annotated[Literal["ingest", "extract", "store"], typer.Argument(help="ingest, extract or store")],
+) -> None:
+    """Run one service in the foreground, as containers do.
+
+    Examples: `wireroom run extract`, `WIREROOM_NATS_URL=nats://queue:4222 wireroom run store`
+    """
+    from shared.run import main as run_service  # noqa: PLC0415 - the service frameworks are slow to import
+
+    sys.exit(run_service([name]))
+
+
+app.command()(stack.setup)
+app.command()(stack.up)
+app.command()(stack.down)
+app.command()(demo.demo)
+app.command()(publish.publish)
+app.command("try")(trial.trial)
+app.command()(tail.tail)
+app.command()(show.show)
+app.command()(search.search)
+app.command()(status.status)
+app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, replay, drop.")
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,97 @@
+"""``wireroom try``: what the pipeline would make of an article; nothing is published or stored."""
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from itertools import islice
+from typing import Annotated, Any
+
+import typer
+
+from shared.decoding import decode
+from shared.errors import Rejected
+from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
+from wireroom import intake
+from wireroom.commands.show import render
+from wireroom.terminal import err, fail, json_line, out
+
+EX_PARTLY = 1
+EX_DATA = 65
+_BATCH = 16
+
+
+def trial(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
+    source: Annotated[str, typer.Option(help="Source of articles that name none.")] = "local",
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per article, in input order.")] = False,
+) -> None:
+    """Show what would become of articles: clean text, entities, and what is removed and why.
+
+    Examples: `wireroom try article.txt`, `wireroom try articles.jsonl --json | jq .paragraphs`
+    """
+    try:
+        submissions = list(intake.read(intake.find(paths), source=source))
+    except intake.Unreadable as error:
+        fail(EX_DATA, f"{error}.")
+    refused = 0
+    for submission, result in results(submissions):
+        refused += isinstance(result, Exception)
+        if as_json:
+            json_line(as_object(submission, result))
+        elif isinstance(result, ArticleExtracted):
+            render(result.model_dump(mode="json") | {"_id": result.id}, out, removed=True)
+        else:
+            err.print(f"{submission.origin}: would be set aside: {describe(result)}", markup=False, highlight=False)
+    if not as_json:
+        err.print("Nothing was published.")
+    raise typer.Exit(EX_PARTLY if refused else 0)
+
+
+def results(submissions: list[intake.Submission]) -> Iterator[tuple[intake.Submission, ArticleExtracted | Exception]]:
+    """Run each submission through the services' own functions, in micro-batches, keeping the order."""
+    from services.extract.entities import load  # noqa: PLC0415 - loading spaCy takes a second
+    from services.extract.settings import ExtractSettings  # noqa: PLC0415
+    from services.extract.worker import extract_batch  # noqa: PLC0415
+
+    tagger = load(ExtractSettings().models)
+    now = datetime.now(UTC)
+    numbered = iter(enumerate(submissions, 1))
+    while batch := list(islice(numbered, _BATCH)):
+        ingested = [_ingested(submission, number, now) for number, submission in batch]
+        good = [item for item in ingested if isinstance(item, ArticleIngested)]
+        extracted = iter(extract_batch(good, tagger))
+        for (_, submission), item in zip(batch, ingested, strict=True):
+            yield submission, next(extracted) if isinstance(item, ArticleIngested) else item
+
+
+def _ingested(submission: intake.Submission, number: int, now: datetime) -> ArticleIngested | Rejected:
+    from services.ingest.identity import ingested  # noqa: PLC0415
+
+    try:
+        return ingested(decode(submission.data, ArticleSubmitted), version=number, received_at=now)
+    except Rejected as verdict:
+        return verdict
+
+
+def as_object(submission: intake.Submission, result: ArticleExtracted | Exception) -> dict[str, Any]:
+    """Return the JSON form: the extracted article, or why there is none with the same keys left empty."""
+    if isinstance(result, ArticleExtracted):
+        return {"v": 1, "origin": submission.origin, **result.model_dump(mode="json")}
+    empty: dict[str, Any] = dict.fromkeys(("id", "title", "agency", "language"))
+    lists: dict[str, Any] = {key: [] for key in ("paragraphs", "captions", "removed", "entities")}
+    reason = result.reason if isinstance(result, Rejected) else "error"
+    refused = {"reason": reason, "detail": str(result)}
+    return {"v": 1, "origin": submission.origin, "guid": _guid(submission.data), **empty, **lists, "refused": refused}
+
+
+def _guid(data: bytes) -> str | None:
+    try:
+        value = json.loads(data)
+    except ValueError:
+        return None
+    guid = value.get("guid") if isinstance(value, dict) else None
+    return guid if isinstance(guid, str) else None
+
+
+def describe(error: Exception) -> str:
+    return f"{error.reason} ({error.detail})" if isinstance(error, Rejected) else f"{type(error).__name__}: {error}"
