@@ -1,0 +1,35 @@
+# One recipe for all services: docker build --build-arg SERVICE=ingest .
+ARG PYTHON=python:3.13-slim
+
+FROM ${PYTHON} AS packages
+ARG SERVICE
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+RUN python -m venv /venv
+COPY requirements/${SERVICE}.lock /tmp/service.lock
+RUN --mount=type=cache,target=/root/.cache/pip \
+    /venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/service.lock \
+    && /venv/bin/pip uninstall --yes pip
+
+# Installed rather than copied, so that the image knows its version; only this stage has the build tool.
+FROM ${PYTHON} AS project
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore
+WORKDIR /src
+COPY requirements/build.lock ./
+RUN --mount=type=cache,target=/root/.cache/pip \
+    pip install --require-hashes --only-binary :all: -r build.lock
+ARG SERVICE
+COPY pyproject.toml README.md ./
+COPY shared shared
+COPY services/__init__.py services/
+COPY services/${SERVICE} services/${SERVICE}
+RUN pip install --no-deps --no-build-isolation --no-index --target /app . && rm -r /app/bin
+
+FROM ${PYTHON}
+ARG SERVICE
+ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SERVICE=${SERVICE}
+COPY --from=packages /venv /venv
+COPY --from=project /app /app
+WORKDIR /app
+USER 10001:10001
+HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 CMD ["python", "-m", "shared.healthcheck"]
+CMD ["sh", "-c", "exec python -m shared.run $SERVICE"]
