@@ -23,7 +23,7 @@ async def open_handler(settings: Settings) -> AsyncIterator[Handler]:
         async def write(batch: Sequence[ArticleExtracted]) -> Sequence[Outcome | Rejected]:
             return await articles.write(batch)
 
-        async with Batcher(write, size=BATCH).running() as batches:
+        async with Batcher[ArticleExtracted, Outcome](write, size=BATCH).running() as batches:
 
             async def store(article: ArticleExtracted, _delivery: Delivery) -> ArticleStored:
                 return stored(article, await batches.submit(article))
