@@ -21,6 +21,9 @@ _TRACKERS = re.compile(
     re.IGNORECASE,
 )
 
+_ADDRESS = re.compile(r"https?://", re.IGNORECASE)  # url-normalize would make https://lock of "lock"
+_HOST = re.compile(r"[\w.:-]+$")
+
 
 def ingested(article: ArticleSubmitted, *, version: int, received_at: datetime) -> ArticleIngested:
     """Return the raw article: the submission as it came, with its identity; raises Rejected for an unusable link."""
@@ -37,12 +40,13 @@ def ingested(article: ArticleSubmitted, *, version: int, received_at: datetime) 
 
 def canonical_url(url: str) -> str:
     """Return the one form of a link: no trackers, fragment or default port, parameters sorted."""
+    given = html.unescape(url.strip())
     try:
-        parts = urlsplit(url_normalize(html.unescape(url.strip())) or "")
+        parts = urlsplit(url_normalize(given) or "")
         host = parts.hostname
     except (ValueError, UnicodeError) as error:
         raise Rejected(Reason.BAD_URL, f"url {url[:200]!r}: {error}") from None
-    if parts.scheme not in {"http", "https"} or not host:
+    if not _ADDRESS.match(given) or not host or not _HOST.match(host):
         raise Rejected(Reason.BAD_URL, f"url {url[:200]!r} is not an absolute http or https address")
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = urlencode(sorted(pair for pair in pairs if not _TRACKERS.match(pair[0])))

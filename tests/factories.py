@@ -1,0 +1,38 @@
+"""Messages for tests: each test names only what it is about. The people, places and companies are invented."""
+
+import hashlib
+from datetime import UTC, datetime
+from typing import Any
+
+from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, Pipeline
+
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+BODY = (
+    "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday.\n\n"
+    "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years. "
+    "Boats may pass from the first of the month, she told the people who had come to watch."
+)
+
+
+def a_submission(**fields: Any) -> ArticleSubmitted:  # noqa: ANN401 - whatever the message takes
+    return ArticleSubmitted(**({"source": "harbour-gazette", "body": BODY} | fields))
+
+
+def a_raw_article(**fields: Any) -> ArticleIngested:  # noqa: ANN401
+    return ArticleIngested(**(_identity(fields) | {"body": BODY, "media_type": "text/plain"} | fields))
+
+
+def an_extracted_article(**fields: Any) -> ArticleExtracted:  # noqa: ANN401
+    made = {"language": "en", "paragraphs": tuple(BODY.split("\n\n")), "pipeline": Pipeline(wireroom="0", rules="0")}
+    return ArticleExtracted(**(_identity(fields) | made | fields))
+
+
+def _identity(fields: dict[str, Any]) -> dict[str, Any]:
+    digest = hashlib.sha256(repr(fields).encode()).hexdigest()
+    return {
+        "id": digest[:32],
+        "version": 1,
+        "content_hash": digest,
+        "source": "harbour-gazette",
+        "received_at": NOON,
+    }

@@ -1,0 +1,82 @@
+"""Fakes with the real interface: what a broker is asked to do, remembered instead of done."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from nats.aio.msg import Msg
+
+from tests.factories import NOON
+
+
+@dataclass
+class Published:
+    subject: str
+    data: bytes
+    stream: str | None
+    headers: dict[str, str]
+
+
+class FakeJetStream:
+    """Takes what is published, or raises the errors it was given, one for each call, before it takes anything."""
+
+    def __init__(self, *errors: Exception) -> None:
+        self.published: list[Published] = []
+        self._errors = list(errors)
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float | None = None,  # noqa: ASYNC109 - the client's own interface
+        stream: str | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        assert timeout, "the client's default of half a second reports false failures"
+        if self._errors:
+            raise self._errors.pop(0)
+        self.published.append(Published(subject, payload, stream, dict(headers or {})))
+
+
+@dataclass
+class Sequence:
+    stream: int = 7
+    consumer: int = 3
+
+
+@dataclass
+class Metadata:
+    num_delivered: int = 1
+    stream: str = "RAW"
+    consumer: str = "extract"
+    sequence: Sequence = field(default_factory=Sequence)
+    timestamp: datetime = NOON
+
+
+class FakeMsg(Msg):
+    """A delivery that remembers how it was answered."""
+
+    def __init__(self, data: bytes = b"{}", headers: dict[str, str] | None = None, *, delivered: int = 1) -> None:
+        self.subject, self.data, self._given = "news.v1.raw.harbour-gazette", data, headers
+        self.answers: list[Any] = []
+        self._place = Metadata(num_delivered=delivered)
+
+    @property
+    def headers(self) -> dict[str, str] | None:  # type: ignore[override] # the client declares a plain field
+        return self._given
+
+    @property
+    def metadata(self) -> Any:  # noqa: ANN401 - stands for the client's own
+        return self._place
+
+    async def ack(self) -> None:
+        self.answers.append("ack")
+
+    async def nak(self, delay: float | None = None) -> None:
+        self.answers.append(("nak", delay))
+
+    async def term(self) -> None:
+        self.answers.append("term")
+
+    async def in_progress(self) -> None:
+        self.answers.append("in_progress")

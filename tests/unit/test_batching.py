@@ -1,0 +1,89 @@
+"""Each message keeps its own answer, whatever becomes of its neighbours."""
+
+import asyncio
+from collections.abc import Sequence
+
+import pytest
+
+from shared.batching import Batcher
+from shared.errors import Unavailable
+
+
+async def test_what_waits_is_done_together_and_each_gets_its_own_answer() -> None:
+    batches: list[list[int]] = []
+
+    async def double(items: Sequence[int]) -> list[int | Exception]:
+        batches.append(list(items))
+        return [2 * item for item in items]
+
+    async with Batcher(double, size=4).running() as batcher:
+        answers = await asyncio.gather(*(batcher.submit(number) for number in range(10)))
+    assert answers == [2 * number for number in range(10)]
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+
+
+async def test_a_lone_item_does_not_wait_for_a_batch_to_fill() -> None:
+    async def same(items: Sequence[str]) -> list[str | Exception]:
+        return list(items)
+
+    async with Batcher(same, size=100).running() as batcher:
+        assert await asyncio.wait_for(batcher.submit("alone"), 5) == "alone"
+
+
+async def test_an_exception_in_the_answers_reaches_only_its_own_item() -> None:
+    async def picky(items: Sequence[int]) -> list[int | Exception]:
+        return [ValueError(item) if item == 3 else item for item in items]
+
+    async with Batcher(picky, size=8).running() as batcher:
+        answers = await asyncio.gather(*(batcher.submit(number) for number in range(6)), return_exceptions=True)
+    assert isinstance(answers.pop(3), ValueError)
+    assert answers == [0, 1, 2, 4, 5]
+
+
+async def test_a_batch_that_fails_is_done_one_by_one_so_that_only_the_culprit_bears_it() -> None:
+    async def fragile(items: Sequence[int]) -> list[int | Exception]:
+        if 3 in items:
+            raise RuntimeError("three")
+        return list(items)
+
+    async with Batcher(fragile, size=8).running() as batcher:
+        answers = await asyncio.gather(*(batcher.submit(number) for number in range(6)), return_exceptions=True)
+    assert isinstance(answers.pop(3), RuntimeError)
+    assert answers == [0, 1, 2, 4, 5]
+
+
+async def test_an_outage_is_told_to_all_and_not_tried_for_each() -> None:
+    calls = 0
+
+    async def away(_items: Sequence[int]) -> list[int | Exception]:
+        nonlocal calls
+        calls += 1
+        raise Unavailable("MongoDB", "db", "refused")
+
+    async with Batcher(away, size=8).running() as batcher:
+        answers = await asyncio.gather(*(batcher.submit(number) for number in range(6)), return_exceptions=True)
+    assert all(isinstance(answer, Unavailable) for answer in answers)
+    assert calls == 1
+
+
+async def test_an_item_whose_caller_has_gone_is_not_worked_on() -> None:
+    seen: list[str] = []
+    release = asyncio.Event()
+
+    async def slow(items: Sequence[str]) -> list[str | Exception]:
+        seen.extend(items)
+        await release.wait()
+        return list(items)
+
+    async with Batcher(slow, size=1).running() as batcher:
+        first = asyncio.create_task(batcher.submit("first"))
+        gone = asyncio.create_task(batcher.submit("gone"))
+        while not seen:  # noqa: ASYNC110 - gives the batcher its turns; there is no event to wait for inside it
+            await asyncio.sleep(0)
+        gone.cancel()
+        release.set()
+        assert await first == "first"
+        assert await batcher.submit("last") == "last"
+    with pytest.raises(asyncio.CancelledError):
+        await gone
+    assert seen == ["first", "last"]

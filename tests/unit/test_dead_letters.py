@@ -1,0 +1,126 @@
+"""What becomes of a delivery: done, later, never, poison, held. Nothing is answered before it is durable."""
+
+from collections.abc import Awaitable, Callable
+
+import pytest
+from nats.errors import MaxPayloadError, NoRespondersError
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js.errors import APIError
+
+from shared.dead_letters import Attempts, publish, settle
+from shared.errors import Reason, Rejected, Unavailable
+from tests.fakes import FakeJetStream, FakeMsg
+
+SOON = Attempts(first_delay=0.0)
+
+
+def failing(*errors: Exception | None) -> Callable[[], Awaitable[None]]:
+    """Work that raises each error in turn and then succeeds; None is a success in between."""
+    left = list(errors)
+
+    async def work() -> None:
+        if left and (error := left.pop(0)):
+            raise error
+
+    return work
+
+
+async def settled(
+    message: FakeMsg, work: Callable[[], Awaitable[None]], js: FakeJetStream, attempts: Attempts = SOON
+) -> str:
+    return await settle(message, work, service="extract", js=js, attempts=attempts)  # type: ignore[arg-type] # a fake
+
+
+async def test_work_that_succeeds_is_acknowledged_once() -> None:
+    message, js = FakeMsg(), FakeJetStream()
+    assert await settled(message, failing(), js) == "done"
+    assert message.answers == ["ack"]
+    assert js.published == []
+
+
+@pytest.mark.parametrize("attempt", [1, 2, 3, 4])
+async def test_an_unexpected_failure_is_tried_again_after_a_growing_delay(attempt: int) -> None:
+    message, js = FakeMsg(delivered=attempt), FakeJetStream()
+    assert await settled(message, failing(KeyError("x")), js, Attempts()) == "later"
+    [(answer, delay)] = message.answers
+    assert answer == "nak"
+    assert 0.8 * 2 ** (attempt - 1) <= delay <= 1.2 * 2 ** (attempt - 1)
+    assert js.published == []
+
+
+async def test_the_last_attempt_sets_the_message_aside_with_the_error() -> None:
+    message, js = FakeMsg(b"original", {"traceparent": "t", "Nats-Msg-Id": "m"}, delivered=5), FakeJetStream()
+    assert await settled(message, failing(KeyError("field")), js) == Reason.RETRIES_EXHAUSTED
+    assert message.answers == ["term"]
+    [letter] = js.published
+    assert (letter.subject, letter.stream, letter.data) == ("news.dead.extract.retries_exhausted", "DEAD", b"original")
+    assert letter.headers["wireroom-detail"] == "KeyError: 'field'"
+    assert letter.headers["wireroom-attempts"] == "5"
+    assert letter.headers["wireroom-subject"] == "news.v1.raw.harbour-gazette"
+    assert letter.headers["traceparent"] == "t"
+    assert letter.headers["Nats-Msg-Id"] != "m", "the letter is a message of its own"
+
+
+async def test_a_rejected_message_is_set_aside_and_not_retried() -> None:
+    message, js = FakeMsg(b"\xff\xfe"), FakeJetStream()
+    verdict = Rejected(Reason.NOT_UTF8, "byte 0 is not UTF-8\nnot at all \N{SNOWMAN}")
+    assert await settled(message, failing(verdict), js) == "not_utf8"
+    assert message.answers == ["term"]
+    assert js.published[0].headers["wireroom-detail"] == "byte 0 is not UTF-8 not at all \\u2603"
+
+
+async def test_a_message_that_keeps_killing_the_process_is_set_aside_before_it_is_touched() -> None:
+    touched = []
+
+    async def work() -> None:
+        touched.append(True)
+
+    message, js = FakeMsg(delivered=6), FakeJetStream()
+    assert await settled(message, work, js) == Reason.CRASH_LOOP
+    assert touched == []
+    assert message.answers == ["term"]
+
+
+async def test_a_message_is_not_terminated_when_it_could_not_be_set_aside() -> None:
+    message, js = FakeMsg(), FakeJetStream(NatsTimeoutError())
+    with pytest.raises(NatsTimeoutError):
+        await settled(message, failing(Rejected(Reason.SCHEMA, "x")), js)
+    assert message.answers == [], "the broker delivers it again"
+
+
+async def test_an_outage_spends_no_attempt_and_the_message_is_held() -> None:
+    away = Unavailable("MongoDB", "db:27017", "refused")
+    message, js = FakeMsg(delivered=5), FakeJetStream()
+    assert await settled(message, failing(away, away, away), js) == "done"
+    assert message.answers == ["in_progress", "in_progress", "in_progress", "ack"]
+    assert js.published == []
+
+
+async def test_a_letter_set_aside_twice_keeps_its_message_id() -> None:
+    first, second = FakeJetStream(), FakeJetStream()
+    for js in (first, second):
+        await settled(FakeMsg(), failing(Rejected(Reason.SCHEMA, "x")), js)
+    assert first.published[0].headers["Nats-Msg-Id"] == second.published[0].headers["Nats-Msg-Id"]
+
+
+@pytest.mark.parametrize(
+    "error", [NatsTimeoutError(), NoRespondersError(), APIError(code=503, err_code=10077, description="maximum bytes")]
+)
+async def test_a_broker_that_is_away_or_full_is_unavailable(error: Exception) -> None:
+    with pytest.raises(Unavailable, match=r"NATS stream RAW at .* is not reachable"):
+        await publish(FakeJetStream(error), "news.v1.raw.x", b"", stream="RAW", headers={})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "error", [MaxPayloadError(), APIError(code=400, err_code=10054, description="message size exceeds maximum")]
+)
+async def test_a_message_too_large_for_the_broker_is_rejected(error: Exception) -> None:
+    with pytest.raises(Rejected) as refused:
+        await publish(FakeJetStream(error), "news.v1.raw.x", b"12", stream="RAW", headers={})  # type: ignore[arg-type]
+    assert refused.value.reason is Reason.TOO_LARGE
+
+
+def test_delays_double_are_capped_and_spread() -> None:
+    attempts = Attempts()
+    assert all(48 <= attempts.delay(50) <= 72 for _ in range(100))
+    assert len({attempts.delay(3) for _ in range(10)}) > 1
