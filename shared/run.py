@@ -11,7 +11,7 @@ import uvloop
 from nats.errors import Error as NatsError
 
 from shared import logs, topology
-from shared.service import Service, serve
+from shared.service import Service, server
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -46,7 +46,7 @@ def main(arguments: list[str]) -> int:
             # uvicorn handles the signal, stops in order, and raises it again for us: our answer is a clean exit
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: None)
-            uvloop.run(serve(load(name), settings))
+            uvloop.run(server(load(name), settings).serve())
             return 0
         case _:
             log.error("usage: python -m shared.run %s|setup", "|".join(SERVICES))

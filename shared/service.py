@@ -136,8 +136,8 @@ def _ending(running: health.State) -> Callable[[], Awaitable[None]]:
     return end_process
 
 
-async def serve(service: Service, settings: Settings) -> None:
-    """Run until SIGTERM or SIGINT; started messages are finished first."""
+def server(service: Service, settings: Settings) -> uvicorn.Server:
+    """Return what runs the service and its health routes until SIGTERM, SIGINT or ``should_exit``."""
     config = uvicorn.Config(
         build(service, settings),
         host=settings.health_host,
@@ -145,7 +145,7 @@ async def serve(service: Service, settings: Settings) -> None:
         log_config=None,
         lifespan="on",
     )
-    await uvicorn.Server(config).serve()
+    return uvicorn.Server(config)
 
 
 async def until_available(start: Callable[[], Awaitable[None]]) -> None:

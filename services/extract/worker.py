@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from shared import __version__
 from services.extract.clean import RULES_VERSION, CleanArticle, clean
 from services.extract.entities import TaggedEntities, Tagger
 from services.extract.language import identify
+from shared import __version__
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, Identity, Pipeline
 
