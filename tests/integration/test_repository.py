@@ -2,19 +2,15 @@
 
 import asyncio
 import hashlib
-import importlib.util
 import random
-import socket
-import subprocess
 import uuid
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-from pymongo import AsyncMongoClient, MongoClient
+from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 
@@ -26,27 +22,6 @@ from shared.messages import ArticleExtracted, Entity, Pipeline
 
 Database = AsyncDatabase[dict[str, Any]]
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
-
-
-@pytest.fixture(scope="module")
-def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    spec = importlib.util.find_spec("fiftyone")
-    found = [Path(place) / "db/bin/mongod" for place in (spec and spec.submodule_search_locations) or []]
-    if not any(path.exists() for path in found):
-        pytest.skip("no mongod: install the extra `local`")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{free.getsockname()[1]}"
-    data = tmp_path_factory.mktemp("mongod")
-    options = f"--replSet rs0 --bind_ip 127.0.0.1 --port {address.partition(':')[2]} --wiredTigerCacheSizeGB 0.25"
-    command = [str(found[0]), "--dbpath", str(data), "--logpath", str(data / "log"), *options.split()]
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL) as process:
-        try:
-            with MongoClient[dict[str, Any]](address, directConnection=True) as client:
-                client.admin.command("replSetInitiate", {"_id": "rs0", "members": [{"_id": 0, "host": address}]})
-            yield f"mongodb://{address}/?replicaSet=rs0"
-        finally:
-            process.terminate()
 
 
 @pytest.fixture

@@ -1,0 +1,60 @@
+"""One broker and one database for all integration tests; each test gets them empty."""
+
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import nats
+import pytest
+from nats.aio.client import Client
+from pymongo import MongoClient
+from pymongo.database import Database
+
+from shared import topology
+from shared.settings import Settings
+from tests import servers
+
+
+@pytest.fixture(scope="session")
+def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.nats(tmp_path_factory.mktemp("nats")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with servers.mongo(tmp_path_factory.mktemp("mongo")) as url:
+        yield url
+
+
+@pytest.fixture
+async def empty_broker(broker_url: str) -> AsyncIterator[Client]:
+    """A connection to the broker without any stream; what a test leaves is deleted after it."""
+    connection = await nats.connect(broker_url, connect_timeout=5)
+    yield connection
+    js = connection.jetstream()
+    for stream in await js.streams_info():
+        await js.delete_stream(stream.config.name or "")
+    await connection.close()
+
+
+@pytest.fixture
+async def broker(empty_broker: Client) -> Client:
+    """A connection to the broker with every stream and consumer."""
+    await topology.apply(empty_broker.jetstream(timeout=10))
+    return empty_broker
+
+
+@pytest.fixture
+def database(mongo_url: str) -> Iterator[Database[dict[str, Any]]]:
+    """An empty database of this test's own, to look into; services reach it by its name."""
+    with MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client:
+        name = f"test_{uuid.uuid4().hex}"
+        yield client[name]
+        client.drop_database(name)
+
+
+@pytest.fixture
+def settings(broker: Client, mongo_url: str, database: Database[dict[str, Any]]) -> Settings:
+    url = broker.connected_url.geturl() if broker.connected_url else ""
+    return Settings(nats_url=url, mongo_url=mongo_url, mongo_database=database.name, health_port=0)

@@ -1,0 +1,192 @@
+"""The shell around a handler on a real broker: what FastStream's own policies lose is not lost here."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import replace
+
+import pytest
+from faststream import AckPolicy
+from nats.aio.client import Client
+from nats.js import JetStreamContext
+
+from services.ingest.app import service as ingest_service
+from shared.dead_letters import Attempts
+from shared.errors import Reason, Rejected, Unavailable
+from shared.messages import ArticleIngested, ArticleSubmitted, Message
+from shared.run import SERVICES, load
+from shared.service import Delivery, Handler, Service, build
+from shared.settings import Settings
+from tests.factories import NOON, a_raw_article, a_submission
+from tests.running import publish, read, running
+
+QUICK = Attempts(first_delay=0.02)
+Work = Callable[[ArticleSubmitted], Awaitable[None]]
+
+
+def a_service(work: Work, attempts: Attempts = QUICK) -> Service:
+    """Ingest with another handler: it does the work, then gives a raw article that carries the submission's guid."""
+
+    @asynccontextmanager
+    async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
+        async def handle(article: ArticleSubmitted, delivery: Delivery) -> Message:
+            await work(article)
+            return a_raw_article(guid=article.guid, version=delivery.sequence)
+
+        yield handle
+
+    return replace(ingest_service, open_handler=open_handler, attempts=attempts)
+
+
+async def guids(broker: Client, count: int) -> list[str | None]:
+    raw = await read(broker, "RAW", "news.v1.raw.>", count)
+    return [ArticleIngested.model_validate_json(message.data).guid for message in raw]
+
+
+async def left_in(js: JetStreamContext, stream: str) -> int:
+    return (await js.stream_info(stream)).state.messages
+
+
+@pytest.mark.parametrize("name", SERVICES)
+def test_no_subscriber_uses_an_acknowledgement_policy_that_answers_for_us(name: str) -> None:
+    app = build(load(name), Settings())
+    assert app.broker is not None
+    subscribers = app.broker.subscribers
+    assert subscribers
+    assert all(subscriber.ack_policy is AckPolicy.MANUAL for subscriber in subscribers)
+
+
+async def test_a_handler_that_fails_once_loses_nothing(broker: Client, settings: Settings) -> None:
+    """FastStream's default would terminate the message at the first exception (trap F1)."""
+    tried: Counter[str | None] = Counter()
+
+    async def fails_once(article: ArticleSubmitted) -> None:
+        tried[article.guid] += 1
+        if tried[article.guid] == 1:
+            raise ConnectionError("mongo down")
+
+    wanted = [f"a{number}" for number in range(20)]
+    async with running(a_service(fails_once), settings=settings):
+        await publish(broker, *(a_submission(guid=guid) for guid in wanted))
+        assert sorted(map(str, await guids(broker, 20))) == sorted(wanted)
+    assert set(tried.values()) == {2}
+    js = broker.jetstream()
+    assert (await left_in(js, "INBOX"), await left_in(js, "DEAD")) == (0, 0)
+
+
+async def test_a_message_that_always_fails_is_tried_a_bounded_number_of_times_and_set_aside(
+    broker: Client, settings: Settings
+) -> None:
+    """FastStream's NACK_ON_ERROR would deliver it thousands of times a second (trap F2)."""
+    tried: Counter[str | None] = Counter()
+
+    async def poisoned(article: ArticleSubmitted) -> None:
+        tried[article.guid] += 1
+        if article.guid == "poison":
+            raise RuntimeError("always")
+
+    async with running(a_service(poisoned), settings=settings):
+        await publish(broker, a_submission(guid="before"), a_submission(guid="poison"), a_submission(guid="after"))
+        [letter] = await read(broker, "DEAD", "news.dead.>", 1)
+        assert sorted(map(str, await guids(broker, 2))) == ["after", "before"]
+    assert tried["poison"] == 5
+    assert letter.subject == "news.dead.ingest.retries_exhausted"
+    assert ArticleSubmitted.model_validate_json(letter.data).guid == "poison"
+    assert (letter.headers or {})["wireroom-detail"] == "RuntimeError: always"
+    assert await left_in(broker.jetstream(), "INBOX") == 0
+
+
+async def test_a_rejected_message_is_not_tried_again(broker: Client, settings: Settings) -> None:
+    tried: list[str | None] = []
+
+    async def refuses(article: ArticleSubmitted) -> None:
+        tried.append(article.guid)
+        raise Rejected(Reason.NO_ARTICLE_TEXT, "only promotions")
+
+    async with running(a_service(refuses), settings=settings):
+        await publish(broker, a_submission(guid="only"))
+        [letter] = await read(broker, "DEAD", "news.dead.ingest.no_article_text", 1)
+    assert tried == ["only"]
+    assert (letter.headers or {})["wireroom-attempts"] == "1"
+
+
+async def test_an_outage_longer_than_all_attempts_sets_nothing_aside(broker: Client, settings: Settings) -> None:
+    tried = 0
+    away = asyncio.Event()
+
+    async def waits(_article: ArticleSubmitted) -> None:
+        nonlocal tried
+        tried += 1
+        if tried <= 20:
+            raise Unavailable("MongoDB", "db", "refused")
+        away.set()
+
+    async with running(a_service(waits, Attempts(first_delay=0.001, heartbeat=0.01)), settings=settings):
+        await publish(broker, a_submission(guid="patient"))
+        assert await guids(broker, 1) == ["patient"]
+    assert away.is_set()
+    assert await left_in(broker.jetstream(), "DEAD") == 0
+
+
+async def test_a_message_delivered_too_often_without_an_answer_is_set_aside_untouched(
+    broker: Client, settings: Settings
+) -> None:
+    js = broker.jetstream()
+    [place] = await publish(broker, a_submission(guid="killer"))
+    pulling = await js.pull_subscribe_bind("ingest", "INBOX")
+    for _ in range(5):  # a process that dies answers nothing; a plain nak stands for the time-out that follows
+        [message] = await pulling.fetch(1, timeout=5)
+        await message.nak()
+
+    async def never(_article: ArticleSubmitted) -> None:
+        raise AssertionError("the payload was touched")
+
+    async with running(a_service(never), settings=settings):
+        [letter] = await read(broker, "DEAD", "news.dead.ingest.crash_loop", 1)
+    assert (letter.headers or {})["wireroom-sequence"] == str(place)
+
+
+BAD: list[tuple[bytes, Reason]] = [
+    (b"", Reason.EMPTY_BODY),
+    (b"not json", Reason.NOT_JSON),
+    (b'{"source": "harbour-gazette"}', Reason.SCHEMA),
+    (b'{"source": "harbour-gazette", "body": "x", "publishd_at": "2026-03-01"}', Reason.UNKNOWN_FIELD),
+    (b'{"source": "harbour-gazette", "body": ""}', Reason.EMPTY_BODY),
+    (b'{"source": "harbour-gazette", "body": "x", "media_type": "application/pdf"}', Reason.UNSUPPORTED_MEDIA_TYPE),
+    (b'{"source": "harbour-gazette", "body": "\xff\xfe"}', Reason.NOT_UTF8),
+    (b'{"source": "harbour-gazette", "body": "' + b"x" * (2 * 1024 * 1024 + 1) + b'"}', Reason.TOO_LARGE),
+    (b'{"source": "harbour-gazette", "body": "x", "url": "javascript:alert(1)"}', Reason.BAD_URL),
+]
+
+
+async def test_bad_submissions_are_set_aside_with_reason_and_bytes_and_their_neighbours_arrive(
+    broker: Client, settings: Settings
+) -> None:
+    mixed: list[ArticleSubmitted | bytes] = []
+    for number, (data, _) in enumerate(BAD):
+        mixed += [data, a_submission(guid=f"good-{number}")]
+    async with running(ingest_service, settings=settings):
+        await publish(broker, *mixed)
+        letters = await read(broker, "DEAD", "news.dead.ingest.>", len(BAD))
+        arrived = await guids(broker, len(BAD))
+    assert sorted(map(str, arrived)) == [f"good-{number}" for number in range(len(BAD))]
+    reasons = {letter.data: (letter.headers or {})["wireroom-reason"] for letter in letters}
+    assert reasons == {data: reason.value for data, reason in BAD}
+    assert await left_in(broker.jetstream(), "INBOX") == 0
+
+
+async def test_an_accepted_article_keeps_its_version_and_time_when_it_is_delivered_again(
+    broker: Client, settings: Settings
+) -> None:
+    js = broker.jetstream()
+    [place] = await publish(broker, a_submission(guid="twice"))
+    pulling = await js.pull_subscribe_bind("ingest", "INBOX")
+    [first] = await pulling.fetch(1, timeout=5)
+    received = first.metadata.timestamp
+    await first.nak()
+    async with running(ingest_service, settings=settings):
+        [raw] = await read(broker, "RAW", "news.v1.raw.>", 1)
+    article = ArticleIngested.model_validate_json(raw.data)
+    assert (article.version, article.received_at) == (place, received)
+    assert received > NOON

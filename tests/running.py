@@ -1,0 +1,61 @@
+"""Services and readers inside a test's own event loop."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.js.api import ConsumerConfig, DeliverPolicy
+
+from shared.messages import ArticleSubmitted
+from shared.service import Service, server
+from shared.settings import Settings
+
+PATIENCE = 60.0  # no test waits longer for a message
+
+
+@asynccontextmanager
+async def running(*services: Service, settings: Settings) -> AsyncIterator[None]:
+    """Run services until the block ends; then stop them as a supervisor does, finishing their work."""
+    async with AsyncExitStack() as stack:
+        for service in services:
+            await stack.enter_async_context(_one(service, settings))
+        yield
+
+
+@asynccontextmanager
+async def _one(service: Service, settings: Settings) -> AsyncIterator[None]:
+    process = server(service, settings)
+    process.capture_signals = nullcontext  # type: ignore[method-assign, assignment] # signals belong to pytest
+    task = asyncio.create_task(process.serve())
+    try:
+        while not process.started and not task.done():  # noqa: ASYNC110 - uvicorn has no event for it
+            await asyncio.sleep(0.01)
+        if task.done():
+            await task
+        yield
+    finally:
+        process.should_exit = True
+        await task
+
+
+async def publish(broker: Client, *articles: ArticleSubmitted | bytes) -> list[int]:
+    """Publish submissions and return their places in INBOX, which are their versions."""
+    js = broker.jetstream(timeout=10)
+    places = []
+    for article in articles:
+        data = article if isinstance(article, bytes) else article.model_dump_json().encode()
+        places.append((await js.publish(ArticleSubmitted.subject_pattern, data, stream="INBOX")).seq)
+    return places
+
+
+async def read(broker: Client, stream: str, subject: str, count: int) -> list[Msg]:
+    """Return the first messages of a subject as they come, from the beginning of the stream."""
+    subscription = await broker.jetstream().subscribe(
+        subject, stream=stream, ordered_consumer=True, config=ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
+    )
+    try:
+        return [await subscription.next_msg(PATIENCE) for _ in range(count)]
+    finally:
+        await subscription.unsubscribe()
