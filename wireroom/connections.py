@@ -6,6 +6,7 @@ from typing import Any
 
 import nats
 from nats.aio.client import Client
+from nats.errors import ConnectionClosedError, NoRespondersError
 from nats.errors import Error as NatsError
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -35,6 +36,9 @@ async def nats_connection(url: str) -> AsyncIterator[Client]:
         )
     try:
         yield connection
+    except (ConnectionClosedError, NoRespondersError, TimeoutError) as error:
+        cause = str(error) or type(error).__name__
+        fail(EX_UNAVAILABLE, f"NATS at {url} went away: {cause}. What it had acknowledged is safe; try again.")
     finally:
         await connection.close()
 
@@ -57,6 +61,6 @@ def mongo_articles(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
             yield client[settings.mongo_database]
         except ConnectionFailure as error:
             where = ", ".join(f"{host}:{port}" for host, port in parse_uri(settings.mongo_url)["nodelist"])
-            cause = str(error).partition(", Timeout:")[0]
+            cause = str(error).partition(", Timeout:")[0].partition(" (configured")[0]
             setting = _WHAT_NOW.format(setting="WIREROOM_MONGO_URL")
             fail(EX_UNAVAILABLE, f"MongoDB at {where} is not reachable: {cause}. {setting}")

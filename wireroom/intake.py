@@ -1,4 +1,4 @@
-"""What people hand to the command line, as submissions: text, HTML, JSON and JSON Lines files, folders, standard input."""
+"""What people hand to the command line, as submissions: text, HTML, JSON, JSON Lines, folders, standard input."""
 
 import json
 import sys
@@ -96,10 +96,13 @@ def _with_source(line: bytes, source: str) -> bytes:
 def _article(name: str, data: bytes, media_type: str, source: str) -> bytes:
     article = {"source": source, "body": decode_text(data), "media_type": media_type}
     if name != STDIN:  # the file names the article, so that publishing it changed makes a second version of it
-        article["guid"] = (
-            "file:" + sha256(str(Path(name).resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:32]
-        )
+        article["guid"] = file_guid(name)
     return json.dumps(article).encode()
+
+
+def file_guid(name: str) -> str:
+    """Return the guid of a file's article: of its absolute path, which itself stays private."""
+    return f"file:{sha256(str(Path(name).resolve()).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
 
 
 def decode_text(data: bytes) -> str:

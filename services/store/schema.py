@@ -58,6 +58,7 @@ _VERSION_PROPERTIES = _PROPERTIES | {
 }
 
 _ARTICLE_INDEXES = [
+    IndexModel([("received_at", DESCENDING)], name="newest"),
     IndexModel([("published_at", DESCENDING)], name="latest"),
     IndexModel([("source", ASCENDING), ("published_at", DESCENDING)], name="latest_of_source"),
     IndexModel([("entity_keys", ASCENDING), ("published_at", DESCENDING)], name="latest_of_entity"),

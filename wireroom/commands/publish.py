@@ -33,7 +33,7 @@ def publish(
 ) -> None:
     """Put articles on the queue: text, HTML, JSON, JSON Lines, folders of these, or standard input.
 
-    Examples: `wireroom publish articles.jsonl`, `curl -s https://example.org/story | wireroom publish - --source example`
+    Examples: `wireroom publish articles.jsonl`, `curl -s https://example.org/a | wireroom publish - --source example`
     """
     try:
         submissions = list(intake.read(intake.find(paths), source=source))

@@ -12,7 +12,7 @@ from shared.decoding import decode
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from wireroom import intake
-from wireroom.commands.show import render
+from wireroom.rendering import render
 from wireroom.terminal import err, fail, json_line, out
 
 EX_PARTLY = 1

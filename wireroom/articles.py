@@ -1,0 +1,111 @@
+"""Questions to the stored articles, as the commands ask them."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from pymongo import DESCENDING
+from pymongo.database import Database
+
+from services.ingest.identity import article_id
+from shared.messages import ArticleSubmitted
+from wireroom.intake import file_guid
+
+Article = Mapping[str, Any]
+_ID_PREFIX = re.compile(r"[0-9a-f]{4,32}$")
+
+
+class NotFound(Exception):  # noqa: N818 - an answer
+    """No article, or more than one, goes by this name; the message says which."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What articles have to be; an entity is ``LABEL:name`` or a name alone."""
+
+    source: str | None = None
+    language: str | None = None
+    entity: str | None = None
+    since: datetime | None = None
+
+
+def newest(database: Database[dict[str, Any]]) -> Article:
+    """Return the article that was received last."""
+    found = database["articles"].find_one(sort=[("received_at", DESCENDING)])
+    if found is None:
+        raise NotFound("no article is stored yet. Publish one: `wireroom publish FILE`")
+    return found
+
+
+def one(database: Database[dict[str, Any]], name: str) -> Article:
+    """Return the article with this id, start of an id, link, or file it was published from."""
+    found = list(database["articles"].find(_names(name)).limit(2))
+    if not found:
+        raise NotFound(f"no stored article goes by {name!r}. `wireroom search` lists them; `wireroom dead ls` the rest")
+    if len(found) > 1:
+        raise NotFound(f"more than one article has an id that starts with {name}: give more of it")
+    return found[0]
+
+
+def _names(name: str) -> dict[str, Any]:
+    if _ID_PREFIX.match(name):
+        return {"_id": {"$regex": f"^{name}"}}
+    if "://" in name:
+        return {"_id": article_id(ArticleSubmitted(source="x", body="x", url=name))}
+    if Path(name).exists():
+        return {"guid": file_guid(name)}
+    return {"guid": name}
+
+
+def versions(database: Database[dict[str, Any]], article: Article) -> list[Article]:
+    """Return every kept version, the oldest first; an article that never changed has one."""
+    history = {
+        version["version"]: version for version in database["article_versions"].find({"article_id": article["_id"]})
+    }
+    return [version for _, version in sorted((history | {article["version"]: article}).items())]
+
+
+def search(database: Database[dict[str, Any]], words: str, filters: Filters, limit: int) -> Iterator[Article]:
+    """Yield matching articles: the best first where words are given, else the newest first."""
+    query = _query(filters)
+    if not words:
+        yield from database["articles"].find(query).sort("published_at", DESCENDING).limit(limit)
+        return
+    query["$text"] = {"$search": words}
+    score: Any = {"$meta": "textScore"}
+    yield from database["articles"].find(query, {"score": score}).sort([("score", score)]).limit(limit)
+
+
+def _query(filters: Filters) -> dict[str, Any]:
+    query: dict[str, Any] = {}
+    if filters.source:
+        query["source"] = filters.source
+    if filters.language:
+        query["language"] = filters.language
+    if filters.since:
+        query["received_at"] = {"$gte": filters.since}
+    if filters.entity:
+        query["entity_keys"] = _key(filters.entity)
+    return query
+
+
+def _key(entity: str) -> str | dict[str, str]:
+    label, colon, name = entity.partition(":")
+    if colon and label.isupper():
+        return f"{label}:{name.casefold()}"
+    return {"$regex": f"^[A-Z_]+:{re.escape(entity.casefold())}$"}
+
+
+def names_entity(entities: Iterable[Mapping[str, Any]], wanted: str) -> bool:
+    """Whether one of the entities goes by ``LABEL:name`` or by the name alone."""
+    label, colon, name = wanted.partition(":")
+    if not (colon and label.isupper()):
+        label, name = "", wanted
+    return any(
+        (not label or entity["label"] == label)
+        and name.casefold() in {form.casefold() for form in (entity["name"], *entity["aliases"])}
+        for entity in entities
+    )

@@ -1,0 +1,52 @@
+"""``wireroom search``: stored articles by words, entity, source, language and time."""
+
+from datetime import datetime
+from typing import Annotated
+
+import typer
+
+from shared.settings import Settings
+from wireroom.articles import Article, Filters
+from wireroom.articles import search as find
+from wireroom.connections import mongo_articles
+from wireroom.moments import since as moment
+from wireroom.rendering import entity_names
+from wireroom.terminal import err, json_line, table
+
+EX_NOTHING = 1
+
+
+def search(
+    words: Annotated[
+        list[str] | None, typer.Argument(help='Words of title or beginning; "quoted ones" together.')
+    ] = None,
+    entity: Annotated[str | None, typer.Option(help="A name, or LABEL:name such as ORG:Reuters.")] = None,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    language: Annotated[str | None, typer.Option(help="Only this language, such as en.")] = None,
+    since: Annotated[datetime | None, typer.Option(parser=moment, help="Received since: 2h, 3d, 2026-03-01.")] = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many.")] = 20,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per article.")] = False,
+) -> None:
+    """Find stored articles; without words the newest.
+
+    Examples: `wireroom search lock opens`, `wireroom search --entity "ORG:Brackwater Engineering" --since 3d --json`
+    """
+    filters = Filters(source, language, entity, since)
+    with mongo_articles(Settings()) as database:
+        found = list(find(database, " ".join(words or ()), filters, limit))
+    if as_json:
+        for article in found:
+            json_line({"v": 1, "id": article["_id"]} | {k: v for k, v in article.items() if k != "_id"})
+    elif found:
+        table(("id", "date", "source", "language", "title", "entities"), [_row(article) for article in found])
+    else:
+        err.print("No stored article matches.")
+    raise typer.Exit(0 if found else EX_NOTHING)
+
+
+def _row(article: Article) -> tuple[str, ...]:
+    date = article.get("published_at") or article["received_at"]
+    title = article.get("title") or article["summary"]
+    short = title if len(title) <= 60 else f"{title[:59]}…"  # noqa: PLR2004 - fits beside the rest in 160 columns
+    names = entity_names(article["entities"], 3)
+    return (article["_id"][:12], f"{date:%Y-%m-%d}", article["source"], article["language"], short, names)

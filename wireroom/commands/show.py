@@ -1,0 +1,63 @@
+"""``wireroom show``: one stored article as a person reads it."""
+
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from shared.errors import Rejected
+from shared.settings import Settings
+from wireroom import articles
+from wireroom.connections import mongo_articles
+from wireroom.rendering import render
+from wireroom.terminal import fail, json_line, out, table
+
+EX_NOT_FOUND = 1
+
+
+def show(
+    name: Annotated[str | None, typer.Argument(help="Id, start of an id, link, guid or published file.")] = None,
+    version: Annotated[int | None, typer.Option(help="Show this version instead of the newest.")] = None,
+    versions: Annotated[bool, typer.Option("--versions", help="List the versions that are kept.")] = False,
+    removed: Annotated[bool, typer.Option(help="Show what was taken out, and why.")] = True,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show a stored article, without a name the one that came last.
+
+    Examples: `wireroom show`, `wireroom show 7f3c --versions`, `wireroom show article.txt --json | jq .paragraphs`
+    """
+    with mongo_articles(Settings()) as database:
+        try:
+            article = articles.one(database, name) if name else articles.newest(database)
+        except (articles.NotFound, Rejected) as error:
+            fail(EX_NOT_FOUND, f"{error}.")
+        kept = articles.versions(database, article) if versions or version is not None else [article]
+    if versions:
+        _list(kept, as_json=as_json)
+        return
+    chosen = _chosen(kept, version)
+    if as_json:
+        json_line({"v": 1, "id": article["_id"]} | {k: v for k, v in chosen.items() if k not in {"_id", "article_id"}})
+    else:
+        render(chosen | {"_id": article["_id"]}, out, removed=removed)
+
+
+def _chosen(kept: Sequence[articles.Article], version: int | None) -> dict[str, object]:
+    chosen = [candidate for candidate in kept if version in (None, candidate["version"])]
+    if not chosen:
+        known = ", ".join(str(candidate["version"]) for candidate in kept)
+        fail(EX_NOT_FOUND, f"version {version} is not kept; these are: {known}.")
+    return dict(chosen[0])
+
+
+def _list(kept: Sequence[articles.Article], *, as_json: bool) -> None:
+    columns = ("version", "received", "content", "title")
+    rows = [
+        (item["version"], item["received_at"].isoformat(" ", "seconds"), item["content_hash"][:12], item["title"] or "")
+        for item in kept
+    ]
+    if as_json:
+        for row in rows:
+            json_line({"v": 1, **dict(zip(columns, row, strict=True))})
+        return
+    table(columns, rows, numbers=("version",))

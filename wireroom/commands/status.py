@@ -1,0 +1,93 @@
+"""``wireroom status``: how far each part has come, and with ``--check`` whether a person should look."""
+
+import asyncio
+from dataclasses import asdict
+from datetime import timedelta
+from typing import Annotated, Any
+
+import typer
+
+from shared.settings import Settings
+from wireroom.connections import mongo_articles, nats_connection
+from wireroom.local import memory, state
+from wireroom.moments import duration
+from wireroom.pipeline_state import PipelineState, look
+from wireroom.terminal import err, json_line, out, table
+
+EX_CHECK = 1
+EX_UNAVAILABLE = 69
+_MB = 1024 * 1024
+
+
+def status(
+    context: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Only findings; exit code 1 if there are any.")] = False,
+    oldest: Annotated[float, typer.Option(parser=duration, help="Finding: work that waits longer.")] = 300.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show how far behind each service is, what the streams hold, what was set aside and stored.
+
+    Examples: `wireroom status`, `wireroom status --check --oldest 1m`
+    """
+    settings = Settings()
+    broker = _attempt(lambda: asyncio.run(_broker(settings.nats_url)))
+    stored = _attempt(lambda: _stored(settings))
+    local = state.running(context.find_root().params["data"])
+    processes = {name: memory.resident(pid) for name, pid in local.processes.items()} if local else {}
+    findings = broker.findings(oldest) if broker else []
+    if as_json:
+        parts = asdict(broker) if broker else {}
+        json_line({"v": 1, **parts, "stored": stored, "processes": processes, "findings": findings})
+    elif not check:
+        _show(broker, stored, processes)
+    if not as_json:
+        for finding in findings:
+            (out if check else err).print(finding, markup=False)
+    if broker is None or stored is None:
+        raise typer.Exit(EX_UNAVAILABLE)
+    raise typer.Exit(EX_CHECK if check and findings else 0)
+
+
+def _attempt(ask: Any) -> Any:  # noqa: ANN401 - whatever the question answers
+    """Return the answer, or None where the server is away: that has been said, and the rest is shown all the same."""
+    try:
+        return ask()
+    except typer.Exit:
+        return None
+
+
+async def _broker(url: str) -> PipelineState:
+    async with nats_connection(url) as connection:
+        return await look(connection.jetstream(timeout=5))
+
+
+def _stored(settings: Settings) -> dict[str, int]:
+    with mongo_articles(settings) as database:
+        return {name: database[name].estimated_document_count() for name in ("articles", "article_versions")}
+
+
+def _show(broker: PipelineState | None, stored: dict[str, int] | None, processes: dict[str, int | None]) -> None:
+    if broker:
+        columns = ("service", "pending", "unanswered", "delivered again", "oldest", "state")
+        rows = [
+            (s.service, s.pending, s.unanswered, s.redelivered, _age(s.oldest_seconds), s.state)
+            for s in broker.services
+        ]
+        table(columns, rows, numbers=columns[1:5])
+        out.print()
+        kept = [(s.name, s.messages, f"{s.bytes / _MB:.1f}", f"{s.limit / _MB:.0f}") for s in broker.streams]
+        table(("stream", "messages", "MB", "of MB"), kept, numbers=("messages", "MB", "of MB"))
+        out.print()
+        if broker.dead:
+            table(("set aside", "count"), sorted(broker.dead.items()), numbers=("count",))
+            out.print()
+    if stored:
+        out.print(f"stored {stored['articles']:,} articles, {stored['article_versions']:,} versions of corrected ones")
+    if processes:
+        out.print()
+        sizes = [(name, "-" if size is None else f"{size / _MB:.0f}") for name, size in processes.items()]
+        table(("process", "MB resident"), sizes, numbers=("MB resident",))
+
+
+def _age(seconds: float | None) -> str:
+    return "" if seconds is None else str(timedelta(seconds=int(seconds)))

@@ -1,0 +1,148 @@
+"""``wireroom tail``: what flows through the queue, live or from the beginning."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+import orjson
+import typer
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+from rich.text import Text
+
+from shared.settings import Settings
+from wireroom.articles import names_entity
+from wireroom.connections import nats_connection
+from wireroom.moments import duration
+from wireroom.moments import since as moment
+from wireroom.rendering import entity_names
+from wireroom.terminal import fail, json_line, one_line, out
+
+EX_UNAVAILABLE = 69
+EX_INTERRUPTED = 130
+_SHOWN_ENTITIES = 4
+
+
+class Stage(StrEnum):
+    """What to follow: the name of an event, or the dead letters."""
+
+    RAW = "raw"
+    EXTRACTED = "extracted"
+    STORED = "stored"
+    DEAD = "dead"
+
+
+_STREAMS = {Stage.RAW: "RAW", Stage.EXTRACTED: "NEWS", Stage.STORED: "NEWS", Stage.DEAD: "DEAD"}
+
+
+@dataclass(frozen=True)
+class _Wanted:
+    stage: Stage
+    source: str | None
+    language: str | None
+    entity: str | None
+    count: int | None
+    idle: float | None
+
+    @property
+    def subject(self) -> str:
+        """The broker filters by source and language, so that nothing else comes over the network."""
+        source = self.source or "*"
+        match self.stage:
+            case Stage.DEAD:
+                return "news.dead.>"
+            case Stage.RAW:
+                return f"news.v1.raw.{source}"
+            case _:
+                return f"news.v1.{self.stage}.{self.language or '*'}.{source}"
+
+
+def tail(
+    stage: Annotated[Stage, typer.Argument(help="raw, extracted, stored or dead.")] = Stage.EXTRACTED,
+    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
+    language: Annotated[str | None, typer.Option(help="Only this language; not for raw.")] = None,
+    entity: Annotated[str | None, typer.Option(help="Only with this name or LABEL:name; for extracted.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="From the beginning of the stream.")] = False,
+    since: Annotated[datetime | None, typer.Option(parser=moment, help="From then on: 10m, 2h, 2026-03-01.")] = None,
+    count: Annotated[int | None, typer.Option(min=1, help="End after so many.")] = None,
+    until_idle: Annotated[float | None, typer.Option(parser=duration, help="End after so long a silence: 5s.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per message.")] = False,
+) -> None:
+    """Follow what flows through the queue; nothing is taken from it.
+
+    Examples: `wireroom tail --all --entity ORG:Reuters`, `wireroom tail stored --since 10m --until-idle 2s --json`
+    """
+    if language and stage in {Stage.RAW, Stage.DEAD}:
+        raise typer.BadParameter(f"{stage} has no language yet; follow extracted or stored")
+    if entity and stage is not Stage.EXTRACTED:
+        raise typer.BadParameter("only extracted articles have entities")
+    wanted = _Wanted(stage, source, language, entity, count, until_idle)
+    try:
+        asyncio.run(_tail(wanted, _start(everything=everything, since=since), as_json=as_json))
+    except KeyboardInterrupt:
+        raise typer.Exit(EX_INTERRUPTED) from None
+
+
+def _start(*, everything: bool, since: datetime | None) -> ConsumerConfig:
+    if since:
+        start: Any = since.isoformat()  # the client hands it to the broker as it is, which wants RFC 3339
+        return ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_TIME, opt_start_time=start)
+    return ConsumerConfig(deliver_policy=DeliverPolicy.ALL if everything else DeliverPolicy.NEW)
+
+
+async def _tail(wanted: _Wanted, start: ConsumerConfig, *, as_json: bool) -> None:
+    async with nats_connection(Settings().nats_url) as connection:
+        async for message in _messages(connection.jetstream(timeout=5), wanted, start):
+            if as_json:
+                json_line(_as_object(message, wanted.stage))
+            else:
+                out.print(_as_line(message, wanted.stage), overflow="ellipsis", no_wrap=out.is_terminal)
+
+
+async def _messages(js: JetStreamContext, wanted: _Wanted, start: ConsumerConfig) -> AsyncIterator[Msg]:
+    try:
+        reader = await js.subscribe(wanted.subject, stream=_STREAMS[wanted.stage], ordered_consumer=True, config=start)
+    except NotFoundError:
+        fail(EX_UNAVAILABLE, f"the broker has no stream {_STREAMS[wanted.stage]}. Run `wireroom setup` first.")
+    seen = 0
+    while wanted.count is None or seen < wanted.count:
+        try:
+            message = await reader.next_msg(wanted.idle or 60)
+        except NatsTimeoutError:
+            if wanted.idle:
+                return
+            continue
+        if wanted.entity and not names_entity(orjson.loads(message.data)["entities"], wanted.entity):
+            continue
+        seen += 1
+        yield message
+
+
+def _as_object(message: Msg, stage: Stage) -> dict[str, Any]:
+    if stage is Stage.DEAD:
+        headers = {k: v for k, v in (message.headers or {}).items() if k.startswith("wireroom-")}
+        return {"v": 1, "sequence": message.metadata.sequence.stream, **headers}
+    return {"v": 1, **orjson.loads(message.data)}
+
+
+def _as_line(message: Msg, stage: Stage) -> Text:
+    at = f"{message.metadata.timestamp.astimezone():%H:%M:%S}  "
+    if stage is Stage.DEAD:
+        headers = message.headers or {}
+        place = f"{message.metadata.sequence.stream:<6}"
+        reason = f"{headers.get('wireroom-service')} {headers.get('wireroom-reason')}  "
+        return Text.assemble((at, "dim"), place, (reason, "red"), one_line(headers.get("wireroom-detail", ""), 120))
+    article = orjson.loads(message.data)
+    facts = [article["id"][:12], article.get("outcome"), article["source"], article.get("language")]
+    title = article.get("title") or next(iter(article.get("paragraphs", ())), "") or "(no title)"
+    names = entity_names(article.get("entities", ()), _SHOWN_ENTITIES)
+    head = "  ".join(fact for fact in facts if fact)
+    return Text.assemble(
+        (f"{at}{one_line(head, 120)}  ", "dim"), (one_line(title, 80), "bold"), f"  {one_line(names, 100)}"
+    )

@@ -1,0 +1,71 @@
+"""What became of submissions: the stored events and the dead letters that carry their places in INBOX."""
+
+import asyncio
+import json
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, DeliverPolicy
+
+from shared.messages import ArticleStored
+
+SET_ASIDE = "set aside"
+
+
+@dataclass(frozen=True)
+class Fate:
+    """``outcome`` is the store's word or SET_ASIDE; ``reason`` says why it was set aside."""
+
+    outcome: str
+    id: str | None = None
+    language: str | None = None
+    reason: str | None = None
+
+
+async def follow(
+    js: JetStreamContext, places: Collection[int], *, patience: float, progress: Callable[[int], None]
+) -> dict[int, Fate]:
+    """Return the fate of each submission by its place in INBOX; what has none when patience is over is not in it."""
+    fates: dict[int, Fate] = {}
+    complete = asyncio.Event()
+
+    def settle(place: int, fate: Fate) -> None:
+        if place in places:
+            fates[place] = fate
+            progress(len(fates))
+        if len(fates) == len(places):
+            complete.set()
+
+    async def stored(message: Msg) -> None:
+        event = ArticleStored.model_validate_json(message.data)
+        settle(event.version, Fate(event.outcome, event.id, event.language))
+
+    async def dead(message: Msg) -> None:
+        headers = message.headers or {}
+        reason = f"{headers.get('wireroom-reason')}: {headers.get('wireroom-detail')}"
+        settle(_place(message), Fate(SET_ASIDE, reason=reason))
+
+    readers = [
+        await js.subscribe(subject, stream=stream, cb=read, ordered_consumer=True, config=_everything())
+        for stream, subject, read in (("NEWS", "news.v1.stored.>", stored), ("DEAD", "news.dead.>", dead))
+    ]
+    with suppress(TimeoutError):
+        await asyncio.wait_for(complete.wait(), patience)
+    for reader in readers:
+        await reader.unsubscribe()
+    return fates
+
+
+def _everything() -> ConsumerConfig:
+    return ConsumerConfig(deliver_policy=DeliverPolicy.ALL)  # one for each reader: the client writes into it
+
+
+def _place(letter: Msg) -> int:
+    """Return the place in INBOX of what was set aside: later messages carry it as their version."""
+    headers = letter.headers or {}
+    if headers.get("wireroom-stream") == "INBOX":
+        return int(headers["wireroom-sequence"])
+    return int(json.loads(letter.data)["version"])
