@@ -40,7 +40,7 @@ class Delivery:
     received_at: datetime
 
 
-Handler = Callable[[Any, Delivery], Awaitable[Message]]
+Handler = Callable[[Any, Delivery], Awaitable[Message | None]]
 OpenHandler = Callable[[Settings], AbstractAsyncContextManager[Handler]]
 
 
@@ -50,7 +50,7 @@ class Service:
 
     name: str
     reads: Consumer
-    writes: str  # the stream its results go to
+    writes: str | None  # the stream its results go to; None for a service whose results leave the queue
     open_handler: OpenHandler
     attempts: Attempts = field(default=Attempts())
 
@@ -114,6 +114,8 @@ async def _handle(raw: Msg, service: Service, handler: Handler, js: JetStreamCon
     place = raw.metadata
     delivery = Delivery(place.sequence.stream, place.timestamp)
     result = await handler(decode(raw.data, service.reads.model), delivery)
+    if result is None or service.writes is None:
+        return
     trace = (raw.headers or {}).get("traceparent")
     envelope = headers(result, service=service.name, now=datetime.now(UTC), trace=trace)
     data = result.model_dump_json().encode()

@@ -1,0 +1,25 @@
+"""Puts one article on the queue; imports nothing of Wireroom. Needs: pip install nats-py."""
+
+import asyncio
+import json
+import os
+
+import nats
+
+ARTICLE = {
+    "source": "harbour-gazette",
+    "url": "https://harbour-gazette.example/news/lock-opened",
+    "title": "New lock opens at Tidewell",
+    "body": "Marta Quillfeather opened the new lock at Tidewell on Sunday.\n\nBrackwater Engineering built it in two years.",
+}
+
+
+async def main() -> None:
+    connection = await nats.connect(os.environ.get("NATS_URL", "nats://127.0.0.1:4222"))
+    js = connection.jetstream(timeout=5)  # returns once the broker has the article on disk
+    acknowledgement = await js.publish("news.v1.submitted", json.dumps(ARTICLE).encode(), stream="INBOX")
+    print(f"accepted as version {acknowledgement.seq}")
+    await connection.close()
+
+
+asyncio.run(main())
