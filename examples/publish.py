@@ -10,7 +10,7 @@ ARTICLE = {
     "source": "harbour-gazette",
     "url": "https://harbour-gazette.example/news/lock-opened",
     "title": "New lock opens at Tidewell",
-    "body": "Marta Quillfeather opened the new lock at Tidewell on Sunday.\n\nBrackwater Engineering built it in two years.",
+    "body": "Marta Quillfeather opened the new lock at Tidewell on Sunday.\n\nBrackwater Engineering built it.",
 }
 
 

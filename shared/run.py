@@ -6,11 +6,11 @@ import logging
 import signal
 import sys
 
-import nats
 import uvloop
-from nats.errors import Error as NatsError
 
 from shared import logs, topology
+from shared.connecting import brief_connection
+from shared.errors import Unavailable
 from shared.service import Service, server
 from shared.settings import Settings
 
@@ -28,12 +28,9 @@ def load(name: str) -> Service:
 
 
 async def setup(settings: Settings, replicas: int = 1) -> list[str]:
-    """Apply the topology; raises NatsError or OSError if the broker does not answer within seconds."""
-    connection = await nats.connect(settings.nats_url, connect_timeout=3, allow_reconnect=False)
-    try:
+    """Apply the topology; raises Unavailable if the broker does not answer within seconds."""
+    async with brief_connection(settings.nats_url) as connection:
         return await topology.apply(connection.jetstream(timeout=10), replicas)
-    finally:
-        await connection.close()
 
 
 def main(arguments: list[str]) -> int:
@@ -56,8 +53,8 @@ def main(arguments: list[str]) -> int:
 def _setup(settings: Settings) -> int:
     try:
         done = asyncio.run(setup(settings))
-    except (NatsError, OSError) as error:
-        log.error("NATS at %s is not reachable: %s", settings.nats_url, error)  # noqa: TRY400 - no trace: it is news
+    except Unavailable as outage:
+        log.error("%s", outage)  # noqa: TRY400 - no trace: it is news
         return EX_UNAVAILABLE
     for line in done:
         log.info("%s", line)

@@ -8,7 +8,7 @@ from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted,
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 BODY = (
-    "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday.\n\n"
+    "The new lock at Tidewell was opened on Monday by Marta Bellamy, the mayor of the town.\n\n"
     "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years. "
     "Boats may pass from the first of the month, she told the people who had come to watch."
 )

@@ -4,15 +4,15 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-import nats
 from nats.aio.client import Client
 from nats.errors import ConnectionClosedError, NoRespondersError
-from nats.errors import Error as NatsError
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, InvalidURI
 from pymongo.uri_parser import parse_uri
 
+from shared.connecting import brief_connection
+from shared.errors import Unavailable
 from shared.settings import Settings
 from wireroom.terminal import fail
 
@@ -24,27 +24,15 @@ _WHAT_NOW = "Start one with `wireroom up`, or name yours in {setting}."
 
 @asynccontextmanager
 async def nats_connection(url: str) -> AsyncIterator[Client]:
-    """Yield a connection to the broker, or end with exit code 69."""
+    """Yield a connection to the broker, or end with exit code 69, also where it goes away in between."""
     try:
-        connection = await nats.connect(
-            url, name="wireroom", connect_timeout=_PATIENCE, allow_reconnect=False, error_cb=_silent
-        )
-    except (NatsError, OSError, TimeoutError) as error:
-        cause = str(error) or type(error).__name__
-        fail(
-            EX_UNAVAILABLE, f"NATS at {url} is not reachable: {cause}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}"
-        )
-    try:
-        yield connection
+        async with brief_connection(url) as connection:
+            yield connection
+    except Unavailable as outage:
+        fail(EX_UNAVAILABLE, f"{outage}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
     except (ConnectionClosedError, NoRespondersError, TimeoutError) as error:
         cause = str(error) or type(error).__name__
         fail(EX_UNAVAILABLE, f"NATS at {url} went away: {cause}. What it had acknowledged is safe; try again.")
-    finally:
-        await connection.close()
-
-
-async def _silent(_error: Exception) -> None:
-    """The client would print a trace; what matters arrives as an exception of the call."""
 
 
 @contextmanager

@@ -41,13 +41,14 @@ def _entities(entities: Sequence[Mapping[str, Any]], status: str, language: str,
     if status == "no_model":
         console.print(Text(f"entities no model reads {language!r}: it was stored without entities", style="dim"))
     for entity in entities[:_NAMED]:
+        often = "once" if entity["count"] == 1 else f"{entity['count']} times"
         aliases = ", ".join(one_line(alias, 60) for alias in entity.get("aliases", ()))
         also = f", also {aliases}" if aliases else ""
         console.print(
             Text.assemble(
                 (f"{entity['label']:<11}", "dim"),
                 one_line(entity["name"], 80),
-                (f"  {entity['count']} times{also}", "dim"),
+                (f"  {often}{also}", "dim"),
             )
         )
     if len(entities) > _NAMED:

@@ -1,0 +1,26 @@
+"""Cleaning: the body of a raw article becomes title, paragraphs and captions, and a list of what was taken out.
+
+Lines are found (``lines``), described (``facts``), decided upon (``decide``) and put together (``article``).
+Pure rules for all languages at once; their words stand in ``languages/*.toml``.
+"""
+
+from html import unescape
+
+from services.extract.clean.article import CleanArticle, assemble
+from services.extract.clean.lines import split
+from services.extract.clean.markup import is_page
+from services.extract.clean.page import clean_page
+
+RULES_VERSION = "1"  # raise it with every change that can change a result
+
+__all__ = ["RULES_VERSION", "CleanArticle", "clean"]
+
+
+def clean(body: str, media_type: str, *, title: str | None = None) -> CleanArticle:
+    """Return the clean article; raise ``Rejected`` when nothing remains that is an article.
+
+    What the body looks like counts more than the declared type: pages are sent as text, and text as pages.
+    """
+    if is_page(body, media_type):
+        return clean_page(body, title)
+    return assemble(split(unescape(body) if media_type == "text/html" else body), title)

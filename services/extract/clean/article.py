@@ -1,0 +1,88 @@
+"""From lines to a clean article; nothing disappears without being named."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from services.extract.clean import metadata
+from services.extract.clean.decide import Decisions, decide
+from services.extract.clean.facts import Facts, describe
+from services.extract.clean.lines import Line, visible
+from shared.errors import Reason, Rejected
+from shared.messages import Caption, Removed
+
+MAX_REMOVED = 1000  # entries and
+MAX_REMOVED_CHARS = 1000  # characters of each: what is removed may not outgrow the message that carries it
+
+
+@dataclass(frozen=True)
+class CleanArticle:
+    """What the cleaning made of a body. Each line of it is a paragraph or is named in ``removed``."""
+
+    title: str | None
+    byline: str | None
+    agency: str | None
+    dateline: str | None
+    paragraphs: tuple[str, ...]
+    captions: tuple[Caption, ...]
+    removed: tuple[Removed, ...]
+
+
+def assemble(lines: Sequence[Line], title: str | None, *, chosen: bool = False) -> CleanArticle:
+    """Clean the lines, which markup may have ``chosen``; raise ``Rejected`` if no article is among them."""
+    title = visible(title or "") or None
+    facts = describe(lines, title)
+    decided = decide(facts, chosen=chosen)
+    if None not in decided:
+        raise Rejected(Reason.NO_ARTICLE_TEXT, f"no line of {len(lines)} reads like a part of an article")
+    return _assemble(facts, decided, title)
+
+
+def _assemble(facts: Sequence[Facts], decided: Decisions, title: str | None) -> CleanArticle:
+    captions, claimed = metadata.captions(facts, decided)
+    rules = [claimed.get(index, rule) for index, rule in enumerate(decided)]
+    heading = None if title else metadata.found_title(facts, rules)
+    if heading is not None:
+        title, rules[heading] = facts[heading].line.text, "title"
+    byline = metadata.found_byline(facts, rules)
+    if byline:
+        rules[byline[0]] = "byline"
+    dateline = metadata.found_dateline(facts, rules)
+    names = byline[1] if byline else None
+    return CleanArticle(
+        title=title,
+        byline=names,
+        agency=metadata.found_agency(facts, rules, dateline, names),
+        dateline=dateline.place if dateline else None,
+        paragraphs=_paragraphs(facts, rules, dateline.text if dateline else ""),
+        captions=tuple(captions),
+        removed=bounded(_removed(facts, rules, dateline.text if dateline else "")),
+    )
+
+
+def _paragraphs(facts: Sequence[Facts], rules: Decisions, dateline: str) -> tuple[str, ...]:
+    kept = [line.line.text for line, rule in zip(facts, rules, strict=True) if rule is None]
+    return (kept[0][len(dateline) :].lstrip(), *kept[1:])
+
+
+def _removed(facts: Sequence[Facts], rules: Decisions, dateline: str) -> list[Removed]:
+    start = metadata.first_kept(rules)
+    taken = [(index, line.line.text, rule) for index, (line, rule) in enumerate(zip(facts, rules, strict=True)) if rule]
+    if dateline:
+        taken.append((start, dateline, "dateline"))
+    return [Removed(text=text, rule=rule, line=facts[index].line.number) for index, text, rule in sorted(taken)]
+
+
+def bounded(removed: Sequence[Removed]) -> tuple[Removed, ...]:
+    """Return the entries, long ones cut; what is too many is counted by a last one."""
+    listed = [
+        entry if len(entry.text) <= MAX_REMOVED_CHARS else entry.model_copy(update={"text": _cut(entry.text)})
+        for entry in removed[:MAX_REMOVED]
+    ]
+    left = removed[MAX_REMOVED:]
+    if left:
+        listed.append(Removed(text=f"{len(left)} more lines", rule="not_listed", line=left[0].line))
+    return tuple(listed)
+
+
+def _cut(text: str) -> str:
+    return f"{text[:MAX_REMOVED_CHARS]}… ({len(text)} characters)"

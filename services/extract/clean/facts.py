@@ -1,0 +1,111 @@
+"""What can be said about each line by itself and about its copies; decisions are taken from these facts alone."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+from services.extract.clean.agencies import agencies_in
+from services.extract.clean.bylines import byline_in
+from services.extract.clean.captions import caption_in
+from services.extract.clean.datelines import is_date_line
+from services.extract.clean.lines import Line
+from services.extract.clean.vocabulary import Cue, vocabulary
+from services.extract.clean.words import count, ends_sentence, holds_sentences, tokens
+from shared.messages import Caption
+
+_STRONG_WORDS = 8  # a line of so many words that ends a sentence is very likely part of an article
+_PROSE_WORDS = 20  # so long a line is prose if a sentence ends inside it
+_LONG_WORDS = 40  # so long a line is prose however it ends
+_START_WEIGHT = 4  # a cue at the beginning counts as if it were so many words longer
+_SHARE = 0.12  # of a line's words must be cues to make it furniture;
+_SENTENCE_SHARE = 0.22  # more of a sentence,
+_INSIDE_SHARE = 0.3  # and still more if it does not begin with one
+_COPY_WORDS = 10  # shorter lines may rightly come twice, such as a question in an interview
+_ASKING = frozenset({"promo", "comment_prompt", "share"})
+_LABEL = re.compile(r"\W*\w+\s?:")
+_TITLE_WORDS, _TITLE_SHARE = 4, 0.6
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A line, and what is known of it."""
+
+    line: Line
+    words: int
+    ends: bool  # as a sentence ends
+    cues: tuple[Cue, ...] = ()
+    copy_of: int | None = None  # index of the first line that says the same
+    role: str | None = None  # title, agency, caption, byline, date_line, separator
+    caption: Caption | None = None
+    named: str | None = None  # the agencies, or the names of the byline
+
+    @cached_property
+    def strong(self) -> bool:
+        """Whether it reads like a part of an article."""
+        if self.ends and self.words >= _STRONG_WORDS:
+            return True
+        return self.words >= _LONG_WORDS or (self.words >= _PROSE_WORDS and holds_sentences(self.line.text))
+
+    @cached_property
+    def furniture(self) -> str | None:
+        """The rule whose vocabulary makes up enough of the line to say that it is no part of the article."""
+        if self.cues and self.cues[0].whole_line:
+            return self.cues[0].rule
+        said = [cue for cue in self.cues if cue.words > 1 or self._counts(cue)]
+        begins = any(cue.at_start for cue in said)
+        needed = _SHARE if not self.ends else _SENTENCE_SHARE if begins else _INSIDE_SHARE
+        weight = sum(cue.words for cue in said) + _START_WEIGHT * begins
+        return said[0].rule if said and weight >= needed * self.words else None
+
+    @cached_property
+    def doubtful(self) -> bool:
+        """Whether a full sentence has only one short cue, so that it may as well speak of the thing as ask for it."""
+        sentence = self.strong and self.ends and not _LABEL.match(self.line.text)
+        return sentence and len(self.cues) == 1 and self.cues[0].words * 2 < self.words
+
+    def _counts(self, cue: Cue) -> bool:
+        """A single word counts as a label, "Watch: ..."; without a colon only where it asks for something."""
+        return _LABEL.match(self.line.text) is not None or (cue.rule in _ASKING and not self.ends)
+
+
+def describe(lines: Sequence[Line], title: str | None) -> list[Facts]:
+    """Return the facts of each line, in order."""
+    wanted = tokens(title or "")
+    seen: dict[str, int] = {}
+    facts = []
+    for index, line in enumerate(lines):
+        found = tokens(line.text)
+        words = count(line.text, len(found))
+        first = seen.setdefault(line.text.casefold(), index) if words >= _COPY_WORDS else index
+        facts.append(_one(line, found, words, wanted, first if first < index else None))
+    return facts
+
+
+def _one(line: Line, found: list[str], words: int, title: list[str], copy_of: int | None) -> Facts:
+    plain = Facts(line, words, ends_sentence(line.text), vocabulary().cues(found), copy_of)
+    if not found:
+        return _with(plain, "separator")
+    if is_title(found, title):
+        return _with(plain, "title")
+    if agency := agencies_in(line.text):
+        return _with(plain, "agency", named=agency)
+    if caption := caption_in(line.text, found) or (Caption(text=line.text) if line.caption else None):
+        return _with(plain, "caption", caption=caption)
+    if byline := byline_in(line.text, found):
+        return _with(plain, "byline", named=byline)
+    return _with(plain, "date_line") if not plain.ends and is_date_line(found) else plain
+
+
+def _with(plain: Facts, role: str, *, caption: Caption | None = None, named: str | None = None) -> Facts:
+    return Facts(plain.line, plain.words, plain.ends, plain.cues, plain.copy_of, role, caption, named)
+
+
+def is_title(found: Sequence[str], title: Sequence[str]) -> bool:
+    """Tell whether a line says the title, perhaps cut off or with the name of the site."""
+    if not title or not found:
+        return False
+    short, long = sorted((list(found), list(title)), key=len)
+    if len(short) < _TITLE_WORDS or len(short) < _TITLE_SHARE * len(long):
+        return short == long
+    return long[: len(short)] == short or long[-len(short) :] == short

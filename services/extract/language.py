@@ -1,0 +1,47 @@
+"""Which language an article is written in: the text decides, what the publisher declared helps where it is unsure."""
+
+from functools import cache
+
+from py3langid.langid import MODEL_FILE, LanguageIdentifier
+
+from shared.messages import UNDETERMINED
+
+_SAMPLE = 2000  # characters; more do not change the answer
+_ENOUGH = 100  # characters; on less the model is a guess among neighbours, such as Danish and Norwegian
+_SURE, _LIKELY, _POSSIBLE = 0.9, 0.6, 0.02
+_NO_LANGUAGE = "zxx"  # the model's label for what is no language
+_SHORT_CODES = {
+    "ara": "ar", "deu": "de", "dut": "nl", "eng": "en", "fra": "fr", "fre": "fr", "ger": "de", "ita": "it",
+    "jpn": "ja", "nld": "nl", "pol": "pl", "por": "pt", "rus": "ru", "spa": "es", "tur": "tr", "zho": "zh",
+}  # fmt: skip
+
+
+def identify(text: str, declared: str | None) -> str:
+    """Return the ISO 639 code of the language, or ``und``; ``declared`` is BCP 47, such as de-AT."""
+    sample = text[:_SAMPLE]
+    hint = _code(declared)
+    ranked = dict(_identifier().rank(sample))
+    best = max(ranked, key=lambda language: ranked[language])
+    probability = ranked[best]
+    if probability >= _SURE and len(sample) >= _ENOUGH:
+        return _known(best)
+    if hint and ranked.get(hint, 0.0) >= _POSSIBLE:
+        return hint
+    return _known(best) if probability >= _LIKELY else hint or UNDETERMINED
+
+
+def _code(declared: str | None) -> str | None:
+    """Return the language of a BCP 47 tag, by its short code if it has one."""
+    code = (declared or "").replace("_", "-").split("-")[0].lower()
+    code = _SHORT_CODES.get(code, code)
+    return code if code.isascii() and code.isalpha() and len(code) in (2, 3) and code != UNDETERMINED else None
+
+
+def _known(language: str) -> str:
+    return UNDETERMINED if language == _NO_LANGUAGE else language
+
+
+@cache
+def _identifier() -> LanguageIdentifier:
+    """Load the model once, when the first article comes: 0.4 s and 60 MB."""
+    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -1,0 +1,243 @@
+"""Plain text becomes an article: what is kept, what is named as removed, and what bad input comes to."""
+
+import textwrap
+import time
+from collections import Counter
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.extract.clean import CleanArticle, clean
+from services.extract.clean.article import MAX_REMOVED
+from services.extract.clean.lines import split
+from shared.errors import Reason, Rejected
+from shared.messages import MAX_BODY_BYTES, Caption
+
+LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
+WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
+BOATS = "Boats may pass from the first of the month, she told the people who had come to watch."
+BODY = (LOCK, WORKS, BOATS)
+
+
+def plain(*lines: str, title: str | None = None) -> CleanArticle:
+    return clean("\n\n".join(lines), "text/plain", title=title)
+
+
+def rules(article: CleanArticle) -> dict[str, str]:
+    return {entry.text: entry.rule for entry in article.removed}
+
+
+def test_clean_text_comes_out_as_it_went_in() -> None:
+    assert plain(*BODY) == CleanArticle(None, None, None, None, BODY, (), ())
+
+
+@pytest.mark.parametrize(
+    ("line", "rule"),
+    [
+        ("Subscribe now", "promo"),
+        ("Jetzt den Newsletter abonnieren und nichts mehr verpassen.", "promo"),
+        ("Would you like to comment on this article?", "comment_prompt"),
+        ("12 Comments", "comment_prompt"),
+        ("Please read our Comment Policy before commenting.", "comment_prompt"),
+        ("Lire aussi : Le port rouvre lundi", "related_link"),
+        ("Lees ook: De sluis is open", "related_link"),
+        ("Continue reading", "read_more"),
+        ("Share this article: Facebook | X | Email", "share"),
+        ("Condividi su Facebook", "share"),
+        ("We use cookies to improve your experience.", "navigation"),
+        ("© 2026 Tidewell Echo. All rights reserved.", "copyright"),
+        ("Publicidad", "advertisement"),
+        ("Reklama", "advertisement"),
+        ("Disclaimer: The author owns no shares in Brackwater.", "editor_note"),
+        ("(Reporting by Odile Farrow; editing by Ansel Pike)", "sign_off"),
+        ("3 de março de 2026 às 14h30", "date_line"),
+        ("* * *", "separator"),
+    ],
+)
+def test_a_line_of_the_page_around_the_article_is_removed_by_its_rule(line: str, rule: str) -> None:
+    article = plain(*BODY, line)
+    assert (article.paragraphs, rules(article)) == (BODY, {line: rule})
+
+
+def test_a_removed_line_is_named_with_its_number_in_the_body() -> None:
+    (entry,) = plain(LOCK, WORKS, "Advertisement", BOATS).removed
+    assert (entry.line, entry.rule, entry.text) == (5, "advertisement", "Advertisement")
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Skippers who want to sign up for the first passage have until Friday noon, the harbour office said, and they "
+        "must bring the papers of their boat, the name of a pilot and the fee of forty crowns in coins.",
+        "Brackwater changed its privacy policy after the break-in, the council heard on Monday.",
+        "Next year the council will look at the second lock.",
+        "Follow us on the tow path, the children had shouted, and half of the town did.",
+    ],
+)
+def test_a_sentence_of_the_article_survives_words_that_a_promotion_would_use(sentence: str) -> None:
+    assert plain(LOCK, sentence, WORKS).paragraphs == (LOCK, sentence, WORKS)
+
+
+def test_subheads_and_short_quotes_between_paragraphs_are_kept() -> None:
+    lines = (LOCK, "A long wait", WORKS, '"At last."', '"It was high time," she said.', BOATS)
+    assert plain(*lines).paragraphs == (LOCK, "A long wait", WORKS, '"It was high time," she said.', BOATS)
+
+
+def test_links_below_a_heading_are_no_part_of_the_article() -> None:
+    links = ("RELATED", "The lock in six pictures", "Who pays for the bridge?")
+    article = plain(*BODY, *links)
+    assert (article.paragraphs, [entry.text for entry in article.removed]) == (BODY, list(links))
+
+
+def test_the_second_copy_of_a_paragraph_is_removed() -> None:
+    article = plain(LOCK, WORKS, BOATS, WORKS)
+    assert (article.paragraphs, article.removed[0].rule, article.removed[0].line) == (BODY, "repeat", 7)
+
+
+def test_paragraphs_that_differ_only_in_numbers_are_no_copies() -> None:
+    days = tuple(
+        f"On day {day} of the dry summer the lock stood at a level of {day * 3} centimetres." for day in (1, 2, 3)
+    )
+    assert plain(*days).paragraphs == days
+
+
+def test_a_line_that_frames_the_article_is_removed_at_both_ends() -> None:
+    frame = "The Tidewell Echo has been on the side of its readers for one hundred years."
+    article = plain(frame, *BODY, frame)
+    assert (article.paragraphs, [entry.rule for entry in article.removed]) == (BODY, ["repeat", "repeat"])
+
+
+def test_hard_wrapped_text_is_rejoined() -> None:
+    wrapped = "\n\n".join(textwrap.fill(paragraph, 60) for paragraph in BODY)
+    assert clean(wrapped, "text/plain").paragraphs == BODY
+
+
+def test_short_lines_are_not_joined() -> None:
+    assert clean("\n".join(BODY), "text/plain").paragraphs == BODY
+
+
+def test_text_without_line_breaks_is_one_paragraph() -> None:
+    assert plain(" ".join(BODY)).paragraphs == (" ".join(BODY),)
+
+
+def test_all_kinds_of_line_breaks_count() -> None:
+    assert clean("\r\n\r\n".join(BODY), "text/plain") == clean("\r\r".join(BODY), "text/plain") == plain(*BODY)
+
+
+def test_invisible_characters_are_dropped_and_spaces_are_single() -> None:
+    dirty = LOCK.replace("new", "n\u00ade\u200bw\x07").replace(" lock", "\u00a0\t lock\ud800\u202e")
+    assert plain(f"\ufeff{dirty}", WORKS).paragraphs == (LOCK, WORKS)
+
+
+def test_japanese_is_kept_although_no_space_parts_its_words() -> None:
+    body = (
+        "港町ティドウェルで月曜日、新しい水門が開いた。市長のマルタ氏が式典で話した。",
+        "工事は四十年にわたって運河を守ってきた会社が担当した。",
+        "「長く待った」と市長は述べた。",
+    )
+    assert plain(*body, "シェア").paragraphs == body
+
+
+def test_text_that_runs_from_right_to_left_is_kept() -> None:
+    body = (
+        "افتتحت رئيسة البلدية الهويس الجديد في المدينة يوم الاثنين بعد عامين من الانتظار.",
+        "هل ستمر القوارب من أول الشهر القادم كما وعدت رئيسة البلدية الجميع؟",
+    )
+    assert plain(*body).paragraphs == body
+
+
+def test_an_article_of_one_short_sentence_is_an_article() -> None:
+    assert plain("The lock is open.").paragraphs == ("The lock is open.",)
+
+
+def test_where_nothing_ends_like_a_sentence_the_longer_lines_are_kept() -> None:
+    line = "The lock at Tidewell opens on Monday and the mayor will be there"
+    assert plain(line, "Tidewell").paragraphs == (line,)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        " \n\t\n",
+        "\x00\u200b",
+        "Hello",
+        "Subscribe now\nSign up\n© 2026 Tidewell Echo. All rights reserved.",
+        "A" * 3000,
+    ],
+)
+def test_what_holds_no_article_is_rejected(body: str) -> None:
+    with pytest.raises(Rejected) as verdict:
+        clean(body, "text/plain")
+    assert verdict.value.reason is Reason.NO_ARTICLE_TEXT
+
+
+def test_too_many_lines_are_rejected_with_the_number_and_the_limit() -> None:
+    with pytest.raises(Rejected, match="1048576 lines, at most 20000") as verdict:
+        clean("a\n" * (MAX_BODY_BYTES // 2), "text/plain")
+    assert verdict.value.reason is Reason.TOO_LARGE
+
+
+@pytest.mark.parametrize(
+    "unit", [f"{LOCK} ", f"{LOCK}\n" * 40 + "\n" * 6000, "Photo: ", "By Jane ", "A, ", "港湾", "AFP/", "( ", "a. A"]
+)
+def test_two_megabytes_take_seconds_at_most(unit: str) -> None:
+    body = (unit * (MAX_BODY_BYTES // len(unit.encode())))[: MAX_BODY_BYTES // 3]
+    started = time.process_time()
+    assert clean(f"{LOCK}\n\n{body}", "text/plain").paragraphs[0].startswith(LOCK)
+    assert time.process_time() - started < 5
+
+
+def test_the_list_of_removed_lines_is_bounded_and_counts_the_rest() -> None:
+    article = plain(*BODY, *(f"{number} comments" for number in range(MAX_REMOVED + 7)))
+    assert len(article.removed) == MAX_REMOVED + 1
+    assert (article.removed[-1].rule, article.removed[-1].text) == ("not_listed", "7 more lines")
+
+
+LINES = st.one_of(
+    st.sampled_from(
+        [
+            *BODY,
+            "",
+            "TIDEWELL (Reuters) - " + LOCK,
+            "Reuters",
+            "By Odile Farrow",
+            "Picture: ANSEL PIKE/AFP",
+            "RELATED",
+            "The lock at dawn. Picture: ANSEL PIKE/AFP",
+            "The lock at dawn",
+            "Subscribe now",
+            "Odile Farrow",
+            "March 3, 2026",
+            "Mayor opens lock",
+            "Share",
+            "***",
+        ]  # fmt: skip
+    ),
+    st.text(max_size=60),
+)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(LINES, max_size=25), st.sampled_from([None, "Mayor opens lock"]))
+def test_every_line_is_in_the_paragraphs_or_named_as_removed(lines: list[str], title: str | None) -> None:
+    body = "\n".join(lines)
+    try:
+        article = clean(body, "text/plain", title=title)
+    except Rejected:
+        return
+    dateline = next((entry.text for entry in article.removed if entry.rule == "dateline"), "")
+    first, *others = article.paragraphs
+    listed = [entry.text for entry in article.removed if entry.rule != "dateline"]
+    accounted = Counter("".join(text.split()) for text in [dateline + first, *others, *listed])
+    assert accounted == Counter("".join(line.text.split()) for line in split(body))
+
+
+def test_metadata_lines_are_named_as_removed_too() -> None:
+    article = plain("By Odile Farrow", "The lock. Picture: ANSEL PIKE/AFP", f"TIDEWELL (AFP) - {LOCK}", WORKS, "AFP")
+    assert [entry.rule for entry in article.removed] == ["byline", "caption", "dateline", "agency"]
+    assert article == CleanArticle(
+        None, "Odile Farrow", "AFP", "TIDEWELL", (LOCK, WORKS), (Caption(text="The lock.", credit="ANSEL PIKE/AFP"),),
+        article.removed,
+    )  # fmt: skip

@@ -1,0 +1,131 @@
+"""``wireroom setup``, ``up`` and ``down``: the streams on a broker, and everything on one machine."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from shared import topology
+from shared.settings import Settings
+from wireroom.connections import nats_connection
+from wireroom.local import detached, state
+from wireroom.local.binaries import Missing
+from wireroom.local.keeper import NotStarted
+from wireroom.terminal import err, fail, out
+
+EX_CHECK = 1
+EX_UNAVAILABLE = 69
+EX_TEMPORARY = 75
+EX_INTERRUPTED = 130
+
+
+def setup() -> None:
+    """Make or update the streams and consumers on the broker; run twice it changes nothing.
+
+    Examples: `wireroom setup`, `WIREROOM_NATS_URL=nats://queue:4222 wireroom setup`
+    """
+    for line in asyncio.run(_setup(Settings().nats_url)):
+        out.print(line, highlight=False)
+
+
+async def _setup(url: str) -> list[str]:
+    async with nats_connection(url) as connection:
+        return await topology.apply(connection.jetstream(timeout=10))
+
+
+def up(
+    context: typer.Context,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once everything is ready.")] = False,
+    extract: Annotated[int, typer.Option(min=1, max=64, help="Processes for extract; each fills one core.")] = 1,
+) -> None:
+    """Run everything on this machine: broker, database and services; Ctrl-C stops it in order.
+
+    Examples: `wireroom up`, `wireroom up --detach --extract 2`
+    """
+    data, command = _folder(context)
+    if found := state.running(data):
+        say(f"Already running on {data} as process {found.pid}.")
+        _explain(found, command)
+        raise typer.Exit(0 if detach else EX_CHECK)
+    try:
+        if detach:
+            say(f"Starting everything on {data}; logs in {data}/logs")
+            _explain(detached.start(data, extract), command)
+        else:
+            asyncio.run(_serve(data, extract, command))
+    except state.AlreadyRunning:
+        fail(EX_CHECK, f"another `wireroom up` is starting or stopping on {data}. Try again in a few seconds.")
+    except (Missing, NotStarted) as error:
+        fail(EX_UNAVAILABLE, str(error))
+    except KeyboardInterrupt:
+        say("stopped")
+        raise typer.Exit(EX_INTERRUPTED) from None
+    except asyncio.CancelledError:
+        say("stopped")
+
+
+async def _serve(data: Path, extract: int, command: str) -> None:
+    from wireroom.local.stack import running  # noqa: PLC0415 - it takes half a second to import
+
+    if task := asyncio.current_task():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    async with running(data, say, extract=extract) as stack:
+        if found := state.running(data):
+            _explain(found, command)
+        await stack.until_broken()
+
+
+def say(line: str) -> None:
+    """Tell on standard error what the supervisor does; a terminal that was closed must not end the supervision."""
+    with suppress(OSError, SystemExit):  # rich exits when a pipe is closed
+        err.print(line, markup=False, highlight=False, soft_wrap=True)
+
+
+def down(context: typer.Context) -> None:
+    """Stop what `wireroom up` runs on this folder; everything published stays.
+
+    Examples: `wireroom down`, `wireroom --data /srv/wireroom down`
+    """
+    data, _ = _folder(context)
+    found = state.running(data)
+    if found is None:
+        say(f"Nothing runs on {data}.")
+    elif detached.stop(data, found):
+        say("stopped")
+    else:
+        limit = f"{detached.DOWN_LIMIT:.0f} s"
+        fail(EX_TEMPORARY, f"process {found.pid} is still stopping after {limit}. Look into {data}/logs and try again.")
+
+
+def _folder(context: typer.Context) -> tuple[Path, str]:
+    """Return the stack's folder, and how a person calls the command so that it finds it."""
+    root = context.find_root()
+    data: Path = root.params["data"]
+    source = root.get_parameter_source("data")
+    return data, f"wireroom --data {data}" if source and source.name == "COMMANDLINE" else "wireroom"
+
+
+def _explain(found: state.State, command: str) -> None:
+    out.print(
+        f"""\
+Wireroom runs as process {found.pid}.
+  {command} publish FILE     put articles on the queue
+  {command} tail extracted   see clean articles with entities as they come
+  {command} search WORDS     find them in the database
+  {command} show ID          read one
+  {command} status           how far behind each service is
+  {command} down             stop
+NATS     {found.nats_url}
+MongoDB  {found.mongo_url}""",
+        markup=False,
+        highlight=False,
+        soft_wrap=True,
+    )
+    for name, used in (("WIREROOM_NATS_URL", found.nats_url), ("WIREROOM_MONGO_URL", found.mongo_url)):
+        if os.environ.get(name, used) != used:
+            say(f"{name} is set to another server, and commands obey it. Unset it to use this stack.")

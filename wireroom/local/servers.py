@@ -1,0 +1,57 @@
+"""The broker or the database alone, for as long as a block lasts: what tests of a single part need."""
+
+import asyncio
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+from wireroom.local import broker, database, ports
+from wireroom.local.programs import Program, command_line, last_lines, open_log, until_ready
+
+_START_LIMIT = 60.0
+
+
+@contextmanager
+def nats_server(data: Path) -> Iterator[str]:
+    """Run nats-server with JetStream on a free port; yields its URL."""
+    [port] = ports.free(1)
+    with _running(broker.program(data, port)):
+        yield broker.url(port)
+
+
+@contextmanager
+def mongod(data: Path) -> Iterator[str]:
+    """Run mongod as a replica set of one on a free port; yields its URL."""
+    [port] = ports.free(1)
+    with _running(database.program(data, port)):
+        yield database.url(port)
+
+
+@contextmanager
+def _running(program: Program) -> Iterator[None]:
+    with open_log(program.log) as log:
+        process = subprocess.Popen(  # noqa: S603 - our own command
+            command_line(program), cwd=program.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    try:
+        _wait(program)
+        yield
+    finally:
+        process.terminate()
+        try:
+            process.wait(program.patience)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait(program: Program) -> None:
+    """Wait on a thread with an event loop of its own, because the caller's thread may have one already."""
+    ready = asyncio.wait_for(until_ready(program.probe), _START_LIMIT)
+    with ThreadPoolExecutor(1) as thread:
+        try:
+            thread.submit(asyncio.run, ready).result()
+        except TimeoutError:
+            raise TimeoutError(f"{program.name} was not ready: {last_lines(program.log)}") from None

@@ -1,0 +1,31 @@
+"""A service of the pipeline as a process of its own: the same command as in a container."""
+
+import asyncio
+import sys
+from pathlib import Path
+
+import shared
+from shared.healthcheck import ready
+from wireroom.local.ports import LOOPBACK
+from wireroom.local.programs import Program
+
+# Python looks for modules here first: else a folder named "shared" where the user happens to be were taken for ours.
+_IMPORTED_FROM = Path(shared.__file__).parents[1]
+
+
+def program(service: str, data: Path, health_port: int, urls: dict[str, str], *, name: str) -> Program:
+    environment = urls | {"WIREROOM_HEALTH_HOST": LOOPBACK, "WIREROOM_HEALTH_PORT": str(health_port)}
+
+    async def probe() -> str | None:
+        return "" if await asyncio.to_thread(ready, health_port) else None
+
+    return Program(
+        name,
+        (sys.executable, "-m", "shared.run", service),
+        health_port,
+        probe,
+        data / f"logs/{name}.log",
+        patience=25,  # started messages are finished first, at most 15 seconds
+        folder=_IMPORTED_FROM,
+        environment=environment,
+    )

@@ -1,0 +1,121 @@
+"""The supervisor: starts broker, database and services in order, keeps them running, and stops them in order."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nats.errors import Error as NatsError
+
+from shared import run
+from shared.errors import Unavailable
+from shared.settings import Settings
+from wireroom.local import broker, database, ports, service, state
+from wireroom.local.keeper import Keeper, NotStarted, Say
+from wireroom.local.programs import Program
+
+
+class Stack:
+    """Made by ``running``. What it is doing stands in its folder, for other commands to read."""
+
+    def __init__(self, data: Path, say: Say, *, extract: int, usual_ports: bool) -> None:
+        self._data, self._say = data.absolute(), say
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._ready = False
+        names = replicas(extract)
+        nats_port, mongo_port, *health_ports = ports.free(2 + len(names))
+        if usual_ports:
+            nats_port, mongo_port = (
+                ports.first_free(broker.USUAL_PORT, nats_port),
+                ports.first_free(database.USUAL_PORT, mongo_port),
+            )
+        self.nats_url, self.mongo_url = broker.url(nats_port), database.url(mongo_port)
+        self.health_ports = dict(zip(names, health_ports, strict=True))
+        urls = {"WIREROOM_NATS_URL": self.nats_url, "WIREROOM_MONGO_URL": self.mongo_url}
+        self._broker = self._keeper(broker.program(self._data, nats_port))
+        self._database = self._keeper(database.program(self._data, mongo_port))
+        self._services = [
+            self._keeper(service.program(kind, self._data, self.health_ports[name], urls, name=name))
+            for name, kind in names.items()
+        ]
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The processes that run now, by name."""
+        return {keeper.program.name: keeper.pid for keeper in self._keepers if keeper.pid}
+
+    async def start(self) -> None:
+        """Return once every part can take work; raises NotStarted."""
+        self._write_state()
+        await _all(self._broker.start(), self._database.start())
+        try:
+            await run.setup(Settings(nats_url=self.nats_url))
+        except (NatsError, Unavailable) as error:
+            raise NotStarted(f"the streams could not be made on {self.nats_url}: {error}") from error
+        await _all(*(keeper.start() for keeper in self._services))
+        self._ready = True
+        self._write_state()
+
+    async def stop(self) -> None:
+        """Stop in order: whoever depends on others first, so that nothing is left half done."""
+        self._say("stopping the services, then mongod, then nats-server")
+        await asyncio.gather(*(keeper.stop() for keeper in self._services))
+        await self._database.stop()
+        await self._broker.stop()
+
+    async def until_broken(self) -> None:
+        """Return never, unless keeping a program running has itself failed: then raise what it failed with."""
+        await _all(*(keeper.ended() for keeper in self._keepers))
+
+    @property
+    def _keepers(self) -> Sequence[Keeper]:
+        return (self._broker, self._database, *self._services)
+
+    def _keeper(self, program: Program) -> Keeper:
+        return Keeper(program, self._say, self._write_state)
+
+    def _write_state(self) -> None:
+        now = state.State(
+            pid=os.getpid(),
+            started=self._started,
+            nats_url=self.nats_url,
+            mongo_url=self.mongo_url,
+            ready=self._ready,
+            processes=self.processes,
+            health_ports=self.health_ports,
+        )
+        try:
+            state.write(self._data, now)
+        except OSError as error:  # a full disk stops mongod; starting it again must not fail because of this file
+            self._say(f"the state could not be written to {self._data}: {error.strerror}")
+
+
+@asynccontextmanager
+async def running(data: Path, say: Say, *, extract: int = 1, usual_ports: bool = True) -> AsyncIterator[Stack]:
+    """Run everything until the block ends; raises AlreadyRunning, Missing or NotStarted, with nothing left behind."""
+    with state.held(data):
+        stack = Stack(data, say, extract=extract, usual_ports=usual_ports)
+        try:
+            await stack.start()
+            yield stack
+        finally:
+            await stack.stop()
+
+
+def replicas(extract: int) -> dict[str, str]:
+    """Return the services by the name of their process; extract is the one that uses a core, so it has replicas."""
+    workers = {"extract": "extract"} if extract == 1 else {f"extract-{n}": "extract" for n in range(1, extract + 1)}
+    return {"ingest": "ingest"} | workers | {"store": "store"}
+
+
+async def _all(*steps: Coroutine[Any, Any, None]) -> None:
+    """Run steps side by side; the first that fails ends the others, and its error comes out as it is."""
+    tasks = [asyncio.create_task(step) for step in steps]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
