@@ -1,9 +1,12 @@
 """Bytes to a message, or the reason why not. The same rules at the door, in every service and in the command line."""
 
 import json
+from collections.abc import Iterable
+from difflib import get_close_matches
 from typing import TypeVar
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, Message
@@ -23,22 +26,29 @@ def decode(data: bytes, model: type[M]) -> M:
     try:
         message = model.model_validate_json(data)
     except ValidationError as error:
-        raise _rejection(error, data) from None
+        raise _rejection(error, data, model.model_fields) from None
     _check_body(message)
     return message
 
 
-def _rejection(error: ValidationError, data: bytes) -> Rejected:
+def _rejection(error: ValidationError, data: bytes, known: Iterable[str]) -> Rejected:
     problems = error.errors(include_url=False, include_context=False)
     kinds = {problem["type"] for problem in problems}
     if "json_invalid" in kinds:
         return Rejected(Reason.NOT_JSON, problems[0]["msg"])
     named = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'message'}: {p['msg']}" for p in problems[:_NAMED])
     if "extra_forbidden" in kinds:
-        return Rejected(Reason.UNKNOWN_FIELD, named)
+        return Rejected(Reason.UNKNOWN_FIELD, named + _meant(problems, known))
     if any(problem["loc"] == ("media_type",) for problem in problems):
         return Rejected(Reason.UNSUPPORTED_MEDIA_TYPE, f"{named}, got {json.loads(data)['media_type']!r:.80}")
     return Rejected(Reason.SCHEMA, named)
+
+
+def _meant(problems: Iterable[ErrorDetails], known: Iterable[str]) -> str:
+    """Name the field a publisher may have meant by one we do not know."""
+    unknown = [str(problem["loc"][-1]) for problem in problems if problem["type"] == "extra_forbidden"]
+    near = get_close_matches(unknown[0], known, 1)
+    return f"; did you mean {near[0]}?" if near else ""
 
 
 def _check_body(message: Message) -> None:

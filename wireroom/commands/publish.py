@@ -2,8 +2,7 @@
 
 import asyncio
 import uuid
-from collections import Counter
-from collections.abc import Coroutine, Iterable
+from collections.abc import Callable, Iterable
 from typing import Annotated
 
 import typer
@@ -13,6 +12,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NoStreamResponseError
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from shared.errors import Unavailable
 from shared.messages import ArticleSubmitted
 from shared.settings import Settings
 from wireroom import intake
@@ -39,54 +39,66 @@ def publish(
         submissions = list(intake.read(intake.find(paths), source=source))
     except intake.Unreadable as error:
         fail(EX_DATA, f"{error}. Nothing was published.")
-    counts = asyncio.run(_publish(submissions))
-    refused = sum(counts.values()) - counts["acknowledged"]
-    out.print(f"acknowledged {counts['acknowledged']}" + (f"   refused {refused}" if refused else ""), highlight=False)
+    try:
+        places = asyncio.run(_publish(submissions))
+    except Unavailable as outage:
+        fail(EX_UNAVAILABLE, f"{outage}. Publish again: what was acknowledged already becomes a duplicate, not a copy.")
+    refused = len(submissions) - len(places)
+    out.print(f"acknowledged {len(places)}" + (f"   refused {refused}" if refused else ""))
     raise typer.Exit(EX_PARTLY if refused else 0)
 
 
-async def _publish(submissions: list[intake.Submission]) -> Counter[str]:
-    counts: Counter[str] = Counter()
+async def _publish(submissions: list[intake.Submission]) -> list[int]:
     columns = (TextColumn("publishing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}/s"))
     async with nats_connection(Settings().nats_url) as connection:
-        js = connection.jetstream()
         with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as progress:
             bar = progress.add_task("publishing", total=len(submissions), rate="-")
 
-            async def one(submission: intake.Submission) -> None:
-                counts[await acknowledged(js, submission)] += 1
+            def advance() -> None:
                 speed = progress.tasks[bar].speed
                 progress.update(bar, advance=1, rate=f"{speed:,.0f}" if speed else "-")
 
-            await _bounded(one(submission) for submission in submissions)
-    return counts
+            return await published(connection.jetstream(), submissions, advance)
 
 
-async def acknowledged(js: JetStreamContext, submission: intake.Submission) -> str:
+async def published(
+    js: JetStreamContext, submissions: Iterable[intake.Submission], advance: Callable[[], None] = lambda: None
+) -> list[int]:
+    """Publish several at once and return the places in INBOX of those the broker has on disk; raises Unavailable."""
+    places: list[int] = []
+    left = iter(submissions)
+
+    async def work() -> None:
+        for submission in left:  # shared: each worker takes the next
+            place = await _acknowledged(js, submission)
+            if place:
+                places.append(place)
+            advance()
+
+    await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
+    return places
+
+
+async def _acknowledged(js: JetStreamContext, submission: intake.Submission) -> int | None:
     """Publish until the broker has it on disk; repeating is safe because the message keeps its id."""
     headers = {"Nats-Msg-Id": f"submitted:{uuid.uuid4().hex}", "content-type": "application/json"}
     for attempt in range(1, _TRIES + 1):
         try:
-            await js.publish(
+            taken = await js.publish(
                 ArticleSubmitted.subject_pattern, submission.data, stream="INBOX", timeout=_TIMEOUT, headers=headers
             )
         except MaxPayloadError:
-            err.print(f"{submission.origin}: {len(submission.data):,} bytes are more than the broker takes")
-            return "too_large"
+            err.print(
+                f"{submission.origin}: {len(submission.data):,} bytes are more than the broker takes", markup=False
+            )
+            return None
         except NoStreamResponseError:
-            fail(EX_UNAVAILABLE, "the broker has no INBOX stream yet. Run `wireroom setup` first.")
+            raise Unavailable("the stream INBOX", "the broker", "it was never made; run `wireroom setup`") from None
         except (NatsError, TimeoutError) as error:
+            cause = str(error) or type(error).__name__
             if attempt == _TRIES:
-                fail(EX_UNAVAILABLE, f"{submission.origin}: the broker did not acknowledge it: {error or 'time-out'}")
+                raise Unavailable("NATS", submission.origin, f"{cause}, {_TRIES} times") from None
             await asyncio.sleep(0.5 * attempt)
         else:
-            return "acknowledged"
+            return taken.seq
     raise AssertionError("unreachable")
-
-
-async def _bounded(jobs: Iterable[Coroutine[None, None, None]]) -> None:
-    slots = asyncio.Semaphore(IN_FLIGHT)
-    async with asyncio.TaskGroup() as group:
-        for job in jobs:
-            await slots.acquire()
-            group.create_task(job).add_done_callback(lambda _: slots.release())

@@ -14,6 +14,7 @@ from wireroom.rendering import entity_names
 from wireroom.terminal import err, json_line, table
 
 EX_NOTHING = 1
+_TITLE = 44  # characters of a title: leaves room for names in 120 columns
 
 
 def search(
@@ -47,6 +48,6 @@ def search(
 def _row(article: Article) -> tuple[str, ...]:
     date = article.get("published_at") or article["received_at"]
     title = article.get("title") or article["summary"]
-    short = title if len(title) <= 60 else f"{title[:59]}…"  # noqa: PLR2004 - fits beside the rest in 160 columns
+    short = title if len(title) <= _TITLE else f"{title[: _TITLE - 1]}…"
     names = entity_names(article["entities"], 3)
     return (article["_id"][:12], f"{date:%Y-%m-%d}", article["source"], article["language"], short, names)

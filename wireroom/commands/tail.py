@@ -102,7 +102,9 @@ async def _tail(wanted: _Wanted, start: ConsumerConfig, *, as_json: bool) -> Non
             if as_json:
                 json_line(_as_object(message, wanted.stage))
             else:
-                out.print(_as_line(message, wanted.stage), overflow="ellipsis", no_wrap=out.is_terminal)
+                out.print(
+                    _as_line(message, wanted.stage), soft_wrap=not out.is_terminal, overflow="ellipsis", no_wrap=True
+                )
 
 
 async def _messages(js: JetStreamContext, wanted: _Wanted, start: ConsumerConfig) -> AsyncIterator[Msg]:
