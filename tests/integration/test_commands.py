@@ -1,0 +1,188 @@
+"""The commands as a person types them, against a real broker and database, with the services running."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+
+from shared.run import SERVICES, load
+from shared.settings import Settings
+from tests.factories import BODY
+from tests.running import read, running
+
+CORRECTION = f"{BODY}\n\nAn earlier version of this article gave a wrong date for the opening of the lock."
+
+
+@dataclass
+class Answer:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+@dataclass
+class Wireroom:
+    """The command with the settings of this test."""
+
+    environment: dict[str, str]
+    folder: Path
+
+    async def __call__(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Answer:
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "wireroom", *arguments,
+            cwd=self.folder, env=os.environ | self.environment | environment,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, err = await asyncio.wait_for(process.communicate(stdin), 60)
+        return Answer(process.returncode or 0, out.decode(), err.decode())
+
+
+@pytest.fixture
+def command(settings: Settings, tmp_path: Path) -> Wireroom:
+    """The command beside a broker and a database, without any service."""
+    environment = {
+        "WIREROOM_NATS_URL": settings.nats_url,
+        "WIREROOM_MONGO_URL": settings.mongo_url,
+        "WIREROOM_MONGO_DATABASE": settings.mongo_database,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+    }
+    return Wireroom(environment, tmp_path)
+
+
+@pytest.fixture
+async def wireroom(command: Wireroom, settings: Settings) -> AsyncIterator[Wireroom]:
+    """The command while the services run."""
+    async with running(*(load(name) for name in reversed(SERVICES)), settings=settings):
+        yield command
+
+
+async def stored(broker: Client, count: int) -> None:
+    await read(broker, "NEWS", "news.v1.stored.>", count)
+
+
+async def test_a_published_file_is_shown_searched_and_tailed(wireroom: Wireroom, broker: Client) -> None:
+    (wireroom.folder / "lock.txt").write_text(BODY)
+    assert (await wireroom("publish", "lock.txt")).out == "acknowledged 1\n"
+    await stored(broker, 1)
+
+    [shown] = (await wireroom("show", "lock.txt", "--json")).lines
+    assert shown["paragraphs"] == BODY.split("\n\n")
+    assert (await wireroom("show", shown["id"][:8], "--json")).lines == [shown]
+    assert "Marta Bellamy" in (await wireroom("show")).out
+
+    [found] = (await wireroom("search", "lock", "--entity", "Marta Bellamy", "--since", "1h", "--json")).lines
+    assert found["id"] == shown["id"]
+    assert (await wireroom("search", "--entity", "ORG:Marta Bellamy")).code == 1
+    assert (await wireroom("search", "submarine")).err == "No stored article matches.\n"
+
+    [tailed] = (await wireroom("tail", "--all", "--entity", "Marta Bellamy", "--count", "1", "--json")).lines
+    assert tailed["id"] == shown["id"]
+    assert (await wireroom("tail", "--all", "--entity", "Nobody", "--until-idle", "1s")).out == ""
+    [event] = (await wireroom("tail", "stored", "--all", "--source", "local", "--count", "1", "--json")).lines
+    assert event["outcome"] == "inserted"
+
+
+async def test_a_file_published_again_after_a_change_has_two_versions(wireroom: Wireroom, broker: Client) -> None:
+    path = wireroom.folder / "lock.txt"
+    for text in (BODY, CORRECTION):
+        path.write_text(text)
+        await wireroom("publish", "lock.txt")
+    await stored(broker, 2)
+    first, second = (await wireroom("show", "lock.txt", "--versions", "--json")).lines
+    assert first["version"] < second["version"]
+    [old] = (await wireroom("show", "lock.txt", "--version", str(first["version"]), "--json")).lines
+    assert old["paragraphs"] == BODY.split("\n\n")
+    assert (await wireroom("show", "lock.txt", "--version", "999")).code == 1
+
+
+async def test_a_dead_letter_is_listed_shown_replayed_and_dropped(wireroom: Wireroom, broker: Client) -> None:
+    bad = b'{"source": "tide-times", "body": "x", "publishd_at": "2026-03-01"}'
+    assert (await wireroom("publish", "-", stdin=bad)).code == 0, "the broker took it; ingest sets it aside"
+    await read(broker, "DEAD", "news.dead.>", 1)
+    [group] = (await wireroom("dead", "ls", "--json")).lines
+    assert (group["reason"], group["service"], group["count"]) == ("unknown_field", "ingest", 1)
+    assert (await wireroom("dead", "show", "1", "--raw")).out.encode() == bad
+    assert "did you mean published_at?" in (await wireroom("dead", "show", "1")).out
+    assert (await wireroom("dead", "replay", "--all", "--dry-run")).out == "would replay 1\n"
+
+    assert (await wireroom("dead", "replay", "1", "--drop")).out == "replayed 1 and dropped them\n"
+    letters = await read(broker, "DEAD", "news.dead.>", 1)
+    assert letters[0].metadata.sequence.stream == 2, "it is still wrong, so it is set aside once more"
+    refused = await wireroom("dead", "drop", "--all")
+    assert (refused.code, "--yes" in refused.err) == (2, True)
+    assert (await wireroom("dead", "drop", "--reason", "unknown_field", "--yes")).out == "dropped 1\n"
+    assert (await wireroom("dead", "ls")).err == "No dead letters.\n"
+    assert (await wireroom("dead", "show", "1")).code == 1
+    assert (await wireroom("dead", "replay")).code == 2
+
+
+async def test_status_shows_each_part_and_check_finds_what_a_person_should_see(
+    wireroom: Wireroom, broker: Client
+) -> None:
+    assert (await wireroom("status", "--check")).code == 0
+    await wireroom("publish", "-", stdin=b'{"body": 1}')
+    await read(broker, "DEAD", "news.dead.>", 1)
+    found = await wireroom("status", "--check")
+    assert (found.code, found.out) == (1, "1 set aside as ingest schema. See `wireroom dead ls`.\n")
+    [whole] = (await wireroom("status", "--json")).lines
+    assert {service["service"]: service["state"] for service in whole["services"]} == dict.fromkeys(
+        SERVICES, "up to date"
+    )
+    assert whole["dead"] == {"ingest schema": 1}
+    assert whole["stored"] == {"articles": 0, "article_versions": 0}
+
+
+@pytest.mark.parametrize(
+    "arguments", [("publish", "-"), ("tail",), ("status",), ("dead", "ls"), ("setup",)], ids=lambda a: a[0]
+)
+async def test_a_broker_that_is_away_is_named_within_seconds_with_what_to_do(
+    command: Wireroom, arguments: tuple[str, ...]
+) -> None:
+    answer = await asyncio.wait_for(
+        command(*arguments, stdin=b"An article.", WIREROOM_NATS_URL="nats://127.0.0.1:1"), 15
+    )
+    assert answer.code == 69
+    assert "NATS at nats://127.0.0.1:1 is not reachable" in answer.err
+    assert "wireroom up" in answer.err
+    assert "Traceback" not in answer.err
+
+
+@pytest.mark.parametrize("arguments", [("show",), ("search", "x"), ("status",)], ids=lambda a: a[0])
+async def test_a_database_that_is_away_is_named_within_seconds_with_what_to_do(
+    command: Wireroom, arguments: tuple[str, ...]
+) -> None:
+    answer = await asyncio.wait_for(command(*arguments, WIREROOM_MONGO_URL="mongodb://127.0.0.1:1"), 15)
+    assert answer.code == 69
+    assert "MongoDB at 127.0.0.1:1 is not reachable" in answer.err
+    assert "Traceback" not in answer.err
+
+
+async def test_a_broker_without_streams_says_to_set_it_up(empty_broker: Client, tmp_path: Path) -> None:
+    url = empty_broker.connected_url.geturl() if empty_broker.connected_url else ""
+    command = Wireroom({"WIREROOM_NATS_URL": url, "PYTHONPATH": str(Path(__file__).parents[2])}, tmp_path)
+    for arguments in (("publish", "-"), ("tail", "--all")):
+        answer = await command(*arguments, stdin=b"An article.")
+        assert answer.code == 69, answer
+        assert "wireroom setup" in answer.err
+    assert "stream INBOX: ready" in (await command("setup")).out
+    assert (await command("publish", "-", stdin=b"An article.")).code == 0
+
+
+@pytest.mark.parametrize(("name", "said"), [("missing.txt", "no such file"), ("empty", "no .txt")])
+async def test_input_that_cannot_be_read_publishes_nothing(command: Wireroom, name: str, said: str) -> None:
+    (command.folder / "empty").mkdir()
+    answer = await command("publish", name)
+    assert answer.code == 65
+    assert said in answer.err
+    assert "Nothing was published." in answer.err

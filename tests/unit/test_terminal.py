@@ -1,0 +1,100 @@
+"""Nothing in an article is obeyed by a terminal, and what is marked is what was meant."""
+
+import io
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from wireroom.rendering import render
+from wireroom.terminal import highlight, one_line, term_safe
+
+HOSTILE = ["\x1b]52;c;ZXZpbA==\x07", "\x1b[2J", "\x9b31m", "\u202e", "\u2066", "\x00", "\r", "\x7f"]
+ARTICLE: dict[str, Any] = {
+    "_id": "a" * 32,
+    "version": 3,
+    "title": "New lock\x1b[2J",
+    "source": "harbour-gazette",
+    "language": "en",
+    "agency": "Northern Wire",
+    "url": "https://harbour-gazette.example/lock",
+    "paragraphs": ["Marta Bellamy opened the lock.", "Bellamy spoke."],
+    "captions": [{"text": "The lock.", "credit": "Ansel Pike"}],
+    "removed": [{"text": "Subscribe now", "rule": "promo", "line": 5, "score": None}],
+    "entities": [
+        {
+            "name": "Marta Bellamy",
+            "label": "PERSON",
+            "count": 2,
+            "aliases": ["Bellamy"],
+            "mentions": [{"start": 0, "end": 13, "text": "Marta Bellamy"}, {"start": 32, "end": 39, "text": "Bellamy"}],
+        }
+    ],
+    "entities_status": "ok",
+}
+
+
+def printed(article: dict[str, Any], *, removed: bool = True) -> str:
+    console = Console(file=io.StringIO(), width=100)
+    render(article, console, removed=removed)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("attack", HOSTILE, ids=ascii)
+def test_what_a_terminal_would_obey_is_replaced(attack: str) -> None:
+    safe = term_safe(f"before{attack}after")
+    assert not any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in safe)
+    assert attack not in safe
+    assert len(safe) == len(f"before{attack}after"), "offsets into the text stay true"
+
+
+def test_lines_and_tabs_stay() -> None:
+    assert term_safe("a\n\tb") == "a\n\tb"
+
+
+@given(st.text())
+def test_safe_text_is_as_long_as_the_text_and_already_safe(text: str) -> None:
+    assert len(term_safe(text)) == len(text)
+    assert term_safe(term_safe(text)) == term_safe(text)
+
+
+def test_one_line_is_one_line_and_no_longer_than_asked() -> None:
+    assert one_line("a\n b\t c", 10) == "a b c"
+    assert one_line("x" * 20, 10) == "x" * 9 + "…"
+
+
+def test_mentions_are_marked_where_they_stand_also_behind_hostile_characters() -> None:
+    text = "\x1b\x1bMarta Bellamy spoke."
+    entity = {"label": "PERSON", "mentions": [{"start": 2, "end": 15}]}
+    marked = highlight(text, [entity])
+    assert marked.plain == "\N{REPLACEMENT CHARACTER}" * 2 + "Marta Bellamy PERSON spoke."
+    [span] = [span for span in marked.spans if span.style == "bold cyan"]
+    assert marked.plain[span.start : span.end] == "Marta Bellamy"
+
+
+def test_an_article_is_shown_with_all_that_is_known_of_it() -> None:
+    shown = printed(ARTICLE)
+    for part in (
+        "New lock",
+        "harbour-gazette · en · Northern Wire",
+        "version 3",
+        "Marta Bellamy PERSON opened the lock.",
+        "Bellamy PERSON spoke.",
+        "caption  The lock.  (Ansel Pike)",
+        "Marta Bellamy  2 times, also Bellamy",
+        "5  promo            Subscribe now",
+    ):
+        assert part in shown
+    assert "\x1b" not in shown
+
+
+def test_what_was_removed_can_be_left_out() -> None:
+    assert "Subscribe" not in printed(ARTICLE, removed=False)
+
+
+def test_an_article_without_a_model_says_so() -> None:
+    shown = printed(ARTICLE | {"entities": [], "entities_status": "no_model", "language": "cy"})
+    assert "no model reads 'cy'" in shown
