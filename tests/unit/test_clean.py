@@ -68,8 +68,10 @@ def test_a_removed_line_is_named_with_its_number_in_the_body() -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        "Skippers who want to sign up for the first passage have until Friday noon, the harbour office said, and they "
-        "must bring the papers of their boat, the name of a pilot and the fee of forty crowns in coins.",
+        (
+            "Skippers who want to sign up for the first passage have until Friday noon, the harbour office said, and "
+            "they must bring the papers of their boat, the name of a pilot and the fee of forty crowns in coins."
+        ),
         "Brackwater changed its privacy policy after the break-in, the council heard on Monday.",
         "Next year the council will look at the second lock.",
         "Follow us on the tow path, the children had shouted, and half of the town did.",
@@ -213,7 +215,7 @@ LINES = st.one_of(
             "Mayor opens lock",
             "Share",
             "***",
-        ]  # fmt: skip
+        ]
     ),
     st.text(max_size=60),
 )

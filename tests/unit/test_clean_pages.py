@@ -16,6 +16,7 @@ LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
 BOATS = "Boats may pass from the first of the month, she told the people who had come to watch."
 BODY = (LOCK, WORKS, BOATS)
+NESTED = '{"author":' * 20_000
 
 
 def page(article: str, *, head: str = "", around: str = "") -> str:
@@ -73,7 +74,8 @@ def test_a_caption_that_is_marked_up_as_one_needs_no_credit() -> None:
 
 def test_subheads_of_a_page_are_kept() -> None:
     body = f"{paragraphs(BODY[:2])}<h2>A long wait</h2>{paragraphs(BODY[2:])}"
-    assert clean(page(body), "text/html").paragraphs == (LOCK, WORKS, "A long wait", BOATS)
+    article = clean(page(body, head="<title>Mayor opens lock</title>"), "text/html")
+    assert article.paragraphs == (LOCK, WORKS, "A long wait", BOATS)
 
 
 def test_a_promotion_within_the_article_is_removed_by_its_own_rule() -> None:
@@ -181,7 +183,7 @@ def test_a_page_without_text_is_rejected(body: str) -> None:
         f'<html><body><p title="{"x" * MAX_BODY_BYTES}">{LOCK}</p>',
         f"<html><body><p>\x00\ud800{LOCK}</p>",
         f'<html><head><script type="application/ld+json">{"[" * 100_000}</script></head><body>{paragraphs()}',
-        f'<html><head><script type="application/ld+json">{'{"author":' * 20_000}</script></head><body>{paragraphs()}',
+        f'<html><head><script type="application/ld+json">{NESTED}</script></head><body>{paragraphs()}',
         filled(f"<p>{LOCK}{WORKS}</p>"),
     ],
     ids=["deep", "attribute", "surrogate", "brackets", "nested", "full"],

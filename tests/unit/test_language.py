@@ -8,16 +8,46 @@ import pytest
 from services.extract.language import identify
 
 TEXTS = {
-    "en": "The mayor of Tidewell opened the new lock on Monday. Boats may pass from the first of the month, she told the people who had come to watch.",
-    "de": "Die Bürgermeisterin von Tidewell hat am Montag die neue Schleuse eröffnet. Vom Ersten des Monats an dürfen Boote sie wieder benutzen.",
-    "fr": "La maire de Tidewell a inauguré lundi la nouvelle écluse. Les bateaux pourront passer dès le premier du mois, a-t-elle annoncé aux habitants.",
-    "es": "La alcaldesa de Tidewell inauguró el lunes la nueva esclusa. Los barcos podrán pasar a partir del primer día del mes, dijo a los vecinos.",
-    "it": "La sindaca di Tidewell ha inaugurato lunedì la nuova chiusa. Le barche potranno passare dal primo del mese, ha detto agli abitanti presenti.",
-    "pt": "A presidente da câmara de Tidewell inaugurou na segunda-feira a nova eclusa. Os barcos poderão passar a partir do primeiro dia do mês, disse ela.",
-    "nl": "De burgemeester van Tidewell heeft maandag de nieuwe sluis geopend. Vanaf de eerste van de maand mogen er weer boten door, zei ze tegen de bewoners.",
-    "pl": "Burmistrz miasta Tidewell otworzyła w poniedziałek nową śluzę. Łodzie będą mogły przepływać od pierwszego dnia miesiąca, powiedziała mieszkańcom.",
-    "ja": "港町ティドウェルで月曜日、新しい水門が開いた。市長が式典で話した。工事は四十年にわたって運河を守ってきた会社が担当した。船は来月の一日から通ることができると市長は集まった人々に語った。長く待ったと市民は述べた。",
-}  # fmt: skip
+    "en": (
+        "The mayor of Tidewell opened the new lock on Monday. "
+        "Boats may pass from the first of the month, she told the people who had come to watch."
+    ),
+    "de": (
+        "Die Bürgermeisterin von Tidewell hat am Montag die neue Schleuse eröffnet. "
+        "Vom Ersten des Monats an dürfen Boote sie wieder benutzen."
+    ),
+    "fr": (
+        "La maire de Tidewell a inauguré lundi la nouvelle écluse. "
+        "Les bateaux pourront passer dès le premier du mois, a-t-elle annoncé aux habitants."
+    ),
+    "es": (
+        "La alcaldesa de Tidewell inauguró el lunes la nueva esclusa. "
+        "Los barcos podrán pasar a partir del primer día del mes, dijo a los vecinos."
+    ),
+    "it": (
+        "La sindaca di Tidewell ha inaugurato lunedì la nuova chiusa. "
+        "Le barche potranno passare dal primo del mese, ha detto agli abitanti presenti."
+    ),
+    "pt": (
+        "A presidente da câmara de Tidewell inaugurou na segunda-feira a nova eclusa. "
+        "Os barcos poderão passar a partir do primeiro dia do mês, disse ela."
+    ),
+    "nl": (
+        "De burgemeester van Tidewell heeft maandag de nieuwe sluis geopend. "
+        "Vanaf de eerste van de maand mogen er weer boten door, zei ze tegen de bewoners."
+    ),
+    "pl": (
+        "Burmistrz miasta Tidewell otworzyła w poniedziałek nową śluzę. "
+        "Łodzie będą mogły przepływać od pierwszego dnia miesiąca, powiedziała mieszkańcom."
+    ),
+    "ja": (
+        "港町ティドウェルで月曜日、新しい水門が開いた。"
+        "市長が式典で話した。"
+        "工事は四十年にわたって運河を守ってきた会社が担当した。"
+        "船は来月の一日から通ることができると市長は集まった人々に語った。"
+        "長く待ったと市民は述べた。"
+    ),
+}
 
 
 @pytest.mark.parametrize("language", TEXTS)

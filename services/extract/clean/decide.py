@@ -15,6 +15,7 @@ _NEXT_TO_ONE = range(3, 9)  # words a subhead or list item has that stands besid
 _SHORT_SENTENCE_WORDS = 3
 _ONLY_FRAGMENT_WORDS = 8
 _FRAME = -1.0
+_NOT_SAID_BY_ITSELF = (None, "outside_body")
 
 
 def decide(facts: Sequence[Facts], *, chosen: bool = False) -> Decisions:
@@ -74,7 +75,7 @@ def _without_repeats(facts: Sequence[Facts], decided: Decisions) -> Decisions:
     result: Decisions = []
     for index, (line, rule) in enumerate(zip(facts, decided, strict=True)):
         first = index if line.copy_of is None else line.copy_of
-        result.append("repeat" if rule is None and first in kept else rule)
+        result.append("repeat" if rule in _NOT_SAID_BY_ITSELF and first in kept else rule)
         if rule is None:
             kept.add(first)
     return result

@@ -56,7 +56,7 @@ class Vocabulary:
         if whole is not None:
             return (Cue(whole, len(found), at_start=True, whole_line=True),)
         cues = [Cue(rule, len(phrase), at_start=True) for phrase, rule in self._at(self.starts, found, 0)]
-        for position in range(min(len(found), _LOOK_AT)):
+        for position in range(sum(cue.words for cue in cues), min(len(found), _LOOK_AT)):
             if found[position] in self.inside:
                 cues += [Cue(rule, len(phrase)) for phrase, rule in self._at(self.inside, found, position)]
         return tuple(cues)
@@ -101,14 +101,18 @@ def _add(made: Vocabulary, lists: dict[str, set[str]], language: dict[str, Any])
     for rule in FURNITURE:
         entries = language.get(rule, {})
         for text in entries.get("lines", ()):
-            made.lines.setdefault(tuple(tokens(text)), rule)
+            made.lines.setdefault(_phrase(text), rule)
         for kind, index in (("starts", made.starts), ("inside", made.inside)):
             for text in entries.get(kind, ()):
-                phrase = tuple(tokens(text))
+                phrase = _phrase(text)
                 index.setdefault(phrase[0], []).append((phrase, rule))
     for rule in ("byline", "caption", "date_line"):
         for kind, texts in language[rule].items():
             lists.setdefault(f"{rule}.{kind}", set()).update(texts)
+
+
+def _phrase(text: str) -> Phrase:
+    return tuple(tokens(text.replace("#", "0")))  # tokens() makes # of every number, and nothing of the sign itself
 
 
 def _longest_first(texts: Iterable[str]) -> tuple[str, ...]:
