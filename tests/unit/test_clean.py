@@ -37,9 +37,9 @@ def test_clean_text_comes_out_as_it_went_in() -> None:
     [
         ("Subscribe now", "promo"),
         ("Jetzt den Newsletter abonnieren und nichts mehr verpassen.", "promo"),
-        ("Would you like to comment on this article?", "comment_prompt"),
+        ("Do you want to comment on this story?", "comment_prompt"),
         ("12 Comments", "comment_prompt"),
-        ("Please read our Comment Policy before commenting.", "comment_prompt"),
+        ("Please keep to our Comment Policy.", "comment_prompt"),
         ("Lire aussi : Le port rouvre lundi", "related_link"),
         ("Lees ook: De sluis is open", "related_link"),
         ("Continue reading", "read_more"),
@@ -243,3 +243,8 @@ def test_metadata_lines_are_named_as_removed_too() -> None:
         None, "Odile Farrow", "AFP", "TIDEWELL", (LOCK, WORKS), (Caption(text="The lock.", credit="ANSEL PIKE/AFP"),),
         article.removed,
     )  # fmt: skip
+
+
+def test_a_promotion_that_stands_only_once_above_the_article_is_removed() -> None:
+    promotion = "subscribe Read the Echo ad-free. The basic package is C30 for the first month, and you can unsubscribe at any time."
+    assert rules(plain(promotion, *BODY)) == {promotion: "promo"}

@@ -94,4 +94,4 @@ def test_the_first_sample_is_plain_english_text_with_every_common_noise(articles
     assert (first.media_type, first.language) == ("text/plain", "en")
     assert lines[0] == lines[-1] == "Subscribe now and get three months of the Harbour Gazette for the price of one."
     assert [line for line in lines if "Picture: " in line] == [lines[1]] * 2
-    assert {"Reuters", "Would you like to comment on this article?"} <= set(lines)
+    assert {"Reuters", "Do you want to comment on this story?"} <= set(lines)
