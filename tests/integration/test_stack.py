@@ -1,109 +1,19 @@
-"""The one-machine stack: it loses nothing when its parts are killed, and leaves nothing behind when it stops."""
+"""The one-machine stack: it starts, says what it does, and leaves nothing behind when it stops."""
 
-import asyncio
 import os
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import nats
-import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
-from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
-from nats.js.errors import APIError
-from pymongo import MongoClient
 
-from shared.messages import ArticleSubmitted
-from shared.topology import CONSUMERS
-from tests.factories import BODY, a_submission
+from tests.stacks import ended
 from wireroom.local import ports, state
-from wireroom.local.stack import Stack, running
-from wireroom.outcomes import follow
 from wireroom.samples import sample_lines
-
-PATIENCE = 60.0
-PARTS = ("nats-server", "mongod", "ingest", "extract", "store")
-
-
-@asynccontextmanager
-async def broker_of(stack: Stack) -> AsyncIterator[JetStreamContext]:
-    connection = await nats.connect(stack.nats_url, reconnect_time_wait=0.1, error_cb=_expected)
-    try:
-        yield connection.jetstream(timeout=10)
-    finally:
-        await connection.close()
-
-
-async def _expected(_error: Exception) -> None:
-    """The broker is killed on purpose."""
-
-
-async def publish(js: JetStreamContext, article: ArticleSubmitted) -> int:
-    """Publish as publishers do: again with the same id until the broker has it on disk."""
-    headers = {"Nats-Msg-Id": f"submitted:{article.guid}"}
-    async with asyncio.timeout(PATIENCE):
-        while True:
-            try:
-                ack = await js.publish(
-                    article.subject, article.model_dump_json().encode(), timeout=2, stream="INBOX", headers=headers
-                )
-            except (NatsError, APIError, TimeoutError):
-                await asyncio.sleep(0.1)
-            else:
-                return ack.seq
-
-
-def documents(stack: Stack) -> list[dict[str, Any]]:
-    with MongoClient[dict[str, Any]](stack.mongo_url, timeoutMS=20_000) as client:
-        return list(client["wireroom"]["articles"].find())
-
-
-def ended(pids: list[int]) -> bool:
-    """Wait until none of the processes is left, each number still meaning what it did."""
-    found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
-    _, alive = psutil.wait_procs(found, timeout=PATIENCE)
-    return not alive
-
-
-@pytest.mark.timeout(300)
-async def test_killing_each_part_in_turn_loses_nothing_and_changes_nothing(tmp_path: Path) -> None:
-    said: list[str] = []
-    places: list[int] = []
-    pids: list[int] = []
-
-    async def some(js: JetStreamContext, name: str) -> None:
-        places.extend([await publish(js, a_submission(guid=f"{name}-{number}")) for number in range(10)])
-
-    async with running(tmp_path, said.append, usual_ports=False) as stack, broker_of(stack) as js:
-        for consumer in CONSUMERS:  # what a killed process held comes again after seconds, not after two minutes
-            await js.add_consumer(consumer.stream, replace(consumer.config, ack_wait=5))
-        await some(js, "before")
-        for part in PARTS:
-            pid = stack.processes[part]
-            pids += stack.processes.values()
-            await some(js, f"{part}-alive")
-            os.kill(pid, signal.SIGKILL)
-            await some(js, f"{part}-killed")
-        fates = await follow(js, places, patience=120, progress=lambda _: None)
-        found = documents(stack)
-        pids += stack.processes.values()
-
-    assert {place: fate.outcome for place, fate in fates.items()} == dict.fromkeys(places, "inserted")
-    assert len(found) == len(places) == 110
-    assert {tuple(article["paragraphs"]) for article in found} == {tuple(BODY.split("\n\n"))}
-    assert len({tuple(article["entity_keys"]) for article in found}) == 1
-    for part in PARTS:
-        assert any(line.startswith(f"{part} ended by SIGKILL; starting it again") for line in said)
-    assert ended(pids)
-    assert state.running(tmp_path) is None
 
 
 def wireroom(folder: Path, *arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:

@@ -246,5 +246,5 @@ def test_metadata_lines_are_named_as_removed_too() -> None:
 
 
 def test_a_promotion_that_stands_only_once_above_the_article_is_removed() -> None:
-    promotion = "subscribe Read the Echo ad-free. The basic package is C30 for the first month, and you can unsubscribe at any time."
+    promotion = "subscribe Read the Echo ad-free. It is C30 for the first month, and you can unsubscribe at any time."
     assert rules(plain(promotion, *BODY)) == {promotion: "promo"}

@@ -1,0 +1,58 @@
+"""The one-machine stack in tests: publishing to it through faults, and looking at what it leaves."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import nats
+import psutil  # type: ignore[import-untyped] # it has no types
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError
+from pymongo import MongoClient
+
+from shared.messages import ArticleSubmitted
+from wireroom.local.stack import Stack
+
+PATIENCE = 60.0
+
+
+@asynccontextmanager
+async def broker_of(stack: Stack) -> AsyncIterator[JetStreamContext]:
+    connection = await nats.connect(stack.nats_url, reconnect_time_wait=0.1, error_cb=_expected)
+    try:
+        yield connection.jetstream(timeout=10)
+    finally:
+        await connection.close()
+
+
+async def _expected(_error: Exception) -> None:
+    """The broker is killed on purpose."""
+
+
+async def publish(js: JetStreamContext, article: ArticleSubmitted) -> int:
+    """Publish as publishers do: again with the same id until the broker has it on disk."""
+    headers = {"Nats-Msg-Id": f"submitted:{article.guid}"}
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            try:
+                ack = await js.publish(
+                    article.subject, article.model_dump_json().encode(), timeout=2, stream="INBOX", headers=headers
+                )
+            except (NatsError, APIError, TimeoutError):
+                await asyncio.sleep(0.1)
+            else:
+                return ack.seq
+
+
+def documents(stack: Stack) -> list[dict[str, Any]]:
+    with MongoClient[dict[str, Any]](stack.mongo_url, timeoutMS=20_000) as client:
+        return list(client["wireroom"]["articles"].find())
+
+
+def ended(pids: list[int]) -> bool:
+    """Wait until none of the processes is left, each number still meaning what it did."""
+    found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
+    _, alive = psutil.wait_procs(found, timeout=PATIENCE)
+    return not alive
