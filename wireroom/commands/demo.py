@@ -65,7 +65,7 @@ def demo() -> None:
         fail(EX_UNAVAILABLE, str(error))
     except KeyboardInterrupt:
         raise typer.Exit(EX_INTERRUPTED) from None
-    out.print(f"It took {time.monotonic() - began:.0f} seconds. Keep one running: `make up` or `wireroom up`.")
+    out.print(f"\nIt took {time.monotonic() - began:.0f} seconds. Keep one running: `make up` or `wireroom up`.")
     raise typer.Exit(0 if complete else EX_PARTLY)
 
 
