@@ -40,9 +40,9 @@ def main(arguments: list[str]) -> int:
         case ["setup"]:
             return _setup(settings)
         case [name] if name in SERVICES:
-            # uvicorn handles the signal, stops in order, and raises it again for us: our answer is a clean exit
+            # while it runs uvicorn has the signal, stops in order, and raises it again for us: a clean exit
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda *_: None)
+                signal.signal(number, lambda *_: sys.exit(0))
             uvloop.run(server(load(name), settings).serve())
             return 0
         case _:

@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from types import FrameType
 from typing import Any
 
 import uvicorn
@@ -66,6 +67,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
         ping_interval=10,  # a half-open connection is noticed after two missed pings, not after four minutes
         graceful_timeout=15,
         closed_cb=_ending(running),
+        error_cb=_telling(settings.nats_url),
     )
 
     @asynccontextmanager
@@ -128,6 +130,14 @@ def jetstream(broker: NatsBroker) -> JetStreamContext:
     return js
 
 
+def _telling(url: str) -> Callable[[Exception], Awaitable[None]]:
+    async def tell(error: Exception) -> None:
+        """Each failed attempt to reach the broker, some seconds apart, and what it refuses in between."""
+        log.warning("NATS at %s: %s", url, str(error) or type(error).__name__)
+
+    return tell
+
+
 def _ending(running: health.State) -> Callable[[], Awaitable[None]]:
     async def end_process() -> None:
         """A closed connection never comes back by itself; the supervisor or the container starts us anew."""
@@ -136,6 +146,16 @@ def _ending(running: health.State) -> Callable[[], Awaitable[None]]:
             os._exit(health.EXIT_STUCK)
 
     return end_process
+
+
+class _Server(uvicorn.Server):
+    """Ends at once when told to before it has started, which may be waiting for a dependency for ever."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        if not self.started:
+            log.info("told to end before it started")
+            os._exit(0)  # no message was taken yet, so there is nothing to finish
+        super().handle_exit(sig, frame)
 
 
 def server(service: Service, settings: Settings) -> uvicorn.Server:
@@ -147,7 +167,7 @@ def server(service: Service, settings: Settings) -> uvicorn.Server:
         log_config=None,
         lifespan="on",
     )
-    return uvicorn.Server(config)
+    return _Server(config)
 
 
 async def until_available(start: Callable[[], Awaitable[None]]) -> None:

@@ -43,3 +43,6 @@ def test_the_broker_configurations_take_what_the_streams_take() -> None:
     configuration = (Path(__file__).parents[2] / "deploy/nats.conf").read_text()
     assert f"max_payload: {MAX_PAYLOAD // 1024**2}MB" in configuration
     assert "sync_interval: always" in configuration
+    reserved = sum(stream.max_bytes or 0 for stream in STREAMS.values())
+    assert "max_file_store: 26GB" in configuration
+    assert 2 * reserved < 26 * 1024**3

@@ -1,0 +1,57 @@
+"""A service as a process of its own: it ends when it is told to, with code 0, whatever it is doing."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from shared.settings import Settings
+
+pytestmark = pytest.mark.timeout(30)
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def process(name: str, settings: Settings) -> Iterator[subprocess.Popen[str]]:
+    known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
+    with subprocess.Popen(
+        [sys.executable, "-m", "shared.run", name], cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        env=os.environ | known,
+    ) as started:  # fmt: skip
+        try:
+            yield started
+        finally:
+            started.kill()
+
+
+def until_it_says(started: subprocess.Popen[str], word: str) -> None:
+    assert started.stderr
+    for line in started.stderr:
+        if word in line:
+            return
+    raise AssertionError(f"it ended with {started.wait()} and never said {word!r}")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
+def test_a_service_that_waits_for_its_broker_says_so_and_ends_when_told_to(number: signal.Signals) -> None:
+    settings = Settings(nats_url="nats://127.0.0.1:1", health_port=0)
+    with process("ingest", settings) as started:
+        until_it_says(started, "NATS at nats://127.0.0.1:1")
+        started.send_signal(number)
+        assert started.wait(10) == 0
+
+
+async def test_a_service_that_waits_for_its_streams_says_so_and_ends_when_told_to(
+    empty_broker: Client,
+) -> None:
+    url = empty_broker.connected_url.geturl() if empty_broker.connected_url else ""
+    with process("ingest", Settings(nats_url=url, health_port=0)) as started:
+        until_it_says(started, "run `wireroom setup`")
+        started.send_signal(signal.SIGTERM)
+        assert started.wait(10) == 0
