@@ -11,7 +11,8 @@ from contextlib import asynccontextmanager
 import nats
 
 from shared.messages import ArticleExtracted
-from shared.service import Delivery, Handler, Service, server
+from shared.service import Delivery, Handler, Service
+from shared.serving import server
 from shared.settings import Settings
 from shared.topology import Consumer
 

@@ -11,7 +11,8 @@ import uvloop
 from shared import logs, topology
 from shared.connecting import brief_connection
 from shared.errors import Unavailable
-from shared.service import Service, server
+from shared.service import Service
+from shared.serving import server
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -11,10 +11,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from types import FrameType
 from typing import Any
 
-import uvicorn
 from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
 from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
@@ -146,28 +144,6 @@ def _ending(running: health.State) -> Callable[[], Awaitable[None]]:
             os._exit(health.EXIT_STUCK)
 
     return end_process
-
-
-class _Server(uvicorn.Server):
-    """Ends at once when told to before it has started, which may be waiting for a dependency for ever."""
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not self.started:
-            log.info("told to end before it started")
-            os._exit(0)  # no message was taken yet, so there is nothing to finish
-        super().handle_exit(sig, frame)
-
-
-def server(service: Service, settings: Settings) -> uvicorn.Server:
-    """Return what runs the service and its health routes until SIGTERM, SIGINT or ``should_exit``."""
-    config = uvicorn.Config(
-        build(service, settings),
-        host=settings.health_host,
-        port=settings.health_port,
-        log_config=None,
-        lifespan="on",
-    )
-    return _Server(config)
 
 
 async def until_available(start: Callable[[], Awaitable[None]]) -> None:
