@@ -38,16 +38,25 @@ _REASONS = {
     "duplicate": "nothing new in it",
     "superseded": "a newer version was there already; this one is kept",
 }
-_TOP_ENTITIES: list[dict[str, Any]] = [
+_TOP_ENTITIES: list[dict[str, Any]] = [  # by name; a small model gives one thing different labels: the most frequent
     {"$unwind": "$entities"},
     {
         "$group": {
-            "_id": {"label": "$entities.label", "name": "$entities.name"},
+            "_id": {"name": "$entities.name", "label": "$entities.label"},
             "mentions": {"$sum": "$entities.count"},
             "articles": {"$sum": 1},
         }
     },
-    {"$sort": {"mentions": -1, "_id.name": 1}},
+    {"$sort": {"mentions": -1, "_id.label": 1}},
+    {
+        "$group": {
+            "_id": "$_id.name",
+            "label": {"$first": "$_id.label"},
+            "mentions": {"$sum": "$mentions"},
+            "articles": {"$sum": "$articles"},
+        }
+    },
+    {"$sort": {"mentions": -1, "_id": 1}},
     {"$limit": 10},
 ]
 
@@ -118,7 +127,7 @@ def _show_fates(articles: list[dict[str, Any]], fates: list[Fate | None]) -> Non
 
 
 def _show_entities(top: list[dict[str, Any]]) -> None:
-    rows = [(row["_id"]["name"], row["_id"]["label"], str(row["mentions"]), str(row["articles"])) for row in top]
+    rows = [(row["_id"], row["label"], str(row["mentions"]), str(row["articles"])) for row in top]
     out.print("\nMost named:\n")
     _table(("entity", "label", "mentions", "articles"), rows)
 
