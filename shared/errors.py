@@ -17,6 +17,7 @@ class Reason(StrEnum):
     NO_ARTICLE_TEXT = "no_article_text"
     NOT_STORABLE = "not_storable"
     RETRIES_EXHAUSTED = "retries_exhausted"
+    TIME_LIMIT = "time_limit"
     CRASH_LOOP = "crash_loop"
 
 

@@ -1,12 +1,11 @@
 """A service: one durable consumer, one handler, and around it what every service needs.
 
 FastStream runs the subscription, the lifespan and the HTTP side; the answer to each delivery is ours
-(``shared/dead_letters.py``), because FastStream's default terminates a message on any exception.
+(``shared/deliveries.py``), because FastStream's default terminates a message on any exception.
 """
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
@@ -20,12 +19,14 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from shared import health
-from shared.dead_letters import Attempts, publish, settle
 from shared.decoding import decode
+from shared.deliveries import Attempts, Desk, settle
 from shared.envelope import headers
 from shared.errors import Unavailable
 from shared.messages import Message
+from shared.publishing import publish
 from shared.settings import Settings
+from shared.suspects import Suspects
 from shared.topology import Consumer
 
 log = logging.getLogger(__name__)
@@ -73,7 +74,10 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
         async with service.open_handler(settings) as handler:
             app.context.set_global("handler", handler)
             await broker.connect()
-            watch = health.Watch(jetstream(broker), service.reads, running)
+            js = jetstream(broker)
+            desk = Desk(service.name, js, Suspects(js), service.attempts, health.end_process)
+            app.context.set_global("desk", desk)
+            watch = health.Watch(js, service.reads, running)
             await watch.wait_until_declared()
             async with watch:
                 yield
@@ -97,13 +101,12 @@ def _subscribe(broker: NatsBroker, service: Service, running: health.State) -> N
     async def receive(message: NatsMessage) -> None:
         raw: Msg = message.raw_message
         handler: Handler = broker.context.get("handler")
-        js = jetstream(broker)
+        desk: Desk = broker.context.get("desk")
 
         async def work() -> None:
-            await _handle(raw, service, handler, js)
+            await _handle(raw, service, handler, desk.js)
 
-        outcome = await settle(raw, work, service=service.name, js=js, attempts=service.attempts)
-        running.settled(outcome)
+        running.settled(await settle(raw, work, desk))
 
 
 async def _undecoded(message: NatsMessage) -> bytes:
@@ -141,7 +144,7 @@ def _ending(running: health.State) -> Callable[[], Awaitable[None]]:
         """A closed connection never comes back by itself; the supervisor or the container starts us anew."""
         if not running.stopping:
             log.critical("the connection to NATS is closed for good; ending this process to be started again")
-            os._exit(health.EXIT_STUCK)
+            health.end_process()
 
     return end_process
 

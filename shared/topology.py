@@ -11,6 +11,7 @@ from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
     DiscardPolicy,
+    KeyValueConfig,
     RetentionPolicy,
     StorageType,
     StoreCompression,
@@ -25,6 +26,7 @@ DAY = 24 * HOUR
 GB = 1024**3
 MAX_PAYLOAD = 4 * 1024 * 1024  # of the broker: a 2 MiB body, escaped as JSON, with its envelope
 MAX_MESSAGE_BYTES = MAX_PAYLOAD - 64 * 1024  # so that setting a message aside has room for its headers
+SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/suspects.py
 NAME_TAKEN = 10058  # JetStream: the stream exists with other settings
 
 
@@ -36,13 +38,13 @@ class Consumer:
     durable: str
     subject: str
     model: type[Message]
-    ack_wait: float  # seconds until an unanswered message goes to another replica: longer than the slowest batch
+    ack_wait: float  # seconds without a sign of life until a message goes to another replica
     batch: int  # messages fetched at once; they are worked on concurrently
     max_ack_pending: int  # out at once over all replicas: the bound on what a crash delivers again
 
     @property
     def config(self) -> ConsumerConfig:
-        # max_deliver stays unlimited: reaching it is silent loss. Attempts are counted in shared/dead_letters.py.
+        # max_deliver stays unlimited: reaching it is silent loss. We count ourselves, in shared/deliveries.py.
         return ConsumerConfig(
             durable_name=self.durable,
             filter_subject=self.subject,
@@ -54,8 +56,8 @@ class Consumer:
 
 
 INGEST = Consumer("INBOX", "ingest", "news.v1.submitted", ArticleSubmitted, 30, 64, 1024)
-EXTRACT = Consumer("RAW", "extract", "news.v1.raw.>", ArticleIngested, 120, 32, 1024)
-STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 60, 200, 4096)
+EXTRACT = Consumer("RAW", "extract", "news.v1.raw.>", ArticleIngested, 30, 32, 1024)
+STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 30, 200, 4096)
 CONSUMERS = (INGEST, EXTRACT, STORE)
 
 
@@ -99,6 +101,9 @@ async def apply(js: JetStreamContext, replicas: int = 1) -> list[str]:
     for consumer in CONSUMERS:
         await js.add_consumer(consumer.stream, consumer.config)
         done.append(f"consumer {consumer.stream}/{consumer.durable}: ready")
+    bucket = KeyValueConfig(SUSPECTS, ttl=30 * DAY, max_bytes=GB // 64, storage=StorageType.FILE, replicas=replicas)
+    await js.create_key_value(bucket)
+    done.append(f"bucket {SUSPECTS}: ready")
     return done
 
 

@@ -1,5 +1,6 @@
 """Fakes with the real interface: what a broker is asked to do, remembered instead of done."""
 
+import asyncio
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -80,3 +81,23 @@ class FakeMsg(Msg):
 
     async def in_progress(self) -> None:
         self.answers.append("in_progress")
+
+
+class FakeSuspects:
+    """Notes in memory, by the message's place in its stream; ``before`` is what earlier deaths have left."""
+
+    def __init__(self, before: int = 0) -> None:
+        self.alone = asyncio.Lock()
+        self.notes: dict[int, int] = {}
+        self.cleared = 0
+        self._before = before
+
+    async def touch(self, raw: Msg) -> int:
+        place = raw.metadata.sequence.stream
+        before = self.notes.get(place, self._before)
+        self.notes[place] = before + 1
+        return before
+
+    async def clear(self, raw: Msg) -> None:
+        self.cleared += 1
+        self.notes.pop(raw.metadata.sequence.stream, None)

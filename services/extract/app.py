@@ -8,10 +8,13 @@ from services.extract.entities import load
 from services.extract.settings import ExtractSettings
 from services.extract.worker import Worker
 from shared.batching import Batcher
+from shared.deliveries import Attempts
 from shared.messages import ArticleExtracted, ArticleIngested
 from shared.service import Delivery, Handler, Service
 from shared.settings import Settings
 from shared.topology import EXTRACT
+
+TIME_LIMIT = 60.0  # seconds, waiting for its batch included; a usual article takes a hundredth of one
 
 
 @asynccontextmanager
@@ -26,4 +29,7 @@ async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
         yield extract
 
 
-service = Service("extract", reads=EXTRACT, writes="NEWS", open_handler=open_handler)
+# a parser or the model may hang on one article, and a thread cannot be ended from outside
+service = Service(
+    "extract", reads=EXTRACT, writes="NEWS", open_handler=open_handler, attempts=Attempts(time_limit=TIME_LIMIT)
+)

@@ -10,14 +10,16 @@ import pytest
 from faststream import AckPolicy
 from nats.aio.client import Client
 from nats.js import JetStreamContext
+from nats.js.errors import NoKeysError
 
 from services.ingest.app import service as ingest_service
-from shared.dead_letters import Attempts
+from shared.deliveries import Attempts
 from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleIngested, ArticleSubmitted, Message
 from shared.run import SERVICES, load
 from shared.service import Delivery, Handler, Service, build
 from shared.settings import Settings
+from shared.topology import SUSPECTS
 from tests.factories import NOON, a_raw_article, a_submission
 from tests.running import publish, read, running
 
@@ -129,22 +131,19 @@ async def test_an_outage_longer_than_all_attempts_sets_nothing_aside(broker: Cli
     assert await left_in(broker.jetstream(), "DEAD") == 0
 
 
-async def test_a_message_delivered_too_often_without_an_answer_is_set_aside_untouched(
+async def test_neighbours_delivered_many_times_without_an_answer_are_worked_on(
     broker: Client, settings: Settings
 ) -> None:
-    js = broker.jetstream()
-    [place] = await publish(broker, a_submission(guid="killer"))
-    pulling = await js.pull_subscribe_bind("ingest", "INBOX")
-    for _ in range(5):  # a process that dies answers nothing; a plain nak stands for the time-out that follows
-        [message] = await pulling.fetch(1, timeout=5)
-        await message.nak()
-
-    async def never(_article: ArticleSubmitted) -> None:
-        raise AssertionError("the payload was touched")
-
-    async with running(a_service(never), settings=settings):
-        [letter] = await read(broker, "DEAD", "news.dead.ingest.crash_loop", 1)
-    assert (letter.headers or {})["wireroom-sequence"] == str(place)
+    await publish(broker, *(a_submission(guid=f"neighbour-{number}") for number in range(3)))
+    pulling = await broker.jetstream().pull_subscribe_bind("ingest", "INBOX")
+    for _ in range(8):  # a process that dies answers nothing; a plain nak stands for the time-out that follows
+        for message in await pulling.fetch(3, timeout=5):
+            await message.nak()
+    async with running(ingest_service, settings=settings):
+        assert sorted(map(str, await guids(broker, 3))) == ["neighbour-0", "neighbour-1", "neighbour-2"]
+    notes = await broker.jetstream().key_value(SUSPECTS)
+    with pytest.raises(NoKeysError):
+        await notes.keys()
 
 
 BAD: list[tuple[bytes, Reason]] = [

@@ -1,5 +1,6 @@
 """What becomes of a delivery: done, later, never, poison, held. Nothing is answered before it is durable."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -7,9 +8,10 @@ from nats.errors import MaxPayloadError, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.errors import APIError
 
-from shared.dead_letters import Attempts, publish, settle
+from shared.deliveries import Attempts, Desk, settle
 from shared.errors import Reason, Rejected, Unavailable
-from tests.fakes import FakeJetStream, FakeMsg
+from shared.publishing import publish
+from tests.fakes import FakeJetStream, FakeMsg, FakeSuspects
 
 SOON = Attempts(first_delay=0.0)
 
@@ -25,10 +27,23 @@ def failing(*errors: Exception | None) -> Callable[[], Awaitable[None]]:
     return work
 
 
+ENDED: list[str] = []
+
+
+@pytest.fixture(autouse=True)
+def _alive() -> None:
+    ENDED.clear()
+
+
 async def settled(
-    message: FakeMsg, work: Callable[[], Awaitable[None]], js: FakeJetStream, attempts: Attempts = SOON
+    message: FakeMsg,
+    work: Callable[[], Awaitable[None]],
+    js: FakeJetStream,
+    attempts: Attempts = SOON,
+    suspects: FakeSuspects | None = None,
 ) -> str:
-    return await settle(message, work, service="extract", js=js, attempts=attempts)  # type: ignore[arg-type] # a fake
+    desk = Desk("extract", js, suspects or FakeSuspects(), attempts, lambda: ENDED.append("process"))  # type: ignore[arg-type] # fakes
+    return await settle(message, work, desk)
 
 
 async def test_work_that_succeeds_is_acknowledged_once() -> None:
@@ -69,16 +84,99 @@ async def test_a_rejected_message_is_set_aside_and_not_retried() -> None:
     assert js.published[0].headers["wireroom-detail"] == "byte 0 is not UTF-8 not at all \\u2603"
 
 
-async def test_a_message_that_keeps_killing_the_process_is_set_aside_before_it_is_touched() -> None:
+async def test_a_message_that_keeps_ending_its_process_is_set_aside_before_it_is_touched() -> None:
     touched = []
 
     async def work() -> None:
         touched.append(True)
 
-    message, js = FakeMsg(delivered=6), FakeJetStream()
-    assert await settled(message, work, js) == Reason.CRASH_LOOP
+    message, js, suspects = FakeMsg(delivered=4), FakeJetStream(), FakeSuspects(before=3)
+    assert await settled(message, work, js, suspects=suspects) == Reason.CRASH_LOOP
     assert touched == []
     assert message.answers == ["term"]
+    assert suspects.notes == {}, "the letter says it all"
+
+
+async def test_a_neighbour_that_shared_every_death_is_worked_on_and_not_blamed() -> None:
+    message, js, suspects = FakeMsg(delivered=40), FakeJetStream(), FakeSuspects()
+    assert await settled(message, failing(), js, suspects=suspects) == "done"
+    assert message.answers == ["ack"]
+    assert suspects.notes == {}
+
+
+async def test_a_death_leaves_its_note_behind() -> None:
+    message, suspects = FakeMsg(delivered=2), FakeSuspects()
+
+    async def dies() -> None:
+        raise SystemExit  # stands for what no code of ours survives
+
+    with pytest.raises(SystemExit):
+        await settled(message, dies, FakeJetStream(), suspects=suspects)
+    assert suspects.notes == {7: 1}
+    assert message.answers == []
+
+
+async def test_an_outage_while_worked_on_alone_blames_nobody() -> None:
+    suspects = FakeSuspects()
+
+    async def away() -> None:
+        assert suspects.notes == {7: 1}
+        raise KeyboardInterrupt if suspects.cleared else Unavailable("MongoDB", "db", "refused")
+
+    with pytest.raises(KeyboardInterrupt):
+        await settled(FakeMsg(delivered=2), away, FakeJetStream(), suspects=suspects)
+    assert suspects.cleared == 1, "a restart during the outage would find no note"
+
+
+async def test_suspects_are_worked_on_one_after_the_other() -> None:
+    suspects, inside, most = FakeSuspects(), 0, 0
+
+    async def work() -> None:
+        nonlocal inside, most
+        inside += 1
+        most = max(most, inside)
+        await asyncio.sleep(0)
+        inside -= 1
+
+    messages = [FakeMsg(delivered=2) for _ in range(5)]
+    await asyncio.gather(*(settled(message, work, FakeJetStream(), suspects=suspects) for message in messages))
+    assert most == 1
+
+
+async def hangs() -> None:
+    await asyncio.Event().wait()
+
+
+async def test_work_that_hangs_among_others_ends_the_process_and_blames_nobody_yet() -> None:
+    message, js = FakeMsg(), FakeJetStream()
+    assert await settled(message, hangs, js, Attempts(time_limit=0.01)) == "unanswered"
+    assert ENDED == ["process"]
+    assert (message.answers, js.published) == ([], [])
+
+
+async def test_work_that_hangs_alone_is_set_aside_and_then_the_process_ends() -> None:
+    message, js = FakeMsg(delivered=2), FakeJetStream()
+    assert await settled(message, hangs, js, Attempts(time_limit=0.01)) == Reason.TIME_LIMIT
+    assert ENDED == ["process"]
+    assert message.answers == ["term"]
+    assert js.published[0].headers["wireroom-detail"] == "not done within 0.01 s"
+
+
+async def test_a_timeout_of_the_work_itself_is_an_error_like_any_other() -> None:
+    message = FakeMsg()
+    assert await settled(message, failing(TimeoutError("socket")), FakeJetStream(), Attempts(time_limit=5)) == "later"
+    assert ENDED == []
+
+
+async def test_signs_of_life_are_sent_while_the_work_goes_on() -> None:
+    message = FakeMsg()
+
+    async def long() -> None:
+        while message.answers.count("in_progress") < 3:  # noqa: ASYNC110 - the fake has no event
+            await asyncio.sleep(0.001)
+
+    assert await settled(message, long, FakeJetStream(), Attempts(heartbeat=0.001)) == "done"
+    assert message.answers[-1] == "ack"
 
 
 async def test_a_message_is_not_terminated_when_it_could_not_be_set_aside() -> None:
@@ -92,7 +190,7 @@ async def test_an_outage_spends_no_attempt_and_the_message_is_held() -> None:
     away = Unavailable("MongoDB", "db:27017", "refused")
     message, js = FakeMsg(delivered=5), FakeJetStream()
     assert await settled(message, failing(away, away, away), js) == "done"
-    assert message.answers == ["in_progress", "in_progress", "in_progress", "ack"]
+    assert message.answers == ["ack"]
     assert js.published == []
 
 

@@ -1,0 +1,160 @@
+"""What becomes of a delivery: done, later, never, or poison. The one place that catches every exception.
+
+done    the work is durable downstream                ack
+later   anything unexpected                           nak with a growing delay, a bounded number of times
+        a dependency is away                          hold the message and wait; no attempt is spent
+never   Rejected                                      to DEAD with the reason, wait for its PubAck, then term
+poison  it ends or hangs the process                  what comes again is worked on alone, so that only the culprit
+                                                      goes to DEAD, as crash_loop or time_limit
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+
+from nats.aio.msg import Msg
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from shared.dead_letters import set_aside
+from shared.errors import Reason, Rejected, Unavailable
+from shared.suspects import Suspects
+
+log = logging.getLogger(__name__)
+
+Work = Callable[[], Awaitable[None]]
+
+_LONGEST_DELAY = 60.0
+_UNANSWERED = "unanswered"
+_HUNG = (_UNANSWERED, Reason.TIME_LIMIT)
+
+
+class Hung(Exception):  # noqa: N818 - what happened to the work
+    """The work did not end within its time, and nothing can end it but the end of the process."""
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """How often and how far apart a message is tried; the defaults give 1, 2, 4, 8 s between five attempts."""
+
+    limit: int = 5
+    first_delay: float = 1.0
+    heartbeat: float = 10.0  # seconds between signs of life while a message is ours: well below ack_wait
+    deaths: int = 3  # of the process while it worked on this message alone
+    time_limit: float | None = None  # seconds for one attempt; None where what it waits for has limits of its own
+
+    def delay(self, attempt: int) -> float:
+        """Seconds before the next attempt: doubling, capped, spread so that replicas do not return together."""
+        return min(self.first_delay * 2.0 ** (attempt - 1), _LONGEST_DELAY) * random.uniform(0.8, 1.2)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """Where a service's deliveries are answered: everything about it that is the same for all of them."""
+
+    service: str
+    js: JetStreamContext
+    suspects: Suspects
+    attempts: Attempts
+    end_process: Callable[[], None]
+
+
+async def settle(raw: Msg, work: Work, desk: Desk) -> str:
+    """Run the work for one delivery and answer the broker; returns the outcome's name.
+
+    If setting aside itself fails nothing is answered: the broker delivers again after ack_wait.
+    """
+    async with _signs_of_life(raw, desk.attempts.heartbeat):
+        if raw.metadata.num_delivered == 1:
+            outcome = await _settle(raw, work, desk, alone=False)
+        else:
+            async with desk.suspects.alone:
+                outcome = await _settle(raw, _watched(raw, work, desk), desk, alone=True)
+                await desk.suspects.clear(raw)
+        if outcome in _HUNG:
+            log.critical("work on %s does not end; ending this process, what it holds comes again", raw.subject)
+            desk.end_process()
+        return outcome
+
+
+def _watched(raw: Msg, work: Work, desk: Desk) -> Work:
+    """Note the beginning of the work where a death does not wipe it out, and judge by what was noted before."""
+
+    async def watched() -> None:
+        deaths = await desk.suspects.touch(raw)
+        if deaths >= desk.attempts.deaths:
+            raise Rejected(Reason.CRASH_LOOP, f"its process ended {deaths} times while it worked on nothing else")
+        try:
+            await work()
+        except Unavailable:
+            await desk.suspects.clear(raw)  # waiting for a dependency kills nobody
+            raise
+
+    return watched
+
+
+async def _settle(raw: Msg, work: Work, desk: Desk, *, alone: bool) -> str:
+    attempt, attempts = raw.metadata.num_delivered, desk.attempts
+    try:
+        await _hold_while_unavailable(work, attempts)
+    except Rejected as verdict:
+        return await _never(raw, verdict, desk)
+    except Hung as hung:  # among others it cannot be told which of them hangs; alone it can
+        return await _never(raw, Rejected(Reason.TIME_LIMIT, str(hung)), desk) if alone else _UNANSWERED
+    except Exception as error:  # the one place: what is unexpected is tried again, then set aside
+        log.exception("%s attempt %d of %d failed", desk.service, attempt, attempts.limit)
+        if attempt >= attempts.limit:
+            detail = f"{type(error).__name__}: {error}"
+            return await _never(raw, Rejected(Reason.RETRIES_EXHAUSTED, detail), desk)
+        await raw.nak(delay=attempts.delay(attempt))
+        return "later"
+    await raw.ack()
+    return "done"
+
+
+async def _hold_while_unavailable(work: Work, attempts: Attempts) -> None:
+    """Keep the message ours while a dependency is away, so that an outage spends no attempts."""
+    tried = 0
+    while True:
+        try:
+            return await _within(attempts.time_limit, work)
+        except Unavailable as outage:
+            tried += 1
+            log.warning("%s; holding the message, waiting", outage)
+        await asyncio.sleep(min(attempts.delay(tried), attempts.heartbeat))
+
+
+async def _within(seconds: float | None, work: Work) -> None:
+    try:
+        async with asyncio.timeout(seconds) as limit:
+            await work()
+    except TimeoutError:
+        if limit.expired():
+            raise Hung(f"not done within {seconds:g} s") from None
+        raise
+
+
+@asynccontextmanager
+async def _signs_of_life(raw: Msg, every: float) -> AsyncIterator[None]:
+    """Tell the broker every few seconds that the message is ours; a process that died tells nothing."""
+
+    async def tell() -> None:
+        while True:
+            await asyncio.sleep(every)
+            with suppress(NatsError):  # the broker is away as well; it will deliver the message again
+                await raw.in_progress()
+
+    telling = asyncio.create_task(tell())
+    try:
+        yield
+    finally:
+        telling.cancel()
+
+
+async def _never(raw: Msg, verdict: Rejected, desk: Desk) -> str:
+    await set_aside(raw, verdict, service=desk.service, js=desk.js)
+    await raw.term()
+    return verdict.reason
