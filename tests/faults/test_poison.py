@@ -1,0 +1,68 @@
+"""Articles that end or hang their process: each is set aside as what it is, and every neighbour arrives."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from nats.aio.client import Client
+
+from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.settings import Settings
+from shared.topology import INGEST
+from tests.factories import a_submission
+from tests.running import publish, read
+
+ROOT = Path(__file__).parents[2]
+MOST_STARTS = 30
+
+
+@asynccontextmanager
+async def started_again_whenever_it_ends(settings: Settings) -> AsyncIterator[list[int]]:
+    """Run the weak service as Compose or the supervisor would; yields the exit codes so far."""
+    known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
+    environment = os.environ | known | {"PYTHONPATH": str(ROOT)}
+    codes: list[int] = []
+    program = str(ROOT / "tests/faults/poisoned_ingest.py")
+
+    async def keep() -> None:
+        while len(codes) < MOST_STARTS:
+            process = await asyncio.create_subprocess_exec(sys.executable, program, env=environment)
+            try:
+                codes.append(await process.wait())
+            finally:
+                if process.returncode is None:
+                    process.kill()
+                    await process.wait()
+
+    keeping = asyncio.create_task(keep())
+    try:
+        yield codes
+    finally:
+        keeping.cancel()
+        await asyncio.wait([keeping])
+
+
+@pytest.mark.timeout(180)
+async def test_only_the_culprits_are_set_aside_and_every_neighbour_arrives(broker: Client, settings: Settings) -> None:
+    js = broker.jetstream()
+    await js.add_consumer(INGEST.stream, replace(INGEST.config, ack_wait=2))
+    good = [f"good-{number}" for number in range(20)]
+    guids = [*good[:7], "kills-1", *good[7:13], "hangs-1", *good[13:]]
+    await publish(broker, *(a_submission(guid=guid) for guid in guids))
+    async with started_again_whenever_it_ends(settings) as codes:
+        letters = await read(broker, "DEAD", "news.dead.ingest.>", 2)
+        raw = await read(broker, "RAW", "news.v1.raw.>", len(good))
+    reasons = {
+        ArticleSubmitted.model_validate_json(letter.data).guid: (letter.headers or {})["wireroom-reason"]
+        for letter in letters
+    }
+    assert reasons == {"kills-1": "crash_loop", "hangs-1": "time_limit"}
+    assert {ArticleIngested.model_validate_json(message.data).guid for message in raw} == set(good)
+    assert (await js.stream_info("DEAD")).state.messages == 2
+    assert codes.count(9) >= 3
+    assert 70 in codes
