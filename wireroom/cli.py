@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from shared import __version__
-from wireroom.commands import bench, dead, demo, publish, search, show, stack, status, tail, trial
+from wireroom.commands import audit, bench, dead, demo, publish, search, show, stack, status, tail, trial
 from wireroom.local.state import apply_running_stack
 
 app = typer.Typer(
@@ -56,6 +56,7 @@ app.command()(tail.tail)
 app.command()(show.show)
 app.command()(search.search)
 app.command()(status.status)
+app.command()(audit.audit)
 app.command()(bench.bench)
 app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, replay, drop.")
 

@@ -1,5 +1,6 @@
 """Dead letters as the commands read, replay and drop them."""
 
+import json
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -85,3 +86,11 @@ async def replay(js: JetStreamContext, letter: Letter) -> None:
 async def drop(js: JetStreamContext, letter: Letter) -> None:
     """Delete a letter for good."""
     await js.delete_msg(STREAM, letter.sequence)
+
+
+def origin(letter: Msg) -> int:
+    """Return the place in INBOX of what was set aside: later messages carry it as their version."""
+    headers = letter.headers or {}
+    if headers.get("wireroom-stream") == "INBOX":
+        return int(headers["wireroom-sequence"])
+    return int(json.loads(letter.data)["version"])

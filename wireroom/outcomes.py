@@ -1,7 +1,6 @@
 """What became of submissions: the stored events and the dead letters that carry their places in INBOX."""
 
 import asyncio
-import json
 from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from shared.messages import ArticleStored
+from wireroom.letters import origin
 
 SET_ASIDE = "set aside"
 
@@ -46,7 +46,7 @@ async def follow(
     async def dead(message: Msg) -> None:
         headers = message.headers or {}
         reason = f"{headers.get('wireroom-reason')}: {headers.get('wireroom-detail')}"
-        settle(_place(message), Fate(SET_ASIDE, reason=reason))
+        settle(origin(message), Fate(SET_ASIDE, reason=reason))
 
     readers = [
         await js.subscribe(subject, stream=stream, cb=read, ordered_consumer=True, config=_everything())
@@ -61,11 +61,3 @@ async def follow(
 
 def _everything() -> ConsumerConfig:
     return ConsumerConfig(deliver_policy=DeliverPolicy.ALL)  # one for each reader: the client writes into it
-
-
-def _place(letter: Msg) -> int:
-    """Return the place in INBOX of what was set aside: later messages carry it as their version."""
-    headers = letter.headers or {}
-    if headers.get("wireroom-stream") == "INBOX":
-        return int(headers["wireroom-sequence"])
-    return int(json.loads(letter.data)["version"])

@@ -14,6 +14,7 @@ from nats.js import JetStreamContext
 from shared.topology import CONSUMERS
 from tests.factories import BODY, a_submission
 from tests.stacks import broker_of, documents, ended, publish
+from wireroom.audit import balance, gather
 from wireroom.local import state
 from wireroom.local.stack import Stack, running
 from wireroom.outcomes import follow
@@ -37,6 +38,8 @@ async def some(js: JetStreamContext, name: str) -> list[int]:
 async def assert_stored_once(stack: Stack, js: JetStreamContext, places: list[int]) -> None:
     fates = await follow(js, places, patience=120, progress=lambda _: None)
     assert {place: fate.outcome for place, fate in fates.items()} == dict.fromkeys(places, "inserted")
+    reckoned = balance(await gather(js), places)
+    assert (reckoned.missing, reckoned.dead, reckoned.in_flight) == ((), 0, 0)
     found = documents(stack)
     assert len(found) == len(places)
     assert {tuple(article["paragraphs"]) for article in found} == {tuple(BODY.split("\n\n"))}

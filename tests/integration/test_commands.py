@@ -11,11 +11,13 @@ from typing import Any
 
 import pytest
 from nats.aio.client import Client
+from pymongo.database import Database
 
 from shared.run import SERVICES, load
 from shared.settings import Settings
 from tests.factories import BODY
 from tests.running import read, running
+from wireroom.samples import sample_lines
 
 CORRECTION = f"{BODY}\n\nAn earlier version of this article gave a wrong date for the opening of the lock."
 
@@ -186,3 +188,37 @@ async def test_input_that_cannot_be_read_publishes_nothing(command: Wireroom, na
     assert answer.code == 65
     assert said in answer.err
     assert "Nothing was published." in answer.err
+
+
+async def test_an_audit_adds_up_and_tells_what_is_missing(wireroom: Wireroom, broker: Client) -> None:
+    lines = [*sample_lines(), b"no json"]
+    assert (await wireroom("publish", "-", "--ledger", "sent.jsonl", stdin=b"\n".join(lines))).code == 0
+    await stored(broker, 23)
+    await read(broker, "DEAD", "news.dead.>", 2)
+    whole = await wireroom("audit")
+    assert whole.out == "accepted 25 = 1 duplicate + 21 inserted + 1 updated + 2 set aside + 0 in flight   OK\n"
+    [sent] = (await wireroom("audit", "--ledger", "sent.jsonl", "--json")).lines
+    assert (sent["accepted"], sent["missing"], sent["adds_up"]) == (25, [], True)
+
+    (wireroom.folder / "sent.jsonl").write_text('{"sequence": 1}\n{"sequence": 999}\n')
+    found = await wireroom("audit", "--ledger", "sent.jsonl")
+    assert found.code == 1
+    assert "1 without a trace   NOT OK" in found.out
+    assert "INBOX: 999." in found.out
+    assert (await wireroom("audit", "--ledger", "nowhere.jsonl")).code == 65
+
+
+async def test_an_audit_finds_an_article_that_was_announced_and_is_not_in_the_database(
+    wireroom: Wireroom, broker: Client, database: Database[dict[str, Any]]
+) -> None:
+    await wireroom("publish", "-", stdin=BODY.encode())
+    await stored(broker, 1)
+    gone = database["articles"].find_one_and_delete({})
+    assert gone
+    found = await wireroom("audit")
+    assert (found.code, f"{gone['_id']} was announced as stored but is not in the database." in found.out) == (1, True)
+
+
+async def test_an_audit_counts_what_no_service_has_taken_yet_as_in_flight(command: Wireroom) -> None:
+    await command("publish", "-", stdin=BODY.encode())
+    assert (await command("audit")).out == "accepted 1 = 0 set aside + 1 in flight   OK\n"

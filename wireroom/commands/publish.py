@@ -1,8 +1,11 @@
 """``wireroom publish``: puts articles on the queue and counts what the broker has on disk."""
 
 import asyncio
+import json
 import uuid
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -26,10 +29,13 @@ EX_PARTLY = 1
 EX_DATA = 65
 EX_UNAVAILABLE = 69
 
+Note = Callable[[intake.Submission, int], None]
+
 
 def publish(
     paths: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
     source: Annotated[str, typer.Option(help="Source of articles that name none.")] = "local",
+    ledger: Annotated[Path | None, typer.Option(help="Append each acknowledgement here, for `wireroom audit`.")] = None,
 ) -> None:
     """Put articles on the queue: text, HTML, JSON, JSON Lines, folders of these, or standard input.
 
@@ -40,7 +46,10 @@ def publish(
     except intake.Unreadable as error:
         fail(EX_DATA, f"{error}. Nothing was published.")
     try:
-        places = asyncio.run(_publish(submissions))
+        with _ledger(ledger) as note:
+            places = asyncio.run(_publish(submissions, note))
+    except OSError as error:
+        fail(EX_DATA, f"{ledger} cannot be written: {error.strerror}.")
     except Unavailable as outage:
         fail(EX_UNAVAILABLE, f"{outage}. Publish again: what was acknowledged already becomes a duplicate, not a copy.")
     refused = len(submissions) - len(places)
@@ -48,21 +57,35 @@ def publish(
     raise typer.Exit(EX_PARTLY if refused else 0)
 
 
-async def _publish(submissions: list[intake.Submission]) -> list[int]:
+@contextmanager
+def _ledger(path: Path | None) -> Iterator[Note]:
+    """Yield what notes an acknowledgement: at once, so that a ledger knows all that was taken before a power cut."""
+    if path is None:
+        yield lambda _submission, _place: None
+        return
+    with path.open("a", encoding="utf-8", buffering=1) as file:
+        yield lambda submission, place: print(json.dumps({"origin": submission.origin, "sequence": place}), file=file)
+
+
+async def _publish(submissions: list[intake.Submission], note: Note) -> list[int]:
     columns = (TextColumn("publishing"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}/s"))
     async with nats_connection(Settings().nats_url) as connection:
         with Progress(*columns, TimeElapsedColumn(), console=err, disable=not err.is_terminal) as progress:
             bar = progress.add_task("publishing", total=len(submissions), rate="-")
 
-            def advance() -> None:
+            def tell(submission: intake.Submission, place: int | None) -> None:
+                if place:
+                    note(submission, place)
                 speed = progress.tasks[bar].speed
                 progress.update(bar, advance=1, rate=f"{speed:,.0f}" if speed else "-")
 
-            return await published(connection.jetstream(), submissions, advance)
+            return await published(connection.jetstream(), submissions, tell)
 
 
 async def published(
-    js: JetStreamContext, submissions: Iterable[intake.Submission], advance: Callable[[], None] = lambda: None
+    js: JetStreamContext,
+    submissions: Iterable[intake.Submission],
+    tell: Callable[[intake.Submission, int | None], None] = lambda _submission, _place: None,
 ) -> list[int]:
     """Publish several at once and return the places in INBOX of those the broker has on disk; raises Unavailable."""
     places: list[int] = []
@@ -73,7 +96,7 @@ async def published(
             place = await _acknowledged(js, submission)
             if place:
                 places.append(place)
-            advance()
+            tell(submission, place)
 
     await asyncio.gather(*(work() for _ in range(IN_FLIGHT)))
     return places

@@ -1,0 +1,57 @@
+"""The balance of what was accepted: nothing counts twice, and what has no trace is named."""
+
+from dataclasses import replace
+
+import pytest
+
+from services.store.app import stored
+from shared.messages import ArticleStored, Outcome
+from tests.factories import an_extracted_article
+from wireroom.audit import Evidence, balance, ledger_places
+
+
+def event(place: int, outcome: Outcome = "inserted") -> ArticleStored:
+    return stored(an_extracted_article(version=place), outcome)
+
+
+EVIDENCE = Evidence(
+    first=1,
+    last=6,
+    stored={1: event(1), 2: event(2, "updated"), 3: event(3, "duplicate")},
+    dead={4: "schema"},
+    raw=frozenset({5}),
+    inbox=frozenset({6}),
+)
+
+
+def test_each_place_is_counted_once_under_its_fate() -> None:
+    found = balance(EVIDENCE)
+    assert found.outcomes == {"inserted": 1, "updated": 1, "duplicate": 1}
+    assert (found.accepted, found.dead, found.in_flight, found.missing) == (6, 1, 2, ())
+    assert found.accepted == sum(found.outcomes.values()) + found.dead + found.in_flight
+    assert found.adds_up
+
+
+def test_what_was_stored_after_a_replay_is_no_longer_dead_or_on_its_way() -> None:
+    found = balance(replace(EVIDENCE, stored=EVIDENCE.stored | {4: event(4), 5: event(5)}))
+    assert (found.dead, found.in_flight, found.missing) == (0, 1, ())
+
+
+def test_a_place_without_a_trace_is_named() -> None:
+    found = balance(replace(EVIDENCE, last=8))
+    assert found.missing == (7, 8)
+    assert not found.adds_up
+
+
+@pytest.mark.parametrize(("dropped", "fine"), [(1, False), (2, True), (3, True)])
+def test_letters_that_somebody_dropped_explain_as_many_places(dropped: int, fine: bool) -> None:
+    assert balance(replace(EVIDENCE, last=8, dropped=dropped)).adds_up is fine
+
+
+def test_a_ledger_asks_for_its_own_places_only() -> None:
+    found = balance(EVIDENCE, ledger_places(['{"origin": "a:1", "sequence": 3}', "", '{"sequence": 9}']))
+    assert (found.accepted, found.outcomes, found.missing) == (2, {"duplicate": 1}, (9,))
+
+
+def test_what_is_older_than_the_streams_is_not_judged() -> None:
+    assert balance(replace(EVIDENCE, first=4, stored={})).accepted == 3

@@ -1,0 +1,134 @@
+"""Conservation: every submission that was acknowledged has a fate, or is on its way, or is missing and named.
+
+Places are sequences in INBOX, which are the versions of articles; all evidence is read from the streams anew.
+"""
+
+import json
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import ConsumerConfig, DeliverPolicy
+from nats.js.errors import NotFoundError
+
+from shared.messages import ArticleStored
+from shared.topology import EXTRACT, STORE
+from wireroom.letters import origin
+
+_TIMEOUT = 10.0
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What the streams say. ``raw`` and ``extracted`` hold places whose message its reader has not answered yet."""
+
+    first: int  # place that is looked at first: what is older may have left the streams
+    last: int
+    stored: dict[int, ArticleStored] = field(default_factory=dict)
+    dead: dict[int, str] = field(default_factory=dict)
+    dropped: int = 0
+    raw: frozenset[int] = frozenset()
+    extracted: frozenset[int] = frozenset()
+    inbox: frozenset[int] = frozenset()
+
+
+@dataclass(frozen=True)
+class Balance:
+    """``missing`` are places without any trace; up to ``dropped`` of them may be letters that somebody deleted."""
+
+    accepted: int
+    outcomes: dict[str, int]
+    dead: int
+    in_flight: int
+    dropped: int
+    missing: tuple[int, ...]
+
+    @property
+    def adds_up(self) -> bool:
+        return len(self.missing) <= self.dropped
+
+
+def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
+    """Weigh the evidence for these places, by default for all that it covers."""
+    wanted = set(range(evidence.first, evidence.last + 1) if places is None else places)
+    stored = {place: event for place, event in evidence.stored.items() if place in wanted}
+    dead = wanted & evidence.dead.keys() - stored.keys()
+    flying = (wanted & (evidence.inbox | evidence.raw | evidence.extracted)) - stored.keys() - dead
+    missing = wanted - stored.keys() - dead - flying
+    outcomes = Counter[str](event.outcome for event in stored.values())
+    return Balance(len(wanted), dict(outcomes), len(dead), len(flying), evidence.dropped, tuple(sorted(missing)))
+
+
+async def gather(js: JetStreamContext) -> Evidence:
+    """Read the streams; costs a read of all announcements and of the headers of the articles."""
+    last = (await js.stream_info("INBOX")).state.last_seq
+    stored = {event.version: event async for event in _events(js)}
+    dead = {place: letter async for place, letter in _letters(js)}
+    state = (await js.stream_info("DEAD")).state
+    raw = {_version(m): m.metadata.sequence.stream async for m in _all(js, "RAW", EXTRACT.subject, headers_only=True)}
+    news = {_version(m): m.metadata.sequence.stream async for m in _all(js, "NEWS", STORE.subject, headers_only=True)}
+    expired = (await js.stream_info("RAW")).state.first_seq > 1
+    first = min(raw, default=last + 1) if expired else 1
+    unknown = set(range(first, last + 1)) - stored.keys() - dead.keys() - raw.keys() - news.keys()
+    return Evidence(
+        first=first,
+        last=last,
+        stored=stored,
+        dead=dead,
+        dropped=state.last_seq - state.messages,
+        raw=await _unanswered(js, raw, EXTRACT.stream, EXTRACT.durable),
+        extracted=await _unanswered(js, news, STORE.stream, STORE.durable),
+        inbox=frozenset([place for place in sorted(unknown) if await _is_in_inbox(js, place)]),
+    )
+
+
+async def _events(js: JetStreamContext) -> AsyncIterator[ArticleStored]:
+    async for message in _all(js, "NEWS", "news.v1.stored.>"):
+        yield ArticleStored.model_validate_json(message.data)
+
+
+async def _letters(js: JetStreamContext) -> AsyncIterator[tuple[int, str]]:
+    async for message in _all(js, "DEAD", "news.dead.>"):
+        yield origin(message), (message.headers or {}).get("wireroom-reason", "")
+
+
+async def _all(
+    js: JetStreamContext, stream: str, subject: str, *, headers_only: bool | None = None
+) -> AsyncIterator[Msg]:
+    """Yield what a subject holds now, and then end."""
+    counted = (await js.stream_info(stream, subjects_filter=subject)).state.subjects or {}
+    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL, headers_only=headers_only)
+    reader = await js.subscribe(subject, stream=stream, ordered_consumer=True, config=config)
+    try:
+        for _ in range(sum(counted.values())):
+            yield await reader.next_msg(_TIMEOUT)
+    finally:
+        await reader.unsubscribe()
+
+
+def _version(message: Msg) -> int:
+    return int((message.headers or {})["ce-id"].rpartition(":")[2])
+
+
+async def _unanswered(js: JetStreamContext, places: dict[int, int], stream: str, durable: str) -> frozenset[int]:
+    """Return the places whose message is beyond what the reader has answered without a gap."""
+    info = await js.consumer_info(stream, durable)
+    if not info.num_pending and not info.num_ack_pending:
+        return frozenset()
+    floor = info.ack_floor.stream_seq if info.ack_floor else 0
+    return frozenset(place for place, sequence in places.items() if sequence > floor)
+
+
+async def _is_in_inbox(js: JetStreamContext, place: int) -> bool:
+    try:
+        await js.get_msg("INBOX", place)
+    except NotFoundError:
+        return False
+    return True
+
+
+def ledger_places(lines: Iterable[str]) -> list[int]:
+    """Return the places of a publisher's ledger: JSON lines with the ``sequence`` of each acknowledgement."""
+    return [int(json.loads(line)["sequence"]) for line in lines if line.strip()]
