@@ -48,7 +48,7 @@ format: setup ## write the code as `make lint` wants it
 	@$(BIN)/ruff format .
 
 bench: setup ## articles a second through the whole path on this machine
-	@$(BIN)/wireroom bench
+	@$(BIN)/wireroom bench end-to-end
 
 contracts: setup ## write docs/contracts.md and docs/asyncapi.json anew from shared/messages.py
 	@$(BIN)/python -m wireroom.contracts docs

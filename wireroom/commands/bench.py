@@ -1,4 +1,4 @@
-"""``wireroom bench``: articles a second through the whole path, beside the extract stage alone in the same run."""
+"""``wireroom bench end-to-end``: articles a second through everything, beside the extract stage alone."""
 
 import asyncio
 import json
@@ -47,7 +47,7 @@ def bench(
 ) -> None:
     """Measure the whole path with a real broker and database in a temporary folder.
 
-    Examples: `wireroom bench`, `wireroom bench --articles 2000 --extract 2 --json`
+    Examples: `wireroom bench end-to-end`, `wireroom bench end-to-end --articles 2000 --extract 2 --json`
     """
     submissions = _submissions(articles)
     words = sum(len(item.body.split()) for item in submissions) // articles
