@@ -2,7 +2,7 @@
 
 import logging
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -37,13 +37,14 @@ def clean_page(body: str, title: str | None) -> CleanArticle:
         return assemble(seen, title)
     article = assemble(chosen, title, chosen=True)
     numbers = {line.number for line in chosen}
-    left = [_left_out(line, title) for line in seen if line.number not in numbers]
+    wanted = tokens(title or "")
+    left = [_left_out(line, wanted) for line in seen if line.number not in numbers]
     removed = sorted((*article.removed, *left), key=lambda entry: entry.line)
     return replace(article, byline=article.byline or found_author, removed=bounded(removed))
 
 
-def _left_out(line: Line, title: str | None) -> Removed:
-    rule = "title" if is_title(tokens(line.text), tokens(title or "")) else "html_boilerplate"
+def _left_out(line: Line, title: Sequence[str]) -> Removed:
+    rule = "title" if is_title(tokens(line.text), title) else "html_boilerplate"
     return Removed(text=line.text, rule=rule, line=line.number)
 
 
@@ -52,21 +53,22 @@ def choose(seen: Sequence[Line], main: Sequence[str], title: str | None) -> list
     placed = _place(seen, main)
     if not placed:
         return []
-    facts = describe(seen, title)
-    titles = (index for index, line in enumerate(facts) if line.role == "title")
-    start = min(next(titles, len(seen)), placed[0][0])
-    around = range(start, min(len(seen), placed[-1][0] + _AFTER + 1))
+    wanted = tokens(title or "")
+    titles = (index for index, line in enumerate(seen[: placed[0][0]]) if is_title(tokens(line.text), wanted))
+    start = min(next(titles, len(seen)), max(placed[0][0] - 1, 0))
+    around = seen[start : placed[-1][0] + _AFTER + 1]
+    facts = dict(enumerate(describe(around, title), start))  # the rest of the page need not be looked at
     taken = {index for index, _ in placed}
-    among = {index for index in around if index not in taken and facts[index].role in _METADATA}
+    among = {index for index, line in facts.items() if index not in taken and line.role in _METADATA}
     added = [(index, seen[index]) for index in sorted(among | _overlooked(facts, taken))]
     return [line for _, line in sorted([*placed, *added], key=lambda entry: entry[0])]
 
 
-def _overlooked(facts: Sequence[Facts], taken: set[int]) -> set[int]:
+def _overlooked(facts: Mapping[int, Facts], taken: set[int]) -> set[int]:
     """Return the single lines that read like paragraphs and stand between main lines, or right before or after them."""
     first, last = min(taken), max(taken)
     gaps = {index + 1 for index in taken if index + 1 not in taken and index + 2 in taken}
-    beside = gaps | {index for index in (first - 1, last + 1) if 0 <= index < len(facts)}
+    beside = gaps | ({first - 1, last + 1} & facts.keys())
     return {index for index in beside if _is_paragraph(facts[index])}
 
 
