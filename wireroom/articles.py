@@ -9,6 +9,7 @@ from typing import Any
 
 from pymongo import DESCENDING
 from pymongo.database import Database
+from pymongo.errors import OperationFailure
 
 from services.ingest.identity import article_id
 from shared.messages import ArticleSubmitted
@@ -16,6 +17,8 @@ from wireroom.intake import file_guid
 
 Article = Mapping[str, Any]
 _ID_PREFIX = re.compile(r"[0-9a-f]{4,32}$")
+_INDEX_NOT_FOUND = 27
+_NAMED = 5  # articles listed where a name means more than one
 
 
 class NotFound(Exception):  # noqa: N818 - an answer
@@ -42,11 +45,12 @@ def newest(database: Database[dict[str, Any]]) -> Article:
 
 def one(database: Database[dict[str, Any]], name: str) -> Article:
     """Return the article with this id, start of an id, link, or file it was published from."""
-    found = list(database["articles"].find(_names(name)).limit(2))
+    found = list(database["articles"].find(_names(name)).limit(_NAMED))
     if not found:
         raise NotFound(f"no stored article goes by {name!r}. `wireroom search` lists them; `wireroom dead ls` the rest")
     if len(found) > 1:
-        raise NotFound(f"more than one article has an id that starts with {name}: give more of it")
+        known = ", ".join(f"{article['_id']} of {article['source']}" for article in found)
+        raise NotFound(f"{name!r} can mean {known}: give one of these ids")
     return found[0]
 
 
@@ -76,7 +80,11 @@ def search(database: Database[dict[str, Any]], words: str, filters: Filters, lim
         return
     query["$text"] = {"$search": words}
     score: Any = {"$meta": "textScore"}
-    yield from database["articles"].find(query, {"score": score}).sort([("score", score)]).limit(limit)
+    try:
+        yield from database["articles"].find(query, {"score": score}).sort([("score", score)]).limit(limit)
+    except OperationFailure as error:
+        if error.code != _INDEX_NOT_FOUND or database["articles"].estimated_document_count():
+            raise  # without articles it only means that no store has run yet: it makes the index
 
 
 def _query(filters: Filters) -> dict[str, Any]:

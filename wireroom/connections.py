@@ -1,5 +1,6 @@
 """Connections of the command line: found at once, or a message that says which is away, where, and what to do."""
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -8,8 +9,7 @@ from nats.aio.client import Client
 from nats.errors import ConnectionClosedError, NoRespondersError
 from pymongo import MongoClient
 from pymongo.database import Database
-from pymongo.errors import ConnectionFailure, InvalidURI
-from pymongo.uri_parser import parse_uri
+from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, OperationFailure
 
 from shared.connecting import brief_connection
 from shared.errors import Unavailable
@@ -19,6 +19,7 @@ from wireroom.terminal import fail
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78
 _PATIENCE = 3.0  # seconds: whoever typed the command waits
+_REFUSED = {13, 18}  # MongoDB: not authorised, not authenticated
 _WHAT_NOW = "Start one with `wireroom up`, or name yours in {setting}."
 
 
@@ -29,10 +30,12 @@ async def nats_connection(url: str) -> AsyncIterator[Client]:
         async with brief_connection(url) as connection:
             yield connection
     except Unavailable as outage:
-        fail(EX_UNAVAILABLE, f"{outage}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
+        said = str(outage).replace(url, _without_password(url))
+        fail(EX_UNAVAILABLE, f"{said}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
     except (ConnectionClosedError, NoRespondersError, TimeoutError) as error:
         cause = str(error) or type(error).__name__
-        fail(EX_UNAVAILABLE, f"NATS at {url} went away: {cause}. What it had acknowledged is safe; try again.")
+        said = f"NATS at {_without_password(url)} went away: {cause}"
+        fail(EX_UNAVAILABLE, f"{said}. What it had acknowledged is safe; try again.")
 
 
 @contextmanager
@@ -42,13 +45,32 @@ def mongo_articles(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
         client = MongoClient[dict[str, Any]](
             settings.mongo_url, tz_aware=True, serverSelectionTimeoutMS=int(_PATIENCE * 1000), appname="wireroom"
         )
-    except InvalidURI as error:
-        fail(EX_CONFIG, f"WIREROOM_MONGO_URL is no MongoDB address: {error}")
+        database = client[settings.mongo_database]
+    except InvalidName as error:
+        fail(EX_CONFIG, f"WIREROOM_MONGO_DATABASE is no name of a database: {error}.")
+    except (ConfigurationError, ValueError) as error:
+        fail(EX_CONFIG, f"WIREROOM_MONGO_URL is no MongoDB address: {str(error).rstrip('.')}.")
     with client:
         try:
-            yield client[settings.mongo_database]
+            yield database
+        except ConfigurationError as error:  # of a name that is only looked up at the first question
+            fail(EX_CONFIG, f"WIREROOM_MONGO_URL names no MongoDB: {str(error).rstrip('.')}.")
         except ConnectionFailure as error:
-            where = ", ".join(f"{host}:{port}" for host, port in parse_uri(settings.mongo_url)["nodelist"])
             cause = str(error).partition(", Timeout:")[0].partition(" (configured")[0]
             setting = _WHAT_NOW.format(setting="WIREROOM_MONGO_URL")
-            fail(EX_UNAVAILABLE, f"MongoDB at {where} is not reachable: {cause}. {setting}")
+            fail(EX_UNAVAILABLE, f"MongoDB at {_servers(client)} is not reachable: {cause}. {setting}")
+        except OperationFailure as error:
+            if error.code not in _REFUSED:
+                raise
+            cause = str((error.details or {}).get("codeName", error.code))
+            what_now = "Name a user who may read it, with the password, in WIREROOM_MONGO_URL."
+            fail(EX_UNAVAILABLE, f"MongoDB at {_servers(client)} refuses to answer: {cause}. {what_now}")
+
+
+def _servers(client: MongoClient[dict[str, Any]]) -> str:
+    """Return where the client looked, which has no password in it."""
+    return ", ".join(f"{host}:{port}" for host, port in sorted(client.topology_description.server_descriptions()))
+
+
+def _without_password(url: str) -> str:
+    return re.sub(r"//[^/]*@", "//", url)

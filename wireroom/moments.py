@@ -12,7 +12,10 @@ _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks
 def since(text: str) -> datetime:
     """Read ``90s``, ``10m``, ``2h``, ``3d``, ``1w`` as that long ago, else an ISO date or time; for Typer's options."""
     if match := _AGO.match(text.strip()):
-        return datetime.now(UTC) - timedelta(**{_UNITS[match[2]]: int(match[1])})
+        try:
+            return datetime.now(UTC) - _length(match)
+        except OverflowError:
+            raise typer.BadParameter(f"{text!r} is too long ago") from None
     try:
         moment = datetime.fromisoformat(text)
     except ValueError:
@@ -25,8 +28,15 @@ def duration(text: str | float) -> float:
     if not isinstance(text, str):
         return text  # Typer sends defaults through here as well
     if match := _AGO.match(text.strip()):
-        return timedelta(**{_UNITS[match[2]]: int(match[1])}).total_seconds()
+        return _length(match).total_seconds()
     try:
         return float(text)
     except ValueError:
         raise typer.BadParameter(f"{text!r} is no duration such as 5s or 2m") from None
+
+
+def _length(match: re.Match[str]) -> timedelta:
+    try:
+        return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    except OverflowError:
+        raise typer.BadParameter(f"{match[0]!r} is too long") from None

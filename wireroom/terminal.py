@@ -10,8 +10,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-out = Console(highlight=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, soft_wrap=True)
+# no emoji: rich would print the ``:100:`` of an article or a message id as a picture
+out = Console(highlight=False, emoji=False, soft_wrap=True)
+err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
 
 # Escapes write to the clipboard and the window's title, and direction marks show other text than there is.
 _CONTROLS = [
@@ -24,6 +25,7 @@ _CONTROLS = [
     *range(0x2066, 0x206A),
 ]
 _SAFE = {code: "\N{REPLACEMENT CHARACTER}" for code in _CONTROLS if chr(code) not in "\n\t"}
+_ESCAPED = {code: f"\\u{code:04x}" for code in _CONTROLS if code >= 0x7F}  # noqa: PLR2004 - JSON escapes those below
 _STYLES = {
     "PERSON": "bold cyan",
     "ORG": "bold yellow",
@@ -52,9 +54,9 @@ def fail(code: int, message: str) -> NoReturn:
 
 
 def json_line(value: Mapping[str, Any]) -> None:
-    """Print one object on one line."""
+    """Print one object on one line; what a terminal would obey is escaped, so that nothing is obeyed or lost."""
     data = orjson.dumps(value, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
-    sys.stdout.write(data.decode())
+    sys.stdout.write(data.decode().translate(_ESCAPED))
     sys.stdout.flush()  # whoever reads a live stream wants each line when it comes
 
 

@@ -25,3 +25,11 @@ def test_what_is_neither_is_refused_with_what_would_be(text: str) -> None:
         since(text)
     with pytest.raises(typer.BadParameter, match="5s"):
         duration(text)
+
+
+def test_what_is_longer_ago_than_time_itself_is_refused() -> None:
+    for text in ("99999999w", "99999999999999w"):
+        with pytest.raises(typer.BadParameter, match="too long"):
+            since(text)
+    with pytest.raises(typer.BadParameter, match="too long"):
+        duration("99999999999999w")

@@ -1,6 +1,7 @@
 """Nothing in an article is obeyed by a terminal, and what is marked is what was meant."""
 
 import io
+import json
 from typing import Any
 
 import pytest
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from wireroom.rendering import render
-from wireroom.terminal import highlight, one_line, term_safe
+from wireroom.terminal import err, highlight, json_line, one_line, out, term_safe
 
 HOSTILE = ["\x1b]52;c;ZXZpbA==\x07", "\x1b[2J", "\x9b31m", "\u202e", "\u2066", "\x00", "\r", "\x7f"]
 ARTICLE: dict[str, Any] = {
@@ -59,6 +60,21 @@ def test_lines_and_tabs_stay() -> None:
 def test_safe_text_is_as_long_as_the_text_and_already_safe(text: str) -> None:
     assert len(term_safe(text)) == len(text)
     assert term_safe(term_safe(text)) == term_safe(text)
+
+
+@pytest.mark.parametrize("attack", HOSTILE, ids=ascii)
+def test_json_holds_what_a_terminal_would_obey_only_escaped(attack: str, capsys: pytest.CaptureFixture[str]) -> None:
+    json_line({"title": f"before{attack}after é"})
+    line = capsys.readouterr().out
+    assert term_safe(line) == line
+    assert json.loads(line) == {"title": f"before{attack}after é"}, "and nothing of it is lost"
+
+
+@pytest.mark.parametrize("console", [out, err], ids=["out", "err"])
+def test_colons_are_not_read_as_pictures(console: Console) -> None:
+    with console.capture() as printed:
+        console.print("INBOX:100:ingest", markup=False)
+    assert printed.get() == "INBOX:100:ingest\n"
 
 
 def test_one_line_is_one_line_and_no_longer_than_asked() -> None:

@@ -11,10 +11,11 @@ from wireroom.articles import search as find
 from wireroom.connections import mongo_articles
 from wireroom.moments import since as moment
 from wireroom.rendering import entity_names
-from wireroom.terminal import err, json_line, table
+from wireroom.terminal import err, json_line, out, table
 
 EX_NOTHING = 1
 _TITLE = 44  # characters of a title: leaves room for names in 120 columns
+_NARROW = 110  # columns of a terminal that has room for titles or for names: an id cut short names nothing
 
 
 def search(
@@ -39,7 +40,9 @@ def search(
         for article in found:
             json_line({"v": 1, "id": article["_id"]} | {k: v for k, v in article.items() if k != "_id"})
     elif found:
-        table(("id", "date", "source", "language", "title", "entities"), [_row(article) for article in found])
+        columns = ("id", "date", "source", "language", "title", "entities")
+        shown = len(columns) - (out.is_terminal and out.width < _NARROW)
+        table(columns[:shown], [_row(article)[:shown] for article in found])
     else:
         err.print("No stored article matches.")
     raise typer.Exit(0 if found else EX_NOTHING)

@@ -4,7 +4,6 @@ import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 from typing import Annotated, Any
 
 import orjson
@@ -17,56 +16,36 @@ from nats.js.errors import NotFoundError
 from rich.text import Text
 
 from shared.settings import Settings
+from wireroom import subjects
 from wireroom.articles import names_entity
 from wireroom.connections import nats_connection
 from wireroom.moments import duration
 from wireroom.moments import since as moment
 from wireroom.rendering import entity_names
+from wireroom.subjects import STREAMS, Stage, subject
 from wireroom.terminal import fail, json_line, one_line, out
 
 EX_UNAVAILABLE = 69
 EX_INTERRUPTED = 130
 _SHOWN_ENTITIES = 4
 
-
-class Stage(StrEnum):
-    """What to follow: the name of an event, or the dead letters."""
-
-    RAW = "raw"
-    EXTRACTED = "extracted"
-    STORED = "stored"
-    DEAD = "dead"
-
-
-_STREAMS = {Stage.RAW: "RAW", Stage.EXTRACTED: "NEWS", Stage.STORED: "NEWS", Stage.DEAD: "DEAD"}
+BySource = Annotated[str | None, typer.Option(callback=subjects.source, help="Only this source; not for dead.")]
+ByLanguage = Annotated[str | None, typer.Option(callback=subjects.language, help="Only this language; not for raw.")]
 
 
 @dataclass(frozen=True)
 class _Wanted:
     stage: Stage
-    source: str | None
-    language: str | None
+    subject: str
     entity: str | None
     count: int | None
     idle: float | None
 
-    @property
-    def subject(self) -> str:
-        """The broker filters by source and language, so that nothing else comes over the network."""
-        source = self.source or "*"
-        match self.stage:
-            case Stage.DEAD:
-                return "news.dead.>"
-            case Stage.RAW:
-                return f"news.v1.raw.{source}"
-            case _:
-                return f"news.v1.{self.stage}.{self.language or '*'}.{source}"
-
 
 def tail(
     stage: Annotated[Stage, typer.Argument(help="raw, extracted, stored or dead.")] = Stage.EXTRACTED,
-    source: Annotated[str | None, typer.Option(help="Only this source.")] = None,
-    language: Annotated[str | None, typer.Option(help="Only this language; not for raw.")] = None,
+    source: BySource = None,
+    language: ByLanguage = None,
     entity: Annotated[str | None, typer.Option(help="Only with this name or LABEL:name; for extracted.")] = None,
     everything: Annotated[bool, typer.Option("--all", help="From the beginning of the stream.")] = False,
     since: Annotated[datetime | None, typer.Option(parser=moment, help="From then on: 10m, 2h, 2026-03-01.")] = None,
@@ -80,9 +59,11 @@ def tail(
     """
     if language and stage in {Stage.RAW, Stage.DEAD}:
         raise typer.BadParameter(f"{stage} has no language yet; follow extracted or stored")
+    if source and stage is Stage.DEAD:
+        raise typer.BadParameter("dead letters have no source in their subject; `wireroom dead ls` lists them")
     if entity and stage is not Stage.EXTRACTED:
         raise typer.BadParameter("only extracted articles have entities")
-    wanted = _Wanted(stage, source, language, entity, count, until_idle)
+    wanted = _Wanted(stage, subject(stage, source, language), entity, count, until_idle)
     try:
         asyncio.run(_tail(wanted, _start(everything=everything, since=since), as_json=as_json))
     except KeyboardInterrupt:
@@ -109,9 +90,9 @@ async def _tail(wanted: _Wanted, start: ConsumerConfig, *, as_json: bool) -> Non
 
 async def _messages(js: JetStreamContext, wanted: _Wanted, start: ConsumerConfig) -> AsyncIterator[Msg]:
     try:
-        reader = await js.subscribe(wanted.subject, stream=_STREAMS[wanted.stage], ordered_consumer=True, config=start)
+        reader = await js.subscribe(wanted.subject, stream=STREAMS[wanted.stage], ordered_consumer=True, config=start)
     except NotFoundError:
-        fail(EX_UNAVAILABLE, f"the broker has no stream {_STREAMS[wanted.stage]}. Run `wireroom setup` first.")
+        fail(EX_UNAVAILABLE, f"the broker has no stream {STREAMS[wanted.stage]}. Run `wireroom setup` first.")
     seen = 0
     while wanted.count is None or seen < wanted.count:
         try:

@@ -1,0 +1,52 @@
+"""Questions to a database as it may be found, also before the store has ever written."""
+
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+from pymongo.database import Database
+
+from services.store.repository import Articles
+from shared.settings import Settings
+from tests.factories import an_extracted_article
+from wireroom import articles
+from wireroom.articles import Filters, NotFound
+
+
+async def store(settings: Settings, *found: Any) -> None:  # noqa: ANN401 - extracted articles
+    async with AsyncMongoClient[dict[str, Any]](settings.mongo_url, tz_aware=True) as client:
+        repository = Articles(client[settings.mongo_database])
+        await repository.prepare()
+        await repository.write(found)
+
+
+@pytest.mark.parametrize("words", ["", "lock"])
+def test_a_database_that_no_store_has_written_to_has_no_articles(
+    database: Database[dict[str, Any]], words: str
+) -> None:
+    assert list(articles.search(database, words, Filters(), 5)) == []
+
+
+async def test_words_entity_source_and_language_narrow_a_search(
+    settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    lock = an_extracted_article(title="A lock opens", source="tide-times", language="en")
+    quay = an_extracted_article(title="A quay opens", source="harbour-gazette", language="cy")
+    await store(settings, lock, quay)
+
+    def found(words: str, **filters: Any) -> set[str]:  # noqa: ANN401 - whatever Filters takes
+        return {article["title"] for article in articles.search(database, words, Filters(**filters), 5)}
+
+    assert found("opens") == {lock.title, quay.title}
+    assert found("quay") == found("", source="harbour-gazette") == found("opens", language="cy") == {quay.title}
+    assert found("quay", language="en") == set()
+
+
+async def test_a_guid_that_two_sources_use_names_neither(
+    settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    one, other = (an_extracted_article(guid="n-17", source=source) for source in ("tide-times", "harbour-gazette"))
+    await store(settings, one, other)
+    with pytest.raises(NotFound, match=f"{other.id}.*{one.id}|{one.id}.*{other.id}"):
+        articles.one(database, "n-17")
+    assert articles.one(database, one.id)["source"] == "tide-times"

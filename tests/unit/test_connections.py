@@ -1,0 +1,60 @@
+"""An address that cannot be used is told as such, and never with its password."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+import typer
+
+from shared.settings import Settings
+from wireroom.connections import mongo_articles, nats_connection
+
+NOWHERE = "127.0.0.1:1"
+
+
+@contextmanager
+def ends_with(code: int) -> Iterator[None]:
+    with pytest.raises(typer.Exit) as ended:
+        yield
+    assert ended.value.exit_code == code
+
+
+def find_one(mongo_url: str, database: str = "wireroom") -> None:
+    with mongo_articles(Settings(mongo_url=mongo_url, mongo_database=database)) as articles:
+        articles["articles"].find_one()
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["mongodb://", f"http://{NOWHERE}", "mongodb://someone:hun/ter@127.0.0.1", "mongodb://127.0.0.1:no-port"],
+)
+def test_what_is_no_address_of_a_database_is_a_wrong_setting(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with ends_with(78):
+        find_one(url)
+    assert "WIREROOM_MONGO_URL" in (said := capsys.readouterr().err)
+    assert "hun/ter" not in said
+
+
+def test_a_name_that_no_database_can_have_is_a_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
+    with ends_with(78):
+        find_one(f"mongodb://{NOWHERE}", database="two words")
+    assert "WIREROOM_MONGO_DATABASE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("url", [NOWHERE, f"mongodb://someone:hunter@{NOWHERE}"])
+def test_a_database_that_is_away_is_named_without_its_password(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with ends_with(69):
+        find_one(url)
+    said = capsys.readouterr().err
+    assert f"MongoDB at {NOWHERE} is not reachable" in said
+    assert "hunter" not in said
+
+
+async def test_a_broker_that_is_away_is_named_without_its_password(capsys: pytest.CaptureFixture[str]) -> None:
+    with ends_with(69):
+        async with nats_connection(f"nats://someone:hunter@{NOWHERE}"):
+            pass
+    said = capsys.readouterr().err
+    assert f"NATS at nats://{NOWHERE} is not reachable" in said
+    assert "hunter" not in said
+    assert "someone" not in said
