@@ -67,12 +67,8 @@ async def _replay(numbers: list[int] | None, reason: str | None, service: str | 
             try:
                 done[await _again(js, number, drop=drop)] += 1
             except NatsError as error:
-                cause = f"{type(error).__name__} {error}".strip()
-                before = f"{done['replayed']} were replayed before it"
-                fail(
-                    EX_TEMPORARY,
-                    f"the broker did not take letter {number}: {cause}. {before}. `wireroom status --check` may tell why; run it again then.",
-                )
+                said = f"letter {number} was not taken: {error}. {done['replayed']} were replayed before it"
+                fail(EX_TEMPORARY, f"{said}. `wireroom status --check` may tell why; then run it again.")
     return done
 
 
