@@ -1,5 +1,6 @@
 """A connection for one short job: found at once or told to be away, unlike a service's, which waits for ever."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -32,8 +33,13 @@ async def brief_connection(url: str) -> AsyncIterator[Client]:
         )
     except (NatsError, OSError, TimeoutError, ValueError) as error:
         cause = causes[-1] if causes else error
-        raise Unavailable("NATS", url, str(cause) or type(cause).__name__) from None
+        raise Unavailable("NATS", without_password(url), str(cause) or type(cause).__name__) from None
     try:
         yield connection
     finally:
         await connection.close()
+
+
+def without_password(url: str) -> str:
+    """Return the address as it may be shown and logged."""
+    return re.sub(r"//[^/]*@", "//", url)

@@ -19,6 +19,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from shared import health
+from shared.connecting import without_password
 from shared.decoding import decode
 from shared.deliveries import Attempts, Desk, settle
 from shared.envelope import headers
@@ -134,7 +135,7 @@ def jetstream(broker: NatsBroker) -> JetStreamContext:
 def _telling(url: str) -> Callable[[Exception], Awaitable[None]]:
     async def tell(error: Exception) -> None:
         """Each failed attempt to reach the broker, some seconds apart, and what it refuses in between."""
-        log.warning("NATS at %s: %s", url, str(error) or type(error).__name__)
+        log.warning("NATS at %s: %s", without_password(url), str(error) or type(error).__name__)
 
     return tell
 

@@ -91,7 +91,8 @@ async def _events(js: JetStreamContext) -> AsyncIterator[ArticleStored]:
 
 async def _letters(js: JetStreamContext) -> AsyncIterator[tuple[int, str]]:
     async for message in _all(js, "DEAD", "news.dead.>"):
-        yield origin(message), (message.headers or {}).get("wireroom-reason", "")
+        if place := origin(message):
+            yield place, (message.headers or {}).get("wireroom-reason", "")
 
 
 async def _all(

@@ -1,6 +1,5 @@
 """Connections of the command line: found at once, or a message that says which is away, where, and what to do."""
 
-import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -11,7 +10,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConfigurationError, ConnectionFailure, InvalidName, OperationFailure
 
-from shared.connecting import brief_connection
+from shared.connecting import brief_connection, without_password
 from shared.errors import Unavailable
 from shared.settings import Settings
 from wireroom.terminal import fail
@@ -30,11 +29,10 @@ async def nats_connection(url: str) -> AsyncIterator[Client]:
         async with brief_connection(url) as connection:
             yield connection
     except Unavailable as outage:
-        said = str(outage).replace(url, _without_password(url))
-        fail(EX_UNAVAILABLE, f"{said}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
+        fail(EX_UNAVAILABLE, f"{outage}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
     except (ConnectionClosedError, NoRespondersError, TimeoutError) as error:
         cause = str(error) or type(error).__name__
-        said = f"NATS at {_without_password(url)} went away: {cause}"
+        said = f"NATS at {without_password(url)} went away: {cause}"
         fail(EX_UNAVAILABLE, f"{said}. What it had acknowledged is safe; try again.")
 
 
@@ -70,7 +68,3 @@ def mongo_articles(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
 def _servers(client: MongoClient[dict[str, Any]]) -> str:
     """Return where the client looked, which has no password in it."""
     return ", ".join(f"{host}:{port}" for host, port in sorted(client.topology_description.server_descriptions()))
-
-
-def _without_password(url: str) -> str:
-    return re.sub(r"//[^/]*@", "//", url)

@@ -120,9 +120,12 @@ async def drop_all(js: JetStreamContext, wanted: Heap) -> None:
     await js.purge_stream(STREAM, seq=wanted.last + 1, subject=wanted.subject)
 
 
-def origin(letter: Msg) -> int:
-    """Return the place in INBOX of what was set aside: later messages carry it as their version."""
+def origin(letter: Msg) -> int | None:
+    """Return the place in INBOX of what was set aside, which later messages carry as their version; None if unknown."""
     headers = letter.headers or {}
-    if headers.get("wireroom-stream") == "INBOX":
-        return int(headers["wireroom-sequence"])
-    return int(json.loads(letter.data)["version"])
+    try:
+        if headers.get(f"{_OURS}stream") == "INBOX":
+            return int(headers[f"{_OURS}sequence"])
+        return int(json.loads(letter.data)["version"])
+    except (ValueError, KeyError, TypeError):
+        return None  # set aside by others, or no message of ours

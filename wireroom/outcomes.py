@@ -32,8 +32,8 @@ async def follow(
     fates: dict[int, Fate] = {}
     complete = asyncio.Event()
 
-    def settle(place: int, fate: Fate) -> None:
-        if place in places:
+    def settle(place: int | None, fate: Fate) -> None:
+        if place is not None and place in places:
             fates[place] = fate
             progress(len(fates))
         if len(fates) == len(places):

@@ -21,6 +21,8 @@ async def test_every_submission_has_the_fate_that_was_announced(broker: Client) 
     event = stored(an_extracted_article(version=1), "updated")
     await broker.jetstream().publish(event.subject, event.model_dump_json().encode())
     await set_aside(broker, stream="INBOX", sequence=2, data=b"no JSON at all")
+    for foreign in (b"no JSON", b"[]", b"{}"):  # a letter that tells no place is nobody's fate
+        await set_aside(broker, stream="OTHER", sequence=9, data=foreign)
     later = a_raw_article(version=3).model_dump_json().encode()
     await set_aside(broker, stream="RAW", sequence=1, data=later)  # its place in RAW says nothing of the submission
     counts: list[int] = []
