@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.extract.clean import CleanArticle, clean
-from services.extract.clean.article import MAX_REMOVED
+from services.extract.clean.article import MAX_REMOVED, MAX_REMOVED_CHARS
 from services.extract.clean.lines import split
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, Caption
@@ -92,6 +92,24 @@ def test_links_below_a_heading_are_no_part_of_the_article() -> None:
     assert (article.paragraphs, [entry.text for entry in article.removed]) == (BODY, list(links))
 
 
+def test_links_between_paragraphs_are_removed_up_to_the_next_paragraph() -> None:
+    article = plain(LOCK, WORKS, "RELATED", "The lock in six pictures", BOATS)
+    assert (article.paragraphs, rules(article)["The lock in six pictures"]) == (BODY, "related_link")
+
+
+def test_a_teaser_that_is_cut_off_is_no_paragraph() -> None:
+    teaser = "The bridge over the canal at Brackwater will be closed from Monday on because the..."
+    assert plain(*BODY, teaser).paragraphs == BODY
+
+
+def test_a_paragraph_that_lost_its_full_stop_is_kept() -> None:
+    last = (
+        "The band played until the rain came. Then the children ran on to the bridge and waved at the first boat, "
+        "which carried the mayor and her dog"
+    )
+    assert plain(*BODY, last).paragraphs == (*BODY, last)
+
+
 def test_the_second_copy_of_a_paragraph_is_removed() -> None:
     article = plain(LOCK, WORKS, BOATS, WORKS)
     assert (article.paragraphs, article.removed[0].rule, article.removed[0].line) == (BODY, "repeat", 7)
@@ -117,6 +135,13 @@ def test_hard_wrapped_text_is_rejoined() -> None:
 
 def test_short_lines_are_not_joined() -> None:
     assert clean("\n".join(BODY), "text/plain").paragraphs == BODY
+
+
+def test_paragraphs_of_like_length_are_not_joined() -> None:
+    days = tuple(
+        f"The lock stood open for all the boats of the town on the {day}th of the month." for day in range(4, 10)
+    )
+    assert clean("\n".join(days), "text/plain").paragraphs == days
 
 
 def test_text_without_line_breaks_is_one_paragraph() -> None:
@@ -195,6 +220,13 @@ def test_the_list_of_removed_lines_is_bounded_and_counts_the_rest() -> None:
     article = plain(*BODY, *(f"{number} comments" for number in range(MAX_REMOVED + 7)))
     assert len(article.removed) == MAX_REMOVED + 1
     assert (article.removed[-1].rule, article.removed[-1].text) == ("not_listed", "7 more lines")
+
+
+def test_a_removed_line_of_great_length_is_cut_and_tells_its_length() -> None:
+    long = " ".join(BODY * 20)
+    (entry,) = plain(*BODY, long, long).removed
+    assert entry.text.endswith(f"… ({len(long)} characters)")
+    assert len(entry.text) < MAX_REMOVED_CHARS + 30
 
 
 LINES = st.one_of(

@@ -63,6 +63,7 @@ def test_a_caption_counts_once_however_often_it_stands_there() -> None:
 def test_a_credit_in_the_next_line_belongs_to_the_caption_above() -> None:
     article = plain(LOCK, WORKS, "The lock at dawn", "Photo: Alma Reed")
     assert article.captions == (Caption(text="The lock at dawn", credit="Alma Reed"),)
+    assert [entry.rule for entry in article.removed] == ["caption", "caption"]
 
 
 def test_a_lone_credit_never_takes_a_paragraph_for_its_caption() -> None:
@@ -153,6 +154,10 @@ def test_a_dateline_stands_before_the_first_sentence(text: str, place: str | Non
 )
 def test_a_dash_makes_no_dateline(text: str) -> None:
     assert dateline_of(text) is None
+
+
+def test_a_score_is_no_dateline() -> None:
+    assert plain("TIDEWELL – Brackwater: 3 goals to 2.").dateline is None  # noqa: RUF001 - the dash is meant
 
 
 @pytest.mark.parametrize("line", ["March 3, 2026", "08.03.2026, 18:59 Uhr • Lesezeit: 1 Minute", "Il y a 3 heures"])

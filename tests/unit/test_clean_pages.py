@@ -78,6 +78,12 @@ def test_subheads_of_a_page_are_kept() -> None:
     assert article.paragraphs == (LOCK, WORKS, "A long wait", BOATS)
 
 
+def test_a_list_within_the_article_is_kept() -> None:
+    items = ("Boats up to ten metres", "Rafts", "The ferry of the brewery")
+    body = f"<p>{LOCK}</p><p>{WORKS}</p><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul><p>{BOATS}</p>"
+    assert clean(page(body), "text/html").paragraphs == (LOCK, WORKS, *items, BOATS)
+
+
 def test_a_promotion_within_the_article_is_removed_by_its_own_rule() -> None:
     article = clean(page(f"<p>{LOCK}</p><p>Subscribe now</p>{paragraphs(BODY[1:])}"), "text/html")
     assert article.paragraphs == BODY
@@ -107,6 +113,7 @@ def test_entities_in_text_declared_as_a_page_are_resolved() -> None:
 def test_a_fragment_keeps_all_its_paragraphs() -> None:
     texts = (*BODY, '"It was high time," she said.')
     assert clean(paragraphs(texts), "text/html").paragraphs == texts
+    assert clean("<br><br>".join(texts), "text/html").paragraphs == texts
 
 
 def test_markup_in_plain_text_that_is_no_page_is_text() -> None:
@@ -152,8 +159,9 @@ def filled(unit: str, before: str = "<html><body>") -> str:
         "<div>" * 300 + LOCK,
         filled("<table><tr><td>"),
         filled("<li>a"),
+        filled("<i>a</i> "),
     ],
-    ids=["divs", "unclosed", "paragraphs", "depth", "tables", "items"],
+    ids=["divs", "unclosed", "paragraphs", "depth", "tables", "items", "elements"],
 )
 def test_a_page_too_deep_or_too_large_is_rejected(body: str) -> None:
     with pytest.raises(Rejected) as verdict:

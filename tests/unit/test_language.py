@@ -64,6 +64,11 @@ def test_a_short_text_is_in_the_declared_language(declared: str) -> None:
     assert identify("Bonjour", declared) == "fr"
 
 
+def test_between_neighbouring_languages_a_short_text_is_in_the_declared_one() -> None:
+    assert identify("Havnen er åpen igjen fra mandag", None) == "no"
+    assert identify("Havnen er åpen igjen fra mandag", "da") == "da"
+
+
 def test_a_declared_language_that_the_text_rules_out_is_ignored() -> None:
     assert identify("港が開いた", "en") == "ja"
 
