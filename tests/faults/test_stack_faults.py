@@ -3,11 +3,13 @@
 import asyncio
 import os
 import signal
+import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+import psutil
 import pytest
 from nats.js import JetStreamContext
 
@@ -68,11 +70,20 @@ async def test_killing_each_part_in_turn_loses_nothing_and_changes_nothing(tmp_p
 
 @contextmanager
 def paused(pid: int) -> Iterator[None]:
+    """Stop a process; a signal only asks for it, so this returns once each of its threads stands still."""
     os.kill(pid, signal.SIGSTOP)
     try:
+        deadline = time.monotonic() + 30
+        while any(not stopped(thread.id) for thread in psutil.Process(pid).threads()):
+            assert time.monotonic() < deadline, f"process {pid} does not stop"
         yield
     finally:
         os.kill(pid, signal.SIGCONT)
+
+
+def stopped(thread: int) -> bool:
+    """Whether one thread stands still; threads of a Linux process have ids of their own, to be asked for like its."""
+    return psutil.Process(thread).status() == psutil.STATUS_STOPPED
 
 
 async def until_waiting(js: JetStreamContext, stream: str, durable: str, wanted: int) -> None:
