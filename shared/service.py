@@ -105,7 +105,7 @@ def _subscribe(broker: NatsBroker, service: Service, running: health.State) -> N
         desk: Desk = broker.context.get("desk")
 
         async def work() -> None:
-            await _handle(raw, service, handler, desk.js)
+            await handle(raw, service, handler, desk.js)
 
         running.settled(await settle(raw, work, desk))
 
@@ -114,7 +114,8 @@ async def _undecoded(message: NatsMessage) -> bytes:
     return message.body
 
 
-async def _handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext) -> None:
+async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext) -> None:
+    """Decode one delivery, run the handler, publish its result; raises what `settle` answers the broker for."""
     place = raw.metadata
     delivery = Delivery(place.sequence.stream, place.timestamp)
     result = await handler(decode(raw.data, service.reads.model), delivery)

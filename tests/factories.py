@@ -7,6 +7,7 @@ from typing import Any
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, Pipeline
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+PIPELINE = Pipeline(wireroom="0", rules="0")
 BODY = (
     "The new lock at Tidewell was opened on Monday by Marta Bellamy, the mayor of the town.\n\n"
     "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years. "
@@ -23,7 +24,7 @@ def a_raw_article(**fields: Any) -> ArticleIngested:  # noqa: ANN401
 
 
 def an_extracted_article(**fields: Any) -> ArticleExtracted:  # noqa: ANN401
-    made = {"language": "en", "paragraphs": tuple(BODY.split("\n\n")), "pipeline": Pipeline(wireroom="0", rules="0")}
+    made = {"language": "en", "paragraphs": tuple(BODY.split("\n\n")), "pipeline": PIPELINE}
     return ArticleExtracted(**(_identity(fields) | made | fields))
 
 

@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import psutil
+import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
 from nats.js import JetStreamContext
 
@@ -83,7 +83,7 @@ def paused(pid: int) -> Iterator[None]:
 
 def stopped(thread: int) -> bool:
     """Whether one thread stands still; threads of a Linux process have ids of their own, to be asked for like its."""
-    return psutil.Process(thread).status() == psutil.STATUS_STOPPED
+    return bool(psutil.Process(thread).status() == psutil.STATUS_STOPPED)
 
 
 async def until_waiting(js: JetStreamContext, stream: str, durable: str, wanted: int) -> None:

@@ -1,0 +1,157 @@
+"""The pipeline without servers: streams and articles in memory, behind the interfaces that services use."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from nats.aio.msg import Msg
+
+from services.store.app import stored
+from services.store.documents import Step, document, encode, step
+from shared.deliveries import Desk
+from shared.messages import ArticleExtracted, ArticleStored, Outcome
+from shared.service import Delivery, Handler, Service
+from shared.settings import Settings
+from shared.topology import STORE
+from tests.fakes import FakeMsg, FakeSuspects, Metadata, Sequence
+from tests.model import EXTRACT_WITHOUT_A_MODEL, INGEST, Document, quick
+from wireroom.letters import origin
+
+ANSWERS: dict[Step, Outcome] = {
+    Step.INSERT: "inserted",
+    Step.REPLACE: "updated",
+    Step.TOUCH: "duplicate",
+    Step.SKIP: "duplicate",
+    Step.KEEP: "superseded",
+}
+
+
+class Articles:
+    """The newest version of each article and the earlier ones, by the store's own rules, in dictionaries."""
+
+    def __init__(self) -> None:
+        self.newest: dict[str, dict[str, Any]] = {}
+        self.versions: dict[str, dict[int, ArticleExtracted]] = {}
+
+    def write(self, article: ArticleExtracted) -> Outcome:
+        what = step(article, self.newest.get(article.id))
+        history = self.versions.setdefault(article.id, {})
+        if what is Step.REPEAT:
+            return "updated" if len(history) > 1 else "inserted"
+        if what in {Step.INSERT, Step.REPLACE, Step.KEEP}:
+            history[article.version] = article
+        if what in {Step.INSERT, Step.REPLACE}:
+            encode(document(article))
+            self.newest[article.id] = document(article)
+        if what is Step.TOUCH:
+            self.newest[article.id]["version"] = article.version
+        return ANSWERS[what]
+
+
+@dataclass
+class Stream:
+    """Messages by their sequence; ``waiting`` are those whose reader has not answered."""
+
+    messages: dict[int, FakeMsg] = field(default_factory=dict)
+    waiting: list[int] = field(default_factory=list)
+    ids: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, subject: str, data: bytes, headers: dict[str, str]) -> int:
+        sequence = len(self.messages) + 1
+        if (message_id := headers.get("Nats-Msg-Id")) and self.ids.setdefault(message_id, sequence) != sequence:
+            return self.ids[message_id]
+        self.messages[sequence] = Placed(name, sequence, subject, data, headers)
+        self.waiting.append(sequence)
+        return sequence
+
+
+class Placed(FakeMsg):
+    """A delivery of a message that has its place in a stream."""
+
+    def __init__(self, stream: str, sequence: int, subject: str, data: bytes, headers: dict[str, str]) -> None:
+        super().__init__(data, headers)
+        self.subject = subject
+        self._place = Metadata(1, stream, "", Sequence(sequence, sequence))
+
+    def deliver_again(self) -> None:
+        self._place.num_delivered += 1
+
+
+class MemoryJetStream:
+    """Takes what is published and drops what has an id that is there already."""
+
+    def __init__(self) -> None:
+        self.streams = {name: Stream() for name in ("INBOX", "RAW", "NEWS", "DEAD")}
+
+    async def publish(
+        self,
+        subject: str,
+        payload: bytes = b"",
+        timeout: float | None = None,  # noqa: ASYNC109 - the client's own interface
+        stream: str = "",
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        assert timeout, "the client's default of half a second reports false failures"
+        self.streams[stream].add(stream, subject, payload, dict(headers or {}))
+
+
+class MemoryPipeline:
+    """The whole pipeline in one process; any delivery that waits may be the next."""
+
+    def __init__(self) -> None:
+        self._js, self._articles, self._suspects = MemoryJetStream(), Articles(), FakeSuspects()
+        store = Service("store", reads=STORE, writes="NEWS", open_handler=self._open_store)
+        self.services = (quick(INGEST), quick(EXTRACT_WITHOUT_A_MODEL), quick(store))
+        self.settings = Settings()
+
+    @asynccontextmanager
+    async def _open_store(self, _settings: Settings) -> AsyncIterator[Handler]:
+        async def store(article: ArticleExtracted, _delivery: Delivery) -> ArticleStored:
+            return stored(article, self._articles.write(article))
+
+        yield store
+
+    def desk(self, service: Service) -> Desk:
+        return Desk(service.name, self._js, self._suspects, service.attempts, _never)  # type: ignore[arg-type] # fakes
+
+    async def submit(self, data: bytes) -> int:
+        return self._js.streams["INBOX"].add("INBOX", "news.v1.submitted", data, {})
+
+    async def delivery(self, service: Service, choice: int) -> Msg | None:
+        """Return any of the messages this service has not answered: redelivery and replicas mix their order."""
+        stream, prefix = self._js.streams[service.reads.stream], service.reads.subject.rstrip(">")
+        waiting = [place for place in stream.waiting if stream.messages[place].subject.startswith(prefix)]
+        if not waiting:
+            return None
+        place = waiting[choice % len(waiting)]
+        stream.waiting.remove(place)
+        return stream.messages[place]
+
+    async def give_back(self, raw: Msg) -> None:
+        assert isinstance(raw, Placed)
+        raw.deliver_again()
+        self._js.streams[raw.metadata.stream].waiting.append(raw.metadata.sequence.stream)
+
+    async def articles(self) -> dict[str, Document]:
+        found = {}
+        for key, newest in self._articles.newest.items():
+            texts = frozenset(version.text for version in self._articles.versions[key].values())
+            found[newest["guid"]] = Document(newest["version"], "\n\n".join(newest["paragraphs"]), texts)
+        return found
+
+    async def fates(self) -> dict[int, list[str]]:
+        fates: dict[int, list[str]] = {}
+        for message in self._js.streams["NEWS"].messages.values():
+            if message.subject.startswith("news.v1.stored."):
+                event = ArticleStored.model_validate_json(message.data)
+                fates.setdefault(event.version, []).append(event.outcome)
+        for message in self._js.streams["DEAD"].messages.values():
+            place = origin(message)
+            assert place
+            fates.setdefault(place, []).append((message.headers or {})["wireroom-reason"])
+        return fates
+
+
+def _never() -> None:
+    raise AssertionError("nothing here hangs")

@@ -1,0 +1,24 @@
+"""The model of the pipeline against the services on a broker in memory: hundreds of histories, each of many steps."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.memory import MemoryPipeline
+from tests.model import Machine, Pipeline
+
+
+@asynccontextmanager
+async def in_memory() -> AsyncIterator[Pipeline]:
+    yield MemoryPipeline()
+
+
+class InMemory(Machine):
+    def open(self) -> AbstractAsyncContextManager[Pipeline]:
+        return in_memory()
+
+
+def test_whatever_happens_every_article_has_its_fate_and_none_goes_back() -> None:
+    run_state_machine_as_test(InMemory, settings=settings(max_examples=100, stateful_step_count=40, deadline=None))
