@@ -24,11 +24,12 @@ from shared.decoding import decode
 from shared.deliveries import Attempts, Desk, settle
 from shared.envelope import headers
 from shared.errors import Unavailable
-from shared.messages import Message
+from shared.messages import ArticleWithdrawn, Identity, Message
 from shared.publishing import publish
 from shared.settings import Settings
 from shared.suspects import Suspects
-from shared.topology import Consumer
+from shared.topology import NEWS, Consumer
+from shared.withdrawals import Withdrawals, erase, withdrawal
 
 log = logging.getLogger(__name__)
 
@@ -58,7 +59,12 @@ class Service:
 
 def build(service: Service, settings: Settings) -> AsgiFastStream:
     """Make the application; nothing connects before it runs."""
-    running = health.State()
+    running, withdrawals = health.State(), Withdrawals()
+
+    async def reconnected() -> None:
+        """What was withdrawn while the broker was away was not heard."""
+        withdrawals.load_soon(jetstream(broker))
+
     broker = NatsBroker(
         settings.nats_url,
         name=f"wireroom-{service.name}",
@@ -67,6 +73,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
         ping_interval=10,  # a half-open connection is noticed after two missed pings, not after four minutes
         graceful_timeout=15,
         closed_cb=_ending(running),
+        reconnected_cb=reconnected,
         error_cb=_telling(settings.nats_url),
     )
 
@@ -74,21 +81,22 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
     async def lifespan() -> AsyncIterator[None]:
         async with service.open_handler(settings) as handler:
             app.context.set_global("handler", handler)
-            await broker.connect()
+            connection = await broker.connect()
             js = jetstream(broker)
             desk = Desk(service.name, js, Suspects(js), service.attempts, health.end_process)
             app.context.set_global("desk", desk)
             watch = health.Watch(js, service.reads, running)
             await watch.wait_until_declared()
+            await withdrawals.follow(connection, js)
             async with watch:
                 yield
 
-    _subscribe(broker, service, running)
+    _subscribe(broker, service, running, withdrawals)
     app = AsgiFastStream(broker, lifespan=lifespan, asgi_routes=health.routes(running), on_shutdown=[running.stop])
     return app
 
 
-def _subscribe(broker: NatsBroker, service: Service, running: health.State) -> None:
+def _subscribe(broker: NatsBroker, service: Service, running: health.State, withdrawals: Withdrawals) -> None:
     reads = service.reads
 
     @broker.subscriber(
@@ -105,7 +113,7 @@ def _subscribe(broker: NatsBroker, service: Service, running: health.State) -> N
         desk: Desk = broker.context.get("desk")
 
         async def work() -> None:
-            await handle(raw, service, handler, desk.js)
+            await handle(raw, service, handler, desk.js, withdrawals)
 
         running.settled(await settle(raw, work, desk))
 
@@ -114,17 +122,22 @@ async def _undecoded(message: NatsMessage) -> bytes:
     return message.body
 
 
-async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext) -> None:
+async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext, withdrawals: Withdrawals) -> None:
     """Decode one delivery, run the handler, publish its result; raises what `settle` answers the broker for."""
     place = raw.metadata
-    delivery = Delivery(place.sequence.stream, place.timestamp)
-    result = await handler(decode(raw.data, service.reads.model), delivery)
+    message = decode(raw.data, service.reads.model_of(raw.subject))
+    result = await handler(message, Delivery(place.sequence.stream, place.timestamp))
+    if isinstance(result, Identity) and (reason := withdrawals.reason(result.id)):
+        result = withdrawal(result, reason)
     if result is None or service.writes is None:
         return
     trace = (raw.headers or {}).get("traceparent")
     envelope = headers(result, service=service.name, now=datetime.now(UTC), trace=trace)
-    data = result.model_dump_json().encode()
-    await publish(js, result.subject, data, stream=service.writes, headers=envelope)
+    withdrawn = isinstance(result, ArticleWithdrawn)
+    stream = NEWS if withdrawn else service.writes
+    await publish(js, result.subject, result.model_dump_json().encode(), stream=stream, headers=envelope)
+    if withdrawn:
+        await erase(js, place.stream, place.sequence.stream)
 
 
 def jetstream(broker: NatsBroker) -> JetStreamContext:

@@ -19,14 +19,16 @@ from nats.js.api import (
 )
 from nats.js.errors import BadRequestError
 
-from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, Message
+from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, ArticleWithdrawn, Message
 
 HOUR = 3600.0
 DAY = 24 * HOUR
 GB = 1024**3
 MAX_PAYLOAD = 4 * 1024 * 1024  # of the broker: a 2 MiB body, escaped as JSON, with its envelope
 MAX_MESSAGE_BYTES = MAX_PAYLOAD - 64 * 1024  # so that setting a message aside has room for its headers
+NEWS = "NEWS"  # stream of what consumers read
 SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/suspects.py
+WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/withdrawals.py
 NAME_TAKEN = 10058  # JetStream: the stream exists with other settings
 
 
@@ -41,13 +43,23 @@ class Consumer:
     ack_wait: float  # seconds without a sign of life until a message goes to another replica
     batch: int  # messages fetched at once; they are worked on concurrently
     max_ack_pending: int  # out at once over all replicas: the bound on what a crash delivers again
+    also: type[Message] | None = None  # what is read between the others, in the order of the stream
+
+    @property
+    def subjects(self) -> list[str]:
+        return [self.subject] if self.also is None else [self.subject, _every(self.also)]
+
+    def model_of(self, subject: str) -> type[Message]:
+        """Return what a message on this subject is."""
+        also = self.also
+        return also if also and subject.startswith(_every(also).removesuffix(">")) else self.model
 
     @property
     def config(self) -> ConsumerConfig:
         # max_deliver stays unlimited: reaching it is silent loss. We count ourselves, in shared/deliveries.py.
         return ConsumerConfig(
             durable_name=self.durable,
-            filter_subject=self.subject,
+            filter_subjects=self.subjects,
             ack_policy=AckPolicy.EXPLICIT,
             ack_wait=self.ack_wait,
             max_deliver=-1,
@@ -55,9 +67,13 @@ class Consumer:
         )
 
 
+def _every(model: type[Message]) -> str:
+    return model.subject_pattern.partition("{")[0] + ">"
+
+
 INGEST = Consumer("INBOX", "ingest", "news.v1.submitted", ArticleSubmitted, 30, 64, 1024)
 EXTRACT = Consumer("RAW", "extract", "news.v1.raw.>", ArticleIngested, 30, 32, 1024)
-STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 30, 200, 4096)
+STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 30, 200, 4096, also=ArticleWithdrawn)
 CONSUMERS = (INGEST, EXTRACT, STORE)
 
 
@@ -101,9 +117,10 @@ async def apply(js: JetStreamContext, replicas: int = 1) -> list[str]:
     for consumer in CONSUMERS:
         await js.add_consumer(consumer.stream, consumer.config)
         done.append(f"consumer {consumer.stream}/{consumer.durable}: ready")
-    bucket = KeyValueConfig(SUSPECTS, ttl=30 * DAY, max_bytes=GB // 64, storage=StorageType.FILE, replicas=replicas)
-    await js.create_key_value(bucket)
-    done.append(f"bucket {SUSPECTS}: ready")
+    for name, ttl in ((SUSPECTS, 30 * DAY), (WITHDRAWN, None)):
+        bucket = KeyValueConfig(name, ttl=ttl, max_bytes=GB // 64, storage=StorageType.FILE, replicas=replicas)
+        await js.create_key_value(bucket)
+        done.append(f"bucket {name}: ready")
     return done
 
 

@@ -20,6 +20,7 @@ from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from shared.service import Delivery, Handler, Service, handle
 from shared.settings import Settings
 from shared.topology import EXTRACT
+from shared.withdrawals import Withdrawals
 from tests.factories import PIPELINE, a_submission
 
 T = TypeVar("T")
@@ -82,6 +83,7 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._runner = asyncio.Runner()
+        self.withdrawals = Withdrawals()
         self._open = AsyncExitStack()
         self.pipeline = self._run(self._open.enter_async_context(self.open()))
         self.handlers = {s.name: self._run(self._opened(s)) for s in self.pipeline.services}
@@ -130,7 +132,7 @@ class Machine(RuleBasedStateMachine):
             return result
 
         async def work() -> None:
-            await handle(raw, service, handler, desk.js)
+            await handle(raw, service, handler, desk.js, self.withdrawals)
             if dies == "before answering":
                 raise Died
 

@@ -46,6 +46,9 @@ def newest(database: Database[dict[str, Any]]) -> Article:
 def one(database: Database[dict[str, Any]], name: str) -> Article:
     """Return the article with this id, start of an id, link, or file it was published from."""
     found = list(database["articles"].find(_names(name)).limit(_NAMED))
+    if not found and (tombstone := database["withdrawn"].find_one(_names(name))):
+        since = tombstone["withdrawn_at"].isoformat(" ", "seconds")
+        raise NotFound(f"article {tombstone['_id']} was withdrawn on {since}: {tombstone['reason']}")
     if not found:
         raise NotFound(f"no stored article goes by {name!r}. `wireroom search` lists them; `wireroom dead ls` the rest")
     if len(found) > 1:

@@ -10,14 +10,12 @@ from dataclasses import dataclass, field
 
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 
-from shared.messages import ArticleStored
+from shared.messages import ArticleStored, ArticleWithdrawn
+from shared.reading import all_of
 from shared.topology import EXTRACT, STORE
 from wireroom.letters import origin
-
-_TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,7 @@ class Evidence:
     first: int  # place that is looked at first: what is older may have left the streams
     last: int
     stored: dict[int, ArticleStored] = field(default_factory=dict)
+    withdrawn: dict[int, str] = field(default_factory=dict)  # places and the ids of their articles
     dead: dict[int, str] = field(default_factory=dict)
     dropped: int = 0
     raw: frozenset[int] = frozenset()
@@ -52,30 +51,36 @@ class Balance:
 
 def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
     """Weigh the evidence for these places, by default for all that it covers."""
-    wanted = set(range(evidence.first, evidence.last + 1) if places is None else places)
-    stored = {place: event for place, event in evidence.stored.items() if place in wanted}
-    dead = wanted & evidence.dead.keys() - stored.keys()
-    flying = (wanted & (evidence.inbox | evidence.raw | evidence.extracted)) - stored.keys() - dead
-    missing = wanted - stored.keys() - dead - flying
+    # a withdrawn place counts wherever it is: the raw article that would show how far back to look was erased
+    covered = {*range(evidence.first, evidence.last + 1), *evidence.withdrawn}
+    wanted = covered if places is None else set(places)
+    withdrawn = wanted & evidence.withdrawn.keys()
+    stored = {place: event for place, event in evidence.stored.items() if place in wanted - withdrawn}
+    dead = wanted & evidence.dead.keys() - stored.keys() - withdrawn
+    flying = (wanted & (evidence.inbox | evidence.raw | evidence.extracted)) - stored.keys() - withdrawn - dead
+    missing = wanted - stored.keys() - withdrawn - dead - flying
     outcomes = Counter[str](event.outcome for event in stored.values())
+    if withdrawn:
+        outcomes["withdrawn"] = len(withdrawn)
     return Balance(len(wanted), dict(outcomes), len(dead), len(flying), evidence.dropped, tuple(sorted(missing)))
 
 
 async def gather(js: JetStreamContext) -> Evidence:
     """Read the streams; costs a read of all announcements and of the headers of the articles."""
     last = (await js.stream_info("INBOX")).state.last_seq
-    stored = {event.version: event async for event in _events(js)}
+    stored, withdrawn = await _fates(js)
     dead = {place: letter async for place, letter in _letters(js)}
     state = (await js.stream_info("DEAD")).state
-    raw = {_version(m): m.metadata.sequence.stream async for m in _all(js, "RAW", EXTRACT.subject, headers_only=True)}
-    news = {_version(m): m.metadata.sequence.stream async for m in _all(js, "NEWS", STORE.subject, headers_only=True)}
+    raw = {_version(m): m.metadata.sequence.stream async for m in all_of(js, "RAW", EXTRACT.subject, headers_only=True)}
+    news = {_version(m): m.metadata.sequence.stream async for m in all_of(js, "NEWS", STORE.subject, headers_only=True)}
     expired = (await js.stream_info("RAW")).state.first_seq > 1
     first = min(raw, default=last + 1) if expired else 1
-    unknown = set(range(first, last + 1)) - stored.keys() - dead.keys() - raw.keys() - news.keys()
+    unknown = set(range(first, last + 1)) - stored.keys() - withdrawn.keys() - dead.keys() - raw.keys() - news.keys()
     return Evidence(
         first=first,
         last=last,
         stored=stored,
+        withdrawn=withdrawn,
         dead=dead,
         dropped=state.last_seq - state.messages,
         raw=await _unanswered(js, raw, EXTRACT.stream, EXTRACT.durable),
@@ -84,29 +89,26 @@ async def gather(js: JetStreamContext) -> Evidence:
     )
 
 
-async def _events(js: JetStreamContext) -> AsyncIterator[ArticleStored]:
-    async for message in _all(js, "NEWS", "news.v1.stored.>"):
-        yield ArticleStored.model_validate_json(message.data)
+async def _fates(js: JetStreamContext) -> tuple[dict[int, ArticleStored], dict[int, str]]:
+    """Return what was announced of each place; where it was stored and withdrawn the later word holds."""
+    stored, said = {}, {}
+    async for message in all_of(js, "NEWS", "news.v1.stored.>"):
+        event = ArticleStored.model_validate_json(message.data)
+        stored[event.version], said[event.version] = event, message.metadata.sequence.stream
+    withdrawn = {}
+    async for message in all_of(js, "NEWS", "news.v1.withdrawn.>"):
+        event_of_removal = ArticleWithdrawn.model_validate_json(message.data)
+        place = event_of_removal.version
+        if said.get(place, 0) < message.metadata.sequence.stream:
+            stored.pop(place, None)
+            withdrawn[place] = event_of_removal.id
+    return stored, withdrawn
 
 
 async def _letters(js: JetStreamContext) -> AsyncIterator[tuple[int, str]]:
-    async for message in _all(js, "DEAD", "news.dead.>"):
+    async for message in all_of(js, "DEAD", "news.dead.>"):
         if place := origin(message):
             yield place, (message.headers or {}).get("wireroom-reason", "")
-
-
-async def _all(
-    js: JetStreamContext, stream: str, subject: str, *, headers_only: bool | None = None
-) -> AsyncIterator[Msg]:
-    """Yield what a subject holds now, and then end."""
-    counted = (await js.stream_info(stream, subjects_filter=subject)).state.subjects or {}
-    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL, headers_only=headers_only)
-    reader = await js.subscribe(subject, stream=stream, ordered_consumer=True, config=config)
-    try:
-        for _ in range(sum(counted.values())):
-            yield await reader.next_msg(_TIMEOUT)
-    finally:
-        await reader.unsubscribe()
 
 
 def _version(message: Msg) -> int:

@@ -7,7 +7,21 @@ from typing import Annotated, Literal
 import typer
 
 from shared import __version__
-from wireroom.commands import audit, bench, bench_clean, dead, demo, publish, search, show, stack, status, tail, trial
+from wireroom.commands import (
+    audit,
+    bench,
+    bench_clean,
+    dead,
+    demo,
+    publish,
+    search,
+    show,
+    stack,
+    status,
+    tail,
+    trial,
+    withdraw,
+)
 from wireroom.local.state import apply_running_stack
 
 app = typer.Typer(
@@ -57,6 +71,7 @@ app.command()(show.show)
 app.command()(search.search)
 app.command()(status.status)
 app.command()(audit.audit)
+app.command()(withdraw.withdraw)
 measure = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)

@@ -6,12 +6,11 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError, ServerError
 
 from shared.envelope import passed_on
+from shared.reading import all_of
 
 STREAM = "DEAD"
 REPLAYED = "wireroom-replayed-from"
@@ -50,7 +49,7 @@ class NotReplayable(Exception):  # noqa: N818 - what it is, to whoever catches i
 
 async def heap(js: JetStreamContext, *, service: str | None = None, reason: str | None = None) -> Heap:
     """Count without reading; what is set aside later is not in it."""
-    subject = f"news.dead.{service or '*'}.{reason or '*'}"
+    subject = _subject(service, reason)
     try:
         state = (await js.stream_info(STREAM, subjects_filter=subject)).state
     except NotFoundError:
@@ -58,20 +57,14 @@ async def heap(js: JetStreamContext, *, service: str | None = None, reason: str 
     return Heap(subject, sum((state.subjects or {}).values()), state.last_seq)
 
 
+def _subject(service: str | None, reason: str | None) -> str:
+    return f"news.dead.{service or '*'}.{reason or '*'}"
+
+
 async def read(js: JetStreamContext, *, service: str | None = None, reason: str | None = None) -> AsyncIterator[Letter]:
     """Yield the letters that are there now, the oldest first."""
-    wanted = await heap(js, service=service, reason=reason)
-    if not wanted.count:
-        return
-    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL, headers_only=True)
-    reader = await js.subscribe(wanted.subject, stream=STREAM, ordered_consumer=True, config=config)
-    try:
-        for _ in range(wanted.count):
-            yield _letter(await reader.next_msg(_TIMEOUT))
-    except NatsTimeoutError:
-        return  # letters were dropped or expired meanwhile
-    finally:
-        await reader.unsubscribe()
+    async for message in all_of(js, STREAM, _subject(service, reason), headers_only=True):
+        yield _letter(message)
 
 
 def _letter(message: Msg) -> Letter:

@@ -9,15 +9,16 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
-from shared.messages import ArticleStored
+from shared.messages import ArticleStored, ArticleWithdrawn
 from wireroom.letters import origin
 
 SET_ASIDE = "set aside"
+WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
 class Fate:
-    """``outcome`` is the store's word or SET_ASIDE; ``reason`` says why it was set aside."""
+    """``outcome`` is the store's word, WITHDRAWN or SET_ASIDE; ``reason`` says why of the last two."""
 
     outcome: str
     id: str | None = None
@@ -43,6 +44,10 @@ async def follow(
         event = ArticleStored.model_validate_json(message.data)
         settle(event.version, Fate(event.outcome, event.id, event.language))
 
+    async def withdrawn(message: Msg) -> None:
+        event = ArticleWithdrawn.model_validate_json(message.data)
+        settle(event.version, Fate(WITHDRAWN, event.id, reason=event.reason))
+
     async def dead(message: Msg) -> None:
         headers = message.headers or {}
         reason = f"{headers.get('wireroom-reason')}: {headers.get('wireroom-detail')}"
@@ -50,7 +55,11 @@ async def follow(
 
     readers = [
         await js.subscribe(subject, stream=stream, cb=read, ordered_consumer=True, config=_everything())
-        for stream, subject, read in (("NEWS", "news.v1.stored.>", stored), ("DEAD", "news.dead.>", dead))
+        for stream, subject, read in (
+            ("NEWS", "news.v1.stored.>", stored),
+            ("NEWS", "news.v1.withdrawn.>", withdrawn),
+            ("DEAD", "news.dead.>", dead),
+        )
     ]
     with suppress(TimeoutError):
         await asyncio.wait_for(complete.wait(), patience)

@@ -18,10 +18,17 @@ class Stage(StrEnum):
     RAW = "raw"
     EXTRACTED = "extracted"
     STORED = "stored"
+    WITHDRAWN = "withdrawn"
     DEAD = "dead"
 
 
-STREAMS = {Stage.RAW: "RAW", Stage.EXTRACTED: "NEWS", Stage.STORED: "NEWS", Stage.DEAD: "DEAD"}
+STREAMS = {
+    Stage.RAW: "RAW",
+    Stage.EXTRACTED: "NEWS",
+    Stage.STORED: "NEWS",
+    Stage.WITHDRAWN: "NEWS",
+    Stage.DEAD: "DEAD",
+}
 
 
 def subject(stage: Stage, source: str | None, language: str | None) -> str:
@@ -29,8 +36,8 @@ def subject(stage: Stage, source: str | None, language: str | None) -> str:
     match stage:
         case Stage.DEAD:
             return "news.dead.>"
-        case Stage.RAW:
-            return f"news.v1.raw.{source or '*'}"
+        case Stage.RAW | Stage.WITHDRAWN:
+            return f"news.v1.{stage}.{source or '*'}"
         case _:
             return f"news.v1.{stage}.{language or '*'}.{source or '*'}"
 

@@ -1,4 +1,7 @@
-"""news.v1.extracted -> store -> MongoDB, then news.v1.stored: each version once, and never back."""
+"""news.v1.extracted -> store -> MongoDB, then news.v1.stored: each version once, and never back.
+
+news.v1.withdrawn -> store: the article and its history are deleted, and stay so.
+"""
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -6,10 +9,11 @@ from contextlib import asynccontextmanager
 from services.store.repository import Articles, connect
 from shared.batching import Batcher
 from shared.errors import Rejected
-from shared.messages import ArticleExtracted, ArticleStored, Outcome
+from shared.messages import ArticleExtracted, ArticleStored, ArticleWithdrawn, Message, Outcome
 from shared.service import Delivery, Handler, Service, until_available
 from shared.settings import Settings
 from shared.topology import STORE
+from shared.withdrawals import Withdrawn, withdrawal
 
 BATCH = 100  # measured: 100 to 200 documents give the best rate at a latency below 50 ms
 
@@ -20,13 +24,19 @@ async def open_handler(settings: Settings) -> AsyncIterator[Handler]:
         articles = Articles(client[settings.mongo_database])
         await until_available(articles.prepare)
 
-        async def write(batch: Sequence[ArticleExtracted]) -> Sequence[Outcome | Rejected]:
+        async def write(batch: Sequence[ArticleExtracted]) -> Sequence[Outcome | Rejected | Withdrawn]:
             return await articles.write(batch)
 
         async with Batcher[ArticleExtracted, Outcome](write, size=BATCH).running() as batches:
 
-            async def store(article: ArticleExtracted, _delivery: Delivery) -> ArticleStored:
-                return stored(article, await batches.submit(article))
+            async def store(message: ArticleExtracted | ArticleWithdrawn, _delivery: Delivery) -> Message | None:
+                if isinstance(message, ArticleWithdrawn):
+                    await articles.withdraw(message)
+                    return None
+                try:
+                    return stored(message, await batches.submit(message))
+                except Withdrawn as withdrawn:
+                    return withdrawal(message, withdrawn.reason)
 
             yield store
 

@@ -2,6 +2,7 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from pymongo.asynchronous.database import AsyncDatabase
@@ -23,7 +24,8 @@ from services.store.writes import (
     touch,
 )
 from shared.errors import Rejected
-from shared.messages import ArticleExtracted, Outcome
+from shared.messages import ArticleExtracted, ArticleWithdrawn, Outcome
+from shared.withdrawals import Withdrawn
 
 __all__ = ["Articles", "connect"]
 
@@ -41,26 +43,57 @@ class Articles:
         self._database = database
         self._articles = database[schema.ARTICLES]
         self._versions = database[schema.VERSIONS]
+        self._withdrawn = database[schema.WITHDRAWN]
 
     async def prepare(self) -> None:
         """Create collections, indexes and validators; again and from several replicas changes nothing."""
         with unavailable(self._database):
             await schema.apply(self._database)
 
-    async def write(self, batch: Sequence[ArticleExtracted]) -> list[Outcome | Rejected]:
+    async def write(self, batch: Sequence[ArticleExtracted]) -> list[Outcome | Rejected | Withdrawn]:
         """Return one answer for each article in the same order; what it answers is durable, in any order and twice.
 
         Raises Unavailable while MongoDB is away; writing the same batch again then is safe.
         """
         prepared = [prepare(article) for article in batch]
         writes = [write for write in prepared if isinstance(write, Write)]
+        with unavailable(self._database):
+            await self._refuse_withdrawn(writes)
+            await self._write(writes)
+            if taken_down := await self._refuse_withdrawn(writes):  # withdrawn while it was written
+                await self._delete(taken_down)
+        return [answer(write) for write in prepared]
+
+    async def withdraw(self, event: ArticleWithdrawn) -> None:
+        """Delete an article with its history for good; raises Unavailable.
+
+        The tombstone is there before anything is deleted, and a writer looks for it after it wrote: whichever comes
+        last in a race, the writer or this, deletes.
+        """
+        tombstone = {"source": event.source, "reason": event.reason, "withdrawn_at": datetime.now(UTC)}
+        with unavailable(self._database):
+            await self._withdrawn.update_one({"_id": event.id}, {"$setOnInsert": tombstone}, upsert=True)
+            await self._delete([event.id])
+
+    async def _refuse_withdrawn(self, writes: list[Write]) -> list[str]:
+        """Answer the writes of withdrawn articles, whatever they were answered before; return these articles' ids."""
+        ids = list({write.article.id for write in writes})
+        reasons = {found["_id"]: found["reason"] async for found in self._withdrawn.find({"_id": {"$in": ids}})}
+        for write in writes:
+            if write.article.id in reasons:
+                write.answer = Withdrawn(reasons[write.article.id])
+        return list(reasons)
+
+    async def _delete(self, ids: list[str]) -> None:
+        await self._articles.delete_many({"_id": {"$in": ids}})
+        await self._versions.delete_many({"article_id": {"$in": ids}})
+
+    async def _write(self, writes: list[Write]) -> None:
         deepest = max(Counter(write.article.id for write in writes).values(), default=0)
         for _ in range(deepest + _RACES):
             if not (turn := next_of_each(writes)):
                 break
-            with unavailable(self._database):
-                await self._round(turn)
-        return [answer(write) for write in prepared]
+            await self._round(turn)
 
     async def _round(self, turn: dict[str, Write]) -> None:
         """Bring each article one message further; a write that lost a race stays unanswered for the next round."""

@@ -8,6 +8,7 @@ from pymongo.errors import OperationFailure
 
 ARTICLES = "articles"
 VERSIONS = "article_versions"
+WITHDRAWN = "withdrawn"  # tombstones: `_id` of the article, `source`, `reason`, `withdrawn_at`; nothing it said
 
 _NAMESPACE_EXISTS = 48
 

@@ -14,6 +14,7 @@ from pymongo.errors import BulkWriteError
 from services.store.documents import Document, document, encode, history_document, not_storable
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, Outcome
+from shared.withdrawals import Withdrawn
 
 Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateOne
 
@@ -39,7 +40,7 @@ _NEVER = {  # the same document meets the same error for ever
 class Write:
     article: ArticleExtracted
     encoded: RawBSONDocument
-    answer: Outcome | Rejected | None = None
+    answer: Outcome | Rejected | Withdrawn | None = None
 
 
 def prepare(article: ArticleExtracted) -> Write | Rejected:
@@ -64,7 +65,7 @@ def settle(writes: Iterable[Write], outcome: Outcome) -> None:
         write.answer = write.answer or outcome
 
 
-def answer(write: Write | Rejected) -> Outcome | Rejected:
+def answer(write: Write | Rejected) -> Outcome | Rejected | Withdrawn:
     if isinstance(write, Rejected):
         return write
     if write.answer is None:

@@ -17,7 +17,8 @@ async def test_applied_twice_it_changes_nothing(empty_broker: Client) -> None:
     await topology.apply(js)
     assert [stream.config for stream in await js.streams_info()] == before
     assert {stream.name for stream in before} == {stream.name for stream in topology.streams()} | {
-        f"KV_{topology.SUSPECTS}"
+        f"KV_{topology.SUSPECTS}",
+        f"KV_{topology.WITHDRAWN}",
     }
 
 

@@ -55,3 +55,9 @@ def test_a_ledger_asks_for_its_own_places_only() -> None:
 
 def test_what_is_older_than_the_streams_is_not_judged() -> None:
     assert balance(replace(EVIDENCE, first=4, stored={})).accepted == 3
+
+
+def test_what_was_withdrawn_counts_as_that_and_nothing_else() -> None:
+    found = balance(replace(EVIDENCE, first=2, withdrawn={1: "a", 4: "b", 5: "c"}))
+    assert found.outcomes == {"updated": 1, "duplicate": 1, "withdrawn": 3}
+    assert (found.accepted, found.dead, found.in_flight, found.missing) == (6, 0, 1, ())

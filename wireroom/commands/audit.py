@@ -24,7 +24,7 @@ def audit(
     ledger: Annotated[Path | None, typer.Option(help="Only what this ledger of `publish --ledger` names.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Check that accepted = inserted + updated + duplicate + superseded + set aside + in flight, article by article.
+    """Check that accepted = inserted + updated + duplicate + superseded + withdrawn + set aside + in flight.
 
     Looks back as far as the streams do. Exit code 1 if something is missing.
 

@@ -43,7 +43,7 @@ class _Wanted:
 
 
 def tail(
-    stage: Annotated[Stage, typer.Argument(help="raw, extracted, stored or dead.")] = Stage.EXTRACTED,
+    stage: Annotated[Stage, typer.Argument(help="raw, extracted, stored, withdrawn or dead.")] = Stage.EXTRACTED,
     source: BySource = None,
     language: ByLanguage = None,
     entity: Annotated[str | None, typer.Option(help="Only with this name or LABEL:name; for extracted.")] = None,
@@ -57,8 +57,8 @@ def tail(
 
     Examples: `wireroom tail --all --entity ORG:Reuters`, `wireroom tail stored --since 10m --until-idle 2s --json`
     """
-    if language and stage in {Stage.RAW, Stage.DEAD}:
-        raise typer.BadParameter(f"{stage} has no language yet; follow extracted or stored")
+    if language and stage not in {Stage.EXTRACTED, Stage.STORED}:
+        raise typer.BadParameter(f"{stage} has no language; follow extracted or stored")
     if source and stage is Stage.DEAD:
         raise typer.BadParameter("dead letters have no source in their subject; `wireroom dead ls` lists them")
     if entity and stage is not Stage.EXTRACTED:
@@ -122,6 +122,9 @@ def _as_line(message: Msg, stage: Stage) -> Text:
         reason = f"{headers.get('wireroom-service')} {headers.get('wireroom-reason')}  "
         return Text.assemble((at, "dim"), place, (reason, "red"), one_line(headers.get("wireroom-detail", ""), 120))
     article = orjson.loads(message.data)
+    if stage is Stage.WITHDRAWN:
+        which = f"{at}{article['id'][:12]}  {article['source']}  "
+        return Text.assemble((which, "dim"), ("withdrawn  ", "red"), one_line(article["reason"], 120))
     facts = [article["id"][:12], article.get("outcome"), article["source"], article.get("language")]
     title = article.get("title") or next(iter(article.get("paragraphs", ())), "") or "(no title)"
     names = entity_names(article.get("entities", ()), _SHOWN_ENTITIES)

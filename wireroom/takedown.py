@@ -1,0 +1,89 @@
+"""Taking an article down: a tombstone, an event for every version, and nothing of its text left on the broker."""
+
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from nats.js import JetStreamContext
+
+from services.ingest.identity import article_id
+from shared.decoding import decode
+from shared.envelope import headers
+from shared.errors import Rejected
+from shared.messages import ArticleExtracted, ArticleIngested, ArticleStored, ArticleSubmitted, Identity
+from shared.publishing import publish
+from shared.reading import all_of
+from shared.topology import NEWS
+from shared.withdrawals import Tombstone, erase, withdraw, withdrawal
+
+_HOLDING_TEXT: tuple[tuple[str, type[Identity]], ...] = (  # the announcement holds the title
+    ("RAW", ArticleIngested),
+    (NEWS, ArticleExtracted),
+    (NEWS, ArticleStored),
+)
+
+
+@dataclass
+class Found:
+    """What the broker has of an article: its versions, and where each message of it lies."""
+
+    versions: dict[int, Identity] = field(default_factory=dict)
+    places: list[tuple[str, int]] = field(default_factory=list)
+
+    def add(self, identity: Identity) -> None:
+        self.versions.setdefault(identity.version, identity)
+
+
+async def find(js: JetStreamContext, wanted: str, stored: Mapping[str, Any] | None) -> Found:
+    """Look through the streams for every message of an article; ``stored`` is its document, if there is one."""
+    found = Found()
+    if stored:
+        found.add(_identity({**stored, "id": wanted}))
+    for stream, model in _HOLDING_TEXT:
+        subject = f"{model.subject_pattern.partition('{')[0]}>"  # type: ignore[attr-defined] # they are messages too
+        async for place in _of(js, stream, subject, wanted):
+            message = await js.get_msg(stream, place)
+            found.add(_identity(json.loads(message.data or b"{}")))
+            found.places.append((stream, place))
+    async for letter in all_of(js, "DEAD", "news.dead.>"):
+        if _names(letter.data) == wanted:
+            found.places.append(("DEAD", letter.metadata.sequence.stream))
+    return found
+
+
+async def _of(js: JetStreamContext, stream: str, subject: str, wanted: str) -> AsyncIterator[int]:
+    async for message in all_of(js, stream, subject, headers_only=True):
+        if f":{wanted}:" in (message.headers or {}).get("ce-id", ""):
+            yield message.metadata.sequence.stream
+
+
+def _identity(fields: Mapping[str, Any]) -> Identity:
+    return Identity.model_validate({name: fields[name] for name in Identity.model_fields})
+
+
+def _names(data: bytes) -> str | None:
+    """Return the id of the article whose bytes were set aside, as far as they tell."""
+    try:
+        fields = json.loads(data)
+        return str(fields["id"]) if "id" in fields else article_id(decode(data, ArticleSubmitted))
+    except (ValueError, TypeError, KeyError, Rejected):
+        return None
+
+
+async def take_down(js: JetStreamContext, wanted: str, found: Found, reason: str) -> Tombstone:
+    """Withdraw every version that was found and overwrite what the broker holds of them; repeating it is safe.
+
+    The tombstone comes first: what arrives from then on is withdrawn by the service it reaches.
+    """
+    newest = found.versions[max(found.versions)]
+    tombstone = await withdraw(js, Tombstone(id=wanted, source=newest.source, reason=reason, at=datetime.now(UTC)))
+    for _, version in sorted(found.versions.items()):
+        event = withdrawal(version, tombstone.reason)
+        envelope = headers(event, service="withdraw", now=datetime.now(UTC))
+        envelope["Nats-Msg-Id"] += f":{tombstone.at.timestamp()}"  # lifted and withdrawn again it is another event
+        await publish(js, event.subject, event.model_dump_json().encode(), stream=NEWS, headers=envelope)
+    for stream, place in found.places:
+        await erase(js, stream, place)
+    return tombstone
