@@ -10,6 +10,7 @@ class Reason(StrEnum):
     NOT_UTF8 = "not_utf8"
     NOT_JSON = "not_json"
     SCHEMA = "schema"
+    SCHEMA_UNSUPPORTED = "schema_unsupported"
     UNKNOWN_FIELD = "unknown_field"
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     TOO_LARGE = "too_large"

@@ -125,7 +125,7 @@ async def _undecoded(message: NatsMessage) -> bytes:
 async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext, withdrawals: Withdrawals) -> None:
     """Decode one delivery, run the handler, publish its result; raises what `settle` answers the broker for."""
     place = raw.metadata
-    message = decode(raw.data, service.reads.model_of(raw.subject))
+    message = decode(raw.data, service.reads.model_of(raw.subject), raw.headers)
     result = await handler(message, Delivery(place.sequence.stream, place.timestamp))
     if isinstance(result, Identity) and (reason := withdrawals.reason(result.id)):
         result = withdrawal(result, reason)

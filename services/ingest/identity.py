@@ -23,6 +23,7 @@ _TRACKERS = re.compile(
 
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)  # url-normalize would make https://lock of "lock"
 _HOST = re.compile(r"[\w.:-]+$")
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f]")
 
 
 def ingested(article: ArticleSubmitted, *, version: int, received_at: datetime) -> ArticleIngested:
@@ -46,7 +47,7 @@ def canonical_url(url: str) -> str:
         host = parts.hostname
     except (ValueError, UnicodeError) as error:
         raise Rejected(Reason.BAD_URL, f"url {url[:200]!r}: {error}") from None
-    if not _ADDRESS.match(given) or not host or not _HOST.match(host):
+    if _CONTROL.search(given) or not _ADDRESS.match(given) or not host or not _HOST.match(host):
         raise Rejected(Reason.BAD_URL, f"url {url[:200]!r} is not an absolute http or https address")
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = urlencode(sorted(pair for pair in pairs if not _TRACKERS.match(pair[0])))

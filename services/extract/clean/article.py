@@ -10,6 +10,7 @@ from services.extract.clean.lines import Line, visible
 from shared.errors import Reason, Rejected
 from shared.messages import Caption, Removed
 
+MAX_CHARACTERS = 500_000  # of clean text, a whole book; the model needs some seconds for it
 MAX_REMOVED = 1000  # entries and
 MAX_REMOVED_CHARS = 1000  # characters of each: what is removed may not outgrow the message that carries it
 
@@ -48,12 +49,14 @@ def _assemble(facts: Sequence[Facts], decided: Decisions, title: str | None) -> 
         rules[byline[0]] = "byline"
     dateline = metadata.found_dateline(facts, rules)
     names = byline[1] if byline else None
+    paragraphs = _paragraphs(facts, rules, dateline.text if dateline else "")
+    _check_length(paragraphs)
     return CleanArticle(
         title=title,
         byline=names,
         agency=metadata.found_agency(facts, rules, dateline, names),
         dateline=dateline.place if dateline else None,
-        paragraphs=_paragraphs(facts, rules, dateline.text if dateline else ""),
+        paragraphs=paragraphs,
         captions=tuple(captions),
         removed=bounded(_removed(facts, rules, dateline.text if dateline else "")),
     )
@@ -62,6 +65,12 @@ def _assemble(facts: Sequence[Facts], decided: Decisions, title: str | None) -> 
 def _paragraphs(facts: Sequence[Facts], rules: Decisions, dateline: str) -> tuple[str, ...]:
     kept = [line.line.text for line, rule in zip(facts, rules, strict=True) if rule is None]
     return (kept[0][len(dateline) :].lstrip(), *kept[1:])
+
+
+def _check_length(paragraphs: Sequence[str]) -> None:
+    characters = sum(map(len, paragraphs))
+    if characters > MAX_CHARACTERS:
+        raise Rejected(Reason.TOO_LARGE, f"the text has {characters} characters, at most {MAX_CHARACTERS} are read")
 
 
 def _removed(facts: Sequence[Facts], rules: Decisions, dateline: str) -> list[Removed]:
