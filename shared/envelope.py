@@ -6,17 +6,22 @@ from datetime import datetime
 
 from shared.messages import Identity, Message
 
+REPLAY = "wireroom-replay"  # names the replay a message belongs to, and all that becomes of it
 
-def headers(message: Message, *, service: str, now: datetime, trace: str | None = None) -> dict[str, str]:
+
+def headers(
+    message: Message, *, service: str, now: datetime, trace: str | None = None, replay: str | None = None
+) -> dict[str, str]:
     """Return the headers of a message; ``Nats-Msg-Id`` lets the broker drop our own repeated publishing.
 
     The id holds the version and not the content: a correction that is taken back (A, B, A again) must arrive.
+    What a replay brings holds the replay as well: the same version must arrive once more.
     """
     event_id = f"{message.event}:{secrets.token_hex(16)}"
     if isinstance(message, Identity):
         event_id = f"{message.event}:{message.id}:{message.version}"
     kind = f"news.v1.{message.event}"
-    return {
+    made = {
         "ce-specversion": "1.0",
         "ce-id": event_id,
         "ce-source": f"/wireroom/{service}",
@@ -27,6 +32,7 @@ def headers(message: Message, *, service: str, now: datetime, trace: str | None 
         "traceparent": trace or f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-01",
         "Nats-Msg-Id": event_id,
     }
+    return made | {"Nats-Msg-Id": f"{event_id}:{replay}", REPLAY: replay} if replay else made
 
 
 def passed_on(headers: Mapping[str, str] | None) -> dict[str, str]:

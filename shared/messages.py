@@ -169,8 +169,8 @@ class ArticleStored(Message, Identity):
 
     language: Language
     outcome: Outcome = Field(
-        description="inserted: first version. updated: a newer one. duplicate: nothing new in it. "
-        "superseded: a newer version was already there, this one is kept as history."
+        description="inserted: first version. updated: a newer one, or the same extracted anew. "
+        "duplicate: nothing new in it. superseded: a newer version was already there, this one is kept as history."
     )
     title: str | None = None
     url: str | None = None

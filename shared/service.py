@@ -22,7 +22,7 @@ from shared import health
 from shared.connecting import without_password
 from shared.decoding import decode
 from shared.deliveries import Attempts, Desk, settle
-from shared.envelope import headers
+from shared.envelope import REPLAY, headers
 from shared.errors import Unavailable
 from shared.messages import ArticleWithdrawn, Identity, Message
 from shared.publishing import publish
@@ -131,8 +131,14 @@ async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamCont
         result = withdrawal(result, reason)
     if result is None or service.writes is None:
         return
-    trace = (raw.headers or {}).get("traceparent")
-    envelope = headers(result, service=service.name, now=datetime.now(UTC), trace=trace)
+    given = raw.headers or {}
+    envelope = headers(
+        result,
+        service=service.name,
+        now=datetime.now(UTC),
+        trace=given.get("traceparent"),
+        replay=given.get(REPLAY),
+    )
     withdrawn = isinstance(result, ArticleWithdrawn)
     stream = NEWS if withdrawn else service.writes
     await publish(js, result.subject, result.model_dump_json().encode(), stream=stream, headers=envelope)

@@ -16,7 +16,7 @@ from nats.aio.msg import Msg
 
 from services.ingest.app import service as ingest
 from shared.deliveries import Desk, settle
-from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
+from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, Pipeline
 from shared.service import Delivery, Handler, Service, handle
 from shared.settings import Settings
 from shared.topology import EXTRACT
@@ -44,7 +44,7 @@ class Document:
     texts: frozenset[str]
 
 
-class Pipeline(Protocol):
+class Driven(Protocol):
     """What the machine drives: streams to publish to and to take deliveries from, and what came of it."""
 
     services: tuple[Service, Service, Service]
@@ -58,25 +58,27 @@ class Pipeline(Protocol):
     async def fates(self) -> dict[int, list[str]]: ...
 
 
-@asynccontextmanager
-async def without_a_model(_settings: Settings) -> AsyncIterator[Handler]:
-    """The handler of extract as far as messages go: the body is the text."""
+def without_a_model(pipeline: Pipeline = PIPELINE) -> Service:
+    """Return extract as far as messages go: the body is the text."""
 
     async def extract(raw: ArticleIngested, _delivery: Delivery) -> ArticleExtracted:
         kept = {name: value for name, value in raw if name in ArticleExtracted.model_fields}
-        return ArticleExtracted(**(kept | {"language": "en", "paragraphs": (raw.body,), "pipeline": PIPELINE}))
+        return ArticleExtracted(**(kept | {"language": "en", "paragraphs": (raw.body,), "pipeline": pipeline}))
 
-    yield extract
+    @asynccontextmanager
+    async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
+        yield extract
+
+    return Service("extract", reads=EXTRACT, writes="NEWS", open_handler=open_handler)
 
 
-EXTRACT_WITHOUT_A_MODEL = Service("extract", reads=EXTRACT, writes="NEWS", open_handler=without_a_model)
 INGEST = ingest
 
 
 class Machine(RuleBasedStateMachine):
     """Publishes, works and dies; at the end everything is drained and has to add up."""
 
-    def open(self) -> AbstractAsyncContextManager[Pipeline]:
+    def open(self) -> AbstractAsyncContextManager[Driven]:
         """Return a pipeline with nothing in it."""
         raise NotImplementedError
 

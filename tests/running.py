@@ -60,3 +60,12 @@ async def read(broker: Client, stream: str, subject: str, count: int) -> list[Ms
         return [await subscription.next_msg(PATIENCE) for _ in range(count)]
     finally:
         await subscription.unsubscribe()
+
+
+async def idle(broker: Client, stream: str, durable: str) -> None:
+    """Return once a reader has answered everything."""
+    async with asyncio.timeout(30):
+        while True:
+            info = await broker.jetstream().consumer_info(stream, durable)
+            if not info.num_pending and not info.num_ack_pending:
+                return

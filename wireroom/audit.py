@@ -91,10 +91,12 @@ async def gather(js: JetStreamContext) -> Evidence:
 
 async def _fates(js: JetStreamContext) -> tuple[dict[int, ArticleStored], dict[int, str]]:
     """Return what was announced of each place; where it was stored and withdrawn the later word holds."""
-    stored, said = {}, {}
+    stored: dict[int, ArticleStored] = {}
+    said: dict[int, int] = {}
     async for message in all_of(js, "NEWS", "news.v1.stored.>"):
         event = ArticleStored.model_validate_json(message.data)
-        stored[event.version], said[event.version] = event, message.metadata.sequence.stream
+        stored.setdefault(event.version, event)  # extracted anew, a first version stays one
+        said[event.version] = message.metadata.sequence.stream
     withdrawn = {}
     async for message in all_of(js, "NEWS", "news.v1.withdrawn.>"):
         event_of_removal = ArticleWithdrawn.model_validate_json(message.data)

@@ -14,6 +14,7 @@ from wireroom.commands import (
     dead,
     demo,
     publish,
+    replay,
     search,
     show,
     stack,
@@ -72,6 +73,8 @@ app.command()(search.search)
 app.command()(status.status)
 app.command()(audit.audit)
 app.command()(withdraw.withdraw)
+app.command()(replay.replay)
+app.command()(replay.reprocess)
 measure = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)

@@ -1,5 +1,6 @@
 """Messages to documents, and what a message means for the version that is already stored. No database here."""
 
+import re
 from collections.abc import Mapping
 from enum import Enum, auto
 from typing import Any
@@ -24,6 +25,7 @@ class Step(Enum):
 
     INSERT = auto()
     REPEAT = auto()  # delivered before, perhaps not announced
+    RENEW = auto()  # the same version, extracted anew by a newer pipeline
     TOUCH = auto()  # newer with the same content: only the version moves, so that nothing older gets past it
     REPLACE = auto()
     SKIP = auto()  # older with the same content
@@ -35,11 +37,21 @@ def step(article: ArticleExtracted, stored: Mapping[str, Any] | None) -> Step:
     if stored is None:
         return Step.INSERT
     if article.version == stored["version"]:
-        return Step.REPEAT
+        return Step.RENEW if age(article.pipeline.model_dump()) > age(stored["pipeline"]) else Step.REPEAT
     same_content = article.content_hash == stored["content_hash"]
     if article.version > stored["version"]:
         return Step.TOUCH if same_content else Step.REPLACE
     return Step.SKIP if same_content else Step.KEEP
+
+
+def age(pipeline: Mapping[str, Any]) -> tuple[tuple[list[int], str], ...]:
+    """Return what orders pipelines from old to new, whichever results come first: rules, then release, then model."""
+    return tuple(version_key(pipeline[name] or "") for name in ("rules", "wireroom", "model"))
+
+
+def version_key(version: str) -> tuple[list[int], str]:
+    """Return what orders versions by their numbers: 9 before 10."""
+    return [int(number) for number in re.findall(r"\d+", version)], version
 
 
 def document(article: ArticleExtracted) -> Document:

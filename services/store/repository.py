@@ -19,6 +19,8 @@ from services.store.writes import (
     insert_version,
     next_of_each,
     prepare,
+    renew,
+    renew_version,
     replace,
     settle,
     touch,
@@ -97,7 +99,7 @@ class Articles:
 
     async def _round(self, turn: dict[str, Write]) -> None:
         """Bring each article one message further; a write that lost a race stays unanswered for the next round."""
-        cursor = self._articles.find({"_id": {"$in": list(turn)}}, {"version": 1, "content_hash": 1})
+        cursor = self._articles.find({"_id": {"$in": list(turn)}}, {"version": 1, "content_hash": 1, "pipeline": 1})
         stored = {found["_id"]: found async for found in cursor}
         steps: defaultdict[Step, list[Write]] = defaultdict(list)
         for key, write in turn.items():
@@ -105,6 +107,7 @@ class Articles:
         settle(steps[Step.SKIP], "duplicate")
         await self._insert(steps[Step.INSERT])
         await self._repeat(steps[Step.REPEAT])
+        await self._renew(steps[Step.RENEW], stored)
         await self._advance(steps[Step.TOUCH], touch, "duplicate")
         await self._remember(steps[Step.REPLACE] + steps[Step.KEEP])
         settle(steps[Step.KEEP], "superseded")
@@ -122,6 +125,18 @@ class Articles:
         corrected = set(await self._versions.distinct("article_id", {"article_id": {"$in": ids}}))
         for write in writes:
             write.answer = "updated" if write.article.id in corrected else "inserted"
+
+    async def _renew(self, writes: list[Write], stored: Mapping[str, Mapping[str, Any]]) -> None:
+        """Put what a newer pipeline made in the place of what an older one made: the same version, no new one."""
+        if not writes:
+            return
+        known = {key: found["pipeline"] for key, found in stored.items()}
+        await bulk(self._articles, writes, lambda write: renew(write, known[write.article.id]))
+        await bulk(self._versions, writes, renew_version)
+        cursor = self._articles.find({"_id": {"$in": [write.article.id for write in writes]}}, {"pipeline": 1})
+        pipelines = {found["_id"]: found["pipeline"] async for found in cursor}
+        ours = [write for write in writes if pipelines.get(write.article.id) == write.article.pipeline.model_dump()]
+        settle(ours, "updated")
 
     async def _remember(self, writes: list[Write]) -> None:
         """Put the stored and the arriving version into the history: before a replacement, so that none is lost."""

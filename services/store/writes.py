@@ -1,6 +1,6 @@
 """Writes on their way: one operation for each message, and what became of it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -89,6 +89,18 @@ def touch(write: Write) -> Operation:
 
 def replace(write: Write) -> Operation:
     return ReplaceOne({"_id": write.article.id, "version": {"$lt": Int64(write.article.version)}}, write.encoded)
+
+
+def renew(write: Write, known: Mapping[str, Any]) -> Operation:
+    """Replace what an older pipeline made, if it is still the one that was read."""
+    guard = {"_id": write.article.id, "version": Int64(write.article.version)}
+    return ReplaceOne(guard | {f"pipeline.{name}": value for name, value in known.items()}, write.encoded)
+
+
+def renew_version(write: Write) -> Operation:
+    """Replace the copy that the history has of this version, if it has one."""
+    content = history_document(write.article)
+    return ReplaceOne({"_id": content["_id"]}, RawBSONDocument(bson.encode(content)))
 
 
 async def bulk(

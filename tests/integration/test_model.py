@@ -21,7 +21,7 @@ from shared.messages import ArticleStored
 from shared.service import Service
 from shared.settings import Settings
 from shared.suspects import Suspects
-from tests.model import EXTRACT_WITHOUT_A_MODEL, INGEST, Document, Machine, Pipeline, quick
+from tests.model import INGEST, Document, Driven, Machine, quick, without_a_model
 from wireroom.letters import origin
 
 
@@ -30,7 +30,7 @@ class RealPipeline:
 
     def __init__(self, js: JetStreamContext, mongo: AsyncMongoClient[dict[str, Any]], settings: Settings) -> None:
         self._js, self._articles = js, mongo[settings.mongo_database]
-        self.services = (quick(INGEST), quick(EXTRACT_WITHOUT_A_MODEL), quick(store))
+        self.services = (quick(INGEST), quick(without_a_model()), quick(store))
         self.settings = settings
         self._suspects = Suspects(js)
         self._readers: dict[str, JetStreamContext.PullSubscription] = {}
@@ -96,7 +96,7 @@ def _never() -> None:
 
 
 @asynccontextmanager
-async def real(broker_url: str, mongo_url: str) -> AsyncIterator[Pipeline]:
+async def real(broker_url: str, mongo_url: str) -> AsyncIterator[Driven]:
     """Empty streams and an empty database, gone again afterwards."""
     name = f"test_{uuid.uuid4().hex}"
     connection = await nats.connect(broker_url)
@@ -115,7 +115,7 @@ async def real(broker_url: str, mongo_url: str) -> AsyncIterator[Pipeline]:
 
 def test_what_holds_in_memory_holds_with_the_real_servers(broker_url: str, mongo_url: str) -> None:
     class Real(Machine):
-        def open(self) -> AbstractAsyncContextManager[Pipeline]:
+        def open(self) -> AbstractAsyncContextManager[Driven]:
             return real(broker_url, mongo_url)
 
     few = settings(max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])

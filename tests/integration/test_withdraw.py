@@ -2,9 +2,6 @@
 
 import asyncio
 import json
-import os
-import sys
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -19,8 +16,9 @@ from shared.run import SERVICES, load
 from shared.settings import Settings
 from shared.topology import streams
 from shared.withdrawals import Withdrawn, withdrawal
+from tests.commands import wireroom
 from tests.factories import BODY, a_submission, an_extracted_article
-from tests.running import publish, read, running
+from tests.running import idle, publish, read, running
 from wireroom.audit import balance, gather
 
 LINK = "https://harbour-gazette.example/news/lock"
@@ -28,34 +26,11 @@ TELLING = "Brackwater"  # a word of the text
 OTHER = "The ferry to Lower Tamsin sails at noon from today, said Ada Quillon, who owns both of the boats."
 
 
-async def wireroom(settings: Settings, *arguments: str) -> tuple[int, str]:
-    environment = os.environ | {
-        "WIREROOM_NATS_URL": settings.nats_url,
-        "WIREROOM_MONGO_URL": settings.mongo_url,
-        "WIREROOM_MONGO_DATABASE": settings.mongo_database,
-    }
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "wireroom", *arguments, env=environment, cwd=Path(__file__).parents[2],
-        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
-    )  # fmt: skip
-    said, _ = await asyncio.wait_for(process.communicate(), 60)
-    return process.returncode or 0, said.decode()
-
-
 async def holding(broker: Client, word: str) -> list[str]:
     """Return the subjects of all messages on the broker that hold a word."""
     js = broker.jetstream(timeout=10)
     messages = [message for stream in streams() async for message in all_of(js, stream.name or "", ">")]
     return [message.subject for message in messages if word.encode() in message.data]
-
-
-async def idle(broker: Client, stream: str, durable: str) -> None:
-    """Return once a reader has answered everything."""
-    async with asyncio.timeout(30):
-        while True:
-            info = await broker.jetstream().consumer_info(stream, durable)
-            if not info.num_pending and not info.num_ack_pending:
-                return
 
 
 async def withdrawn(broker: Client, count: int) -> list[ArticleWithdrawn]:

@@ -7,16 +7,16 @@ from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
 from tests.memory import MemoryPipeline
-from tests.model import Machine, Pipeline
+from tests.model import Driven, Machine
 
 
 @asynccontextmanager
-async def in_memory() -> AsyncIterator[Pipeline]:
+async def in_memory() -> AsyncIterator[Driven]:
     yield MemoryPipeline()
 
 
 class InMemory(Machine):
-    def open(self) -> AbstractAsyncContextManager[Pipeline]:
+    def open(self) -> AbstractAsyncContextManager[Driven]:
         return in_memory()
 
 

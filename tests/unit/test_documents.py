@@ -14,6 +14,7 @@ from shared.errors import Reason, Rejected
 from shared.messages import ArticleExtracted, Caption, Entity, Mention, Pipeline, Removed
 
 A, B = "a" * 64, "b" * 64
+PIPELINE: dict[str, Any] = {"wireroom": "0.1.0", "rules": "1", "model": None}
 
 
 def an_article(**fields: Any) -> ArticleExtracted:  # noqa: ANN401
@@ -44,7 +45,25 @@ def an_article(**fields: Any) -> ArticleExtracted:  # noqa: ANN401
 )
 def test_the_step_follows_from_version_and_content(version: int, content_hash: str, expected: Step) -> None:
     article = an_article(version=version, content_hash=content_hash)
-    assert step(article, {"version": 5, "content_hash": A}) is expected
+    assert step(article, {"version": 5, "content_hash": A, "pipeline": PIPELINE}) is expected
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "expected"),
+    [
+        ({"rules": "2"}, Step.RENEW),
+        ({"rules": "10"}, Step.RENEW),
+        ({"model": "en 1"}, Step.RENEW),
+        ({"rules": "2", "wireroom": "0.0.9"}, Step.RENEW),
+        ({"wireroom": "0.0.9"}, Step.REPEAT),
+        ({"rules": "0", "wireroom": "9.0.0"}, Step.REPEAT),
+    ],
+)
+def test_the_same_version_is_replaced_by_what_a_newer_pipeline_made_of_it(
+    pipeline: dict[str, str], expected: Step
+) -> None:
+    article = an_article(version=5, pipeline=Pipeline(**PIPELINE | pipeline))
+    assert step(article, {"version": 5, "content_hash": A, "pipeline": PIPELINE}) is expected
 
 
 def test_what_is_not_stored_is_inserted() -> None:

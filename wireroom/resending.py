@@ -1,0 +1,127 @@
+"""Raw articles sent through the pipeline again: which, and how without being in the way of new ones."""
+
+import asyncio
+import re
+import secrets
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from nats.js import JetStreamContext
+
+from services.store.documents import version_key
+from shared.envelope import REPLAY, passed_on
+from shared.messages import ArticleIngested
+from shared.publishing import PUBLISH_TIMEOUT
+from shared.reading import all_of
+from shared.topology import EXTRACT
+from shared.withdrawals import erase
+
+STREAM = EXTRACT.stream
+_IN_FRONT = 2 * EXTRACT.batch  # a new article waits for no more than these
+_LOOK_EVERY = 16  # messages between two looks at how much is in front
+_PAUSE = 0.2
+
+Test = Callable[[Mapping[str, Any]], bool]
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A raw article that RAW still has, without its text."""
+
+    sequence: int
+    id: str
+    version: int
+    taken_at: datetime
+
+
+async def kept(js: JetStreamContext, source: str | None = None) -> list[Kept]:
+    """Return the raw articles, by source if one is given, each version once, the oldest first."""
+    subject = ArticleIngested.subject_pattern.format(source=source or "*")
+    found = [item async for item in _headers(js, subject)]
+    latest = {(item.id, item.version): item for item in found}
+    return sorted(latest.values(), key=lambda item: item.version)
+
+
+async def _headers(js: JetStreamContext, subject: str) -> AsyncIterator[Kept]:
+    async for message in all_of(js, STREAM, subject, headers_only=True):
+        given = message.headers or {}
+        _, id_, version = given["ce-id"].split(":")
+        yield Kept(message.metadata.sequence.stream, id_, int(version), datetime.fromisoformat(given["ce-time"]))
+
+
+async def resend(
+    js: JetStreamContext, wanted: Collection[Kept], *, rate: float | None, progress: Callable[[], None]
+) -> int:
+    """Publish raw articles again behind new work, at most ``rate`` a second; return how many.
+
+    A copy takes the original's place, so that RAW does not grow. Repeating an interrupted run is safe.
+    """
+    run, sent = secrets.token_hex(4), 0
+    started = asyncio.get_running_loop().time()
+    for number, item in enumerate(wanted):
+        if number % _LOOK_EVERY == 0:
+            await _until_little_is_in_front(js)
+        if rate:
+            await asyncio.sleep(started + number / rate - asyncio.get_running_loop().time())
+        sent += await _resend(js, item, run)
+        progress()
+    return sent
+
+
+async def _resend(js: JetStreamContext, item: Kept, run: str) -> int:
+    message = await js.get_msg(STREAM, item.sequence)
+    headers = passed_on(message.headers) | {"Nats-Msg-Id": f"replay:{run}:{item.sequence}", REPLAY: run}
+    subject, data = message.subject or "", message.data or b""
+    await js.publish(subject, data, stream=STREAM, timeout=PUBLISH_TIMEOUT, headers=headers)
+    await erase(js, STREAM, item.sequence)
+    return 1
+
+
+async def _until_little_is_in_front(js: JetStreamContext) -> None:
+    while True:
+        info = await js.consumer_info(EXTRACT.stream, EXTRACT.durable)
+        if (info.num_pending or 0) + (info.num_ack_pending or 0) <= _IN_FRONT:
+            return
+        await asyncio.sleep(_PAUSE)
+
+
+FIELDS = ("pipeline.rules", "pipeline.model", "pipeline.wireroom", "language", "source", "entities_status")
+_CONDITION = re.compile(r"\s*([a-z_.]+)\s*(<=|>=|!=|=|<|>)\s*(\S+|\"[^\"]*\")\s*")
+_TESTS: dict[str, Callable[[Any, Any], bool]] = {
+    "<": lambda a, b: a < b,
+    "<=": lambda a, b: a <= b,
+    "=": lambda a, b: a == b,
+    "!=": lambda a, b: a != b,
+    ">=": lambda a, b: a >= b,
+    ">": lambda a, b: a > b,
+}
+
+
+def condition(text: str) -> Test:
+    """Read ``pipeline.rules < 2 and language = en``; versions compare by their numbers. Raises ValueError."""
+    tests = [_one(part) for part in re.split(r"\s+and\s+", text.strip())]
+    return lambda document: all(test(document) for test in tests)
+
+
+def _one(text: str) -> Test:
+    if not (match := _CONDITION.fullmatch(text)):
+        raise ValueError(f"{text!r} is no condition such as pipeline.rules < 2")
+    field, sign, value = match[1], match[2], version_key(match[3].strip('"'))
+    if field not in FIELDS:
+        raise ValueError(f"{field!r} cannot be asked for; these can: {', '.join(FIELDS)}")
+    compare = _TESTS[sign]
+    return lambda document: compare(version_key(_value(document, field)), value)
+
+
+def _value(document: Mapping[str, Any], field: str) -> str:
+    value: Any = document
+    for name in field.split("."):
+        value = (value or {}).get(name)
+    return value or "none"
+
+
+def matching(documents: Iterable[Mapping[str, Any]], test: Test) -> set[tuple[str, int]]:
+    """Return id and version of the stored articles that meet a condition."""
+    return {(document["_id"], document["version"]) for document in documents if test(document)}
