@@ -118,6 +118,12 @@ class Machine(RuleBasedStateMachine):
     def work(self, stage: int, choice: int, dies: str | None) -> None:
         self._run(self._work(self.pipeline.services[stage], choice, dies))
 
+    @precondition(lambda self: self.accepted)
+    @rule(stages=st.integers(1, 2))
+    def fill(self, stages: int) -> None:
+        """Bring everything before the last stages, where otherwise little of a short history would meet."""
+        self._run(self._drain(stages))
+
     async def _work(self, service: Service, choice: int, dies: str | None) -> bool:
         """Work on one delivery; dying gives it back as the broker does after the process is gone."""
         if (raw := await self.pipeline.delivery(service, choice)) is None:
@@ -159,8 +165,8 @@ class Machine(RuleBasedStateMachine):
             self._run(self._open.aclose())
             self._runner.close()
 
-    async def _drain(self) -> None:
-        for service in self.pipeline.services:
+    async def _drain(self, stages: int = 3) -> None:
+        for service in self.pipeline.services[:stages]:
             while await self._work(service, 0, None):
                 pass
 
@@ -174,6 +180,8 @@ class Machine(RuleBasedStateMachine):
         assert articles.keys() == self.accepted.keys()
         for guid, history in self.accepted.items():
             assert (articles[guid].version, articles[guid].text) == max(history)
+            newest = {place for place, text in history if text == articles[guid].text}
+            assert {outcome for place in newest for outcome in fates[place]} & {"inserted", "updated"}, "unannounced"
             texts = {text for _, text in history}
             assert articles[guid].texts == texts
             if len(texts) == 1:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from wireroom.changes import Change
 from wireroom.terminal import highlight, one_line, term_safe
 
 _NAMED = 12  # entities listed under an article; all are in its JSON
@@ -35,6 +36,27 @@ def _head(article: Mapping[str, Any], console: Console) -> None:
     console.print(Text(f"{article['_id']}  version {article['version']}", style="dim"))
     if article.get("url"):
         console.print(Text(one_line(article["url"], 300), style="dim"))
+
+
+_MARKS = {"same": " ", "gone": "-", "new": "+", "edited": "~"}
+_STYLES = {"same": "dim", "gone": "red strike", "new": "green"}
+
+
+def render_changes(changes: Sequence[Change], old: Mapping[str, Any], new: Mapping[str, Any], console: Console) -> None:
+    """Print what changed, readable without colours: words that went in [-...-], words that came in {+...+}."""
+    said = f"version {old['version']} of {old['received_at']:%Y-%m-%d %H:%M} to {new['version']} of "
+    console.print(Text(f"{said}{new['received_at']:%Y-%m-%d %H:%M}", style="bold"))
+    if all(change.kind == "same" for change in changes):
+        console.print("Title and text are the same; what differs in them was taken out as noise.")
+        return
+    for change in changes:
+        line = Text(f"{_MARKS[change.kind]} {change.field}: " if change.field else f"{_MARKS[change.kind]} ")
+        for kind, part in change.parts:
+            text = term_safe(part)
+            if change.kind == "edited":
+                text = {"gone": f"[-{text}-]", "new": f"{{+{text}+}}"}.get(kind, text)
+            line.append(text, style=_STYLES[kind])
+        console.print(line if change.field else Text("\n").append_text(line), soft_wrap=False)
 
 
 def _entities(entities: Sequence[Mapping[str, Any]], status: str, language: str, console: Console) -> None:

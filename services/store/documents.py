@@ -28,7 +28,7 @@ class Step(Enum):
     RENEW = auto()  # the same version, extracted anew by a newer pipeline
     TOUCH = auto()  # newer with the same content: only the version moves, so that nothing older gets past it
     REPLACE = auto()
-    SKIP = auto()  # older with the same content
+    SKIP = auto()  # not newer, with the same content
     KEEP = auto()  # older with other content: history
 
 
@@ -36,8 +36,10 @@ def step(article: ArticleExtracted, stored: Mapping[str, Any] | None) -> Step:
     """Compare with the stored version and content; the answer never moves an article backwards."""
     if stored is None:
         return Step.INSERT
-    if article.version == stored["version"]:
-        return Step.RENEW if age(article.pipeline.model_dump()) > age(stored["pipeline"]) else Step.REPEAT
+    if article.version == stored["version"] and age(article.pipeline.model_dump()) > age(stored["pipeline"]):
+        return Step.RENEW
+    if article.version == stored["content_version"]:
+        return Step.REPEAT
     same_content = article.content_hash == stored["content_hash"]
     if article.version > stored["version"]:
         return Step.TOUCH if same_content else Step.REPLACE
@@ -60,6 +62,7 @@ def document(article: ArticleExtracted) -> Document:
         "_id": article.id,
         **article.model_dump(exclude={"id"}),
         "version": Int64(article.version),  # always 64 bits, whatever the number: its type must not change as it grows
+        "content_version": Int64(article.version),  # the first with this content: equal ones move `version` alone
         "entity_keys": entity_keys(article.entities),
         "summary": article.text[:SUMMARY_CHARACTERS],
     }

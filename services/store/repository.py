@@ -31,6 +31,7 @@ from shared.withdrawals import Withdrawn
 
 __all__ = ["Articles", "connect"]
 
+_PLACE = dict.fromkeys(("version", "content_version", "content_hash", "pipeline"), 1)
 _RACES = 5  # rounds beyond those a batch needs; each is lost only to another replica that moved the article forward
 _COPY_TO_VERSIONS: list[Mapping[str, Any]] = [
     {"$set": {"article_id": "$_id", "_id": {"$concat": ["$_id", ":", {"$toString": "$version"}]}}},
@@ -99,7 +100,7 @@ class Articles:
 
     async def _round(self, turn: dict[str, Write]) -> None:
         """Bring each article one message further; a write that lost a race stays unanswered for the next round."""
-        cursor = self._articles.find({"_id": {"$in": list(turn)}}, {"version": 1, "content_hash": 1, "pipeline": 1})
+        cursor = self._articles.find({"_id": {"$in": list(turn)}}, _PLACE)
         stored = {found["_id"]: found async for found in cursor}
         steps: defaultdict[Step, list[Write]] = defaultdict(list)
         for key, write in turn.items():

@@ -22,6 +22,7 @@ _TEXTS = {"bsonType": "array", "items": _TEXT}
 _PROPERTIES: dict[str, Any] = {
     "_id": {"bsonType": "string", "pattern": "^[0-9a-f]{32}$"},
     "version": {"bsonType": "long", "minimum": 1},
+    "content_version": {"bsonType": "long", "minimum": 1},
     "content_hash": {"bsonType": "string", "pattern": "^[0-9a-f]{64}$"},
     "source": _TEXT,
     "received_at": _DATE,

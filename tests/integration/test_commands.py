@@ -19,7 +19,7 @@ from tests.factories import BODY
 from tests.running import read, running
 from wireroom.samples import sample_lines
 
-CORRECTION = f"{BODY}\n\nAn earlier version of this article gave a wrong date for the opening of the lock."
+CORRECTION = f"{BODY.replace('Monday', 'Tuesday')}\n\nAn earlier version of this article gave a wrong date for the opening of the lock."
 
 
 @dataclass
@@ -106,6 +106,12 @@ async def test_a_file_published_again_after_a_change_has_two_versions(wireroom: 
     [old] = (await wireroom("show", "lock.txt", "--version", str(first["version"]), "--json")).lines
     assert old["paragraphs"] == BODY.split("\n\n")
     assert (await wireroom("show", "lock.txt", "--version", "999")).code == 1
+    told = await wireroom("show", "lock.txt", "--diff")
+    assert "[-Monday-]{+Tuesday+}" in told.out
+    [compared] = (await wireroom("show", "lock.txt", "--diff", "--json")).lines
+    assert [change["kind"] for change in compared["changes"]] == ["edited", "same"]
+    assert (compared["from"], compared["to"]) == (first["version"], second["version"])
+    assert (await wireroom("show", "lock.txt", "--diff", "--version", str(first["version"]))).code == 1
 
 
 async def test_a_dead_letter_is_listed_shown_replayed_and_dropped(wireroom: Wireroom, broker: Client) -> None:

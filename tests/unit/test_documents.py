@@ -37,15 +37,15 @@ def an_article(**fields: Any) -> ArticleExtracted:  # noqa: ANN401
     [
         (4, A, Step.SKIP),
         (4, B, Step.KEEP),
-        (5, A, Step.REPEAT),
-        (5, B, Step.REPEAT),
+        (3, A, Step.REPEAT),
+        (5, A, Step.SKIP),
         (6, A, Step.TOUCH),
         (6, B, Step.REPLACE),
     ],
 )
 def test_the_step_follows_from_version_and_content(version: int, content_hash: str, expected: Step) -> None:
     article = an_article(version=version, content_hash=content_hash)
-    assert step(article, {"version": 5, "content_hash": A, "pipeline": PIPELINE}) is expected
+    assert step(article, {"version": 5, "content_version": 3, "content_hash": A, "pipeline": PIPELINE}) is expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +63,7 @@ def test_the_same_version_is_replaced_by_what_a_newer_pipeline_made_of_it(
     pipeline: dict[str, str], expected: Step
 ) -> None:
     article = an_article(version=5, pipeline=Pipeline(**PIPELINE | pipeline))
-    assert step(article, {"version": 5, "content_hash": A, "pipeline": PIPELINE}) is expected
+    assert step(article, {"version": 5, "content_version": 5, "content_hash": A, "pipeline": PIPELINE}) is expected
 
 
 def test_what_is_not_stored_is_inserted() -> None:
@@ -72,7 +72,7 @@ def test_what_is_not_stored_is_inserted() -> None:
 
 def test_a_document_holds_every_field_of_its_message_and_what_indexes_need() -> None:
     fields = set(ArticleExtracted.model_fields) - {"id"}
-    assert set(document(an_article())) == fields | {"_id", "entity_keys", "summary"}
+    assert set(document(an_article())) == fields | {"_id", "entity_keys", "summary", "content_version"}
     assert next(iter(document(an_article()))) == "_id"
 
 

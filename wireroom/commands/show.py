@@ -1,15 +1,16 @@
 """``wireroom show``: one stored article as a person reads it."""
 
-from collections.abc import Sequence
-from typing import Annotated
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Any
 
 import typer
 
 from shared.errors import Rejected
 from shared.settings import Settings
 from wireroom import articles
+from wireroom.changes import changes
 from wireroom.connections import mongo_articles
-from wireroom.rendering import render
+from wireroom.rendering import render, render_changes
 from wireroom.terminal import fail, json_line, out, table
 
 EX_NOT_FOUND = 1
@@ -19,35 +20,51 @@ def show(
     name: Annotated[str | None, typer.Argument(help="Id, start of an id, link, guid or published file.")] = None,
     version: Annotated[int | None, typer.Option(help="Show this version instead of the newest.")] = None,
     versions: Annotated[bool, typer.Option("--versions", help="List the versions that are kept.")] = False,
+    diff: Annotated[bool, typer.Option("--diff", help="What changed since the version before.")] = False,
     removed: Annotated[bool, typer.Option(help="Show what was taken out, and why.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Show a stored article, without a name the one that came last.
 
-    Examples: `wireroom show`, `wireroom show 7f3c --versions`, `wireroom show article.txt --json | jq .paragraphs`
+    Examples: `wireroom show`, `wireroom show 7f3c --diff`, `wireroom show article.txt --json | jq .paragraphs`
     """
     with mongo_articles(Settings()) as database:
         try:
             article = articles.one(database, name) if name else articles.newest(database)
         except (articles.NotFound, Rejected) as error:
             fail(EX_NOT_FOUND, f"{error}.")
-        kept = articles.versions(database, article) if versions or version is not None else [article]
+        kept = articles.versions(database, article) if versions or diff or version is not None else [article]
     if versions:
         _list(kept, as_json=as_json)
         return
-    chosen = _chosen(kept, version)
+    chosen = _chosen(kept, version if version is not None or not diff else article["version"])
+    if diff:
+        _diff(kept, chosen, as_json=as_json)
+        return
     if as_json:
         json_line({"v": 1, "id": article["_id"]} | {k: v for k, v in chosen.items() if k not in {"_id", "article_id"}})
     else:
         render(chosen | {"_id": article["_id"]}, out, removed=removed)
 
 
-def _chosen(kept: Sequence[articles.Article], version: int | None) -> dict[str, object]:
+def _chosen(kept: Sequence[articles.Article], version: int | None) -> dict[str, Any]:
     chosen = [candidate for candidate in kept if version in (None, candidate["version"])]
     if not chosen:
         known = ", ".join(str(candidate["version"]) for candidate in kept)
         fail(EX_NOT_FOUND, f"version {version} is not kept; these are: {known}.")
     return dict(chosen[0])
+
+
+def _diff(kept: Sequence[articles.Article], chosen: Mapping[str, Any], *, as_json: bool) -> None:
+    before = [candidate for candidate in kept if candidate["version"] < chosen["version"]]
+    if not before:
+        fail(EX_NOT_FOUND, f"version {chosen['version']} is the first that is kept: there is nothing to compare with.")
+    found = changes(before[-1], chosen)
+    if as_json:
+        told = [{"field": change.field, "kind": change.kind, "parts": change.parts} for change in found]
+        json_line({"v": 1, "from": before[-1]["version"], "to": chosen["version"], "changes": told})
+        return
+    render_changes(found, before[-1], chosen, out)
 
 
 def _list(kept: Sequence[articles.Article], *, as_json: bool) -> None:
