@@ -19,7 +19,8 @@ from tests.factories import BODY
 from tests.running import read, running
 from wireroom.samples import sample_lines
 
-CORRECTION = f"{BODY.replace('Monday', 'Tuesday')}\n\nAn earlier version of this article gave a wrong date for the opening of the lock."
+CORRECTED = BODY.replace("Monday", "Tuesday")
+CORRECTION = f"{CORRECTED}\n\nAn earlier version of this article gave a wrong date for the opening of the lock."
 
 
 @dataclass
