@@ -5,10 +5,10 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 BASE := $(shell $(PYTHON) -c 'import sys; print(sys._base_executable)' 2>/dev/null)
 READY := .venv/.ready-$(VERSION)
 
-.PHONY: help setup demo up down test coverage lint format bench contracts lock clean
+.PHONY: help setup demo up down test test-faults coverage lint format bench contracts lock clean
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
 
 setup: $(READY) ## .venv with locked packages; `make setup PYTHON=python3.13` for another Python
 
@@ -33,6 +33,9 @@ down: setup ## stop what `make up` started
 
 test: setup ## all tests that need no Docker; with Docker the servers run in containers
 	@$(BIN)/python -m pytest $(PYTEST)
+
+test-faults: setup ## every fault we can inject: some 20 minutes
+	@$(BIN)/python -m pytest tests/faults -m "nightly or not nightly" $(PYTEST)
 
 coverage: setup ## the same, and which lines no test runs
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST)

@@ -23,7 +23,7 @@ async def brief_connection(url: str) -> AsyncIterator[Client]:
 
     try:
         connection = await nats.connect(
-            url,
+            servers(url),
             name="wireroom",
             connect_timeout=_PATIENCE,
             allow_reconnect=False,
@@ -40,6 +40,11 @@ async def brief_connection(url: str) -> AsyncIterator[Client]:
         await connection.close()
 
 
+def servers(url: str) -> list[str]:
+    """Return the addresses of a setting that may name several servers of one cluster."""
+    return [address.strip() for address in url.split(",") if address.strip()]
+
+
 def without_password(url: str) -> str:
     """Return the address as it may be shown and logged."""
-    return re.sub(r"//[^/]*@", "//", url)
+    return re.sub(r"//[^/,]*@", "//", url)

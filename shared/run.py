@@ -28,10 +28,10 @@ def load(name: str) -> Service:
     return service
 
 
-async def setup(settings: Settings, replicas: int = 1) -> list[str]:
+async def setup(settings: Settings) -> list[str]:
     """Apply the topology; raises Unavailable if the broker does not answer within seconds."""
     async with brief_connection(settings.nats_url) as connection:
-        return await topology.apply(connection.jetstream(timeout=10), replicas)
+        return await topology.apply(connection.jetstream(timeout=10), settings.stream_replicas)
 
 
 def main(arguments: list[str]) -> int:

@@ -19,7 +19,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from shared import health
-from shared.connecting import without_password
+from shared.connecting import servers, without_password
 from shared.decoding import decode
 from shared.deliveries import Attempts, Desk, settle
 from shared.envelope import REPLAY, headers
@@ -66,7 +66,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
         withdrawals.load_soon(jetstream(broker))
 
     broker = NatsBroker(
-        settings.nats_url,
+        servers(settings.nats_url),
         name=f"wireroom-{service.name}",
         logger=None,
         max_reconnect_attempts=-1,  # after giving up, the pull loop would starve the event loop for ever

@@ -20,14 +20,14 @@ PATIENCE = 60.0
 
 @asynccontextmanager
 async def broker_of(stack: Stack) -> AsyncIterator[JetStreamContext]:
-    connection = await nats.connect(stack.nats_url, reconnect_time_wait=0.1, error_cb=_expected)
+    connection = await nats.connect(stack.nats_url, reconnect_time_wait=0.1, error_cb=expected)
     try:
         yield connection.jetstream(timeout=10)
     finally:
         await connection.close()
 
 
-async def _expected(_error: Exception) -> None:
+async def expected(_error: Exception) -> None:
     """The broker is killed on purpose."""
 
 

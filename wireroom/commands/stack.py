@@ -28,13 +28,13 @@ def setup() -> None:
 
     Examples: `wireroom setup`, `WIREROOM_NATS_URL=nats://queue:4222 wireroom setup`
     """
-    for line in asyncio.run(_setup(Settings().nats_url)):
+    for line in asyncio.run(_setup(Settings())):
         out.print(line, highlight=False)
 
 
-async def _setup(url: str) -> list[str]:
-    async with nats_connection(url) as connection:
-        return await topology.apply(connection.jetstream(timeout=10))
+async def _setup(settings: Settings) -> list[str]:
+    async with nats_connection(settings.nats_url) as connection:
+        return await topology.apply(connection.jetstream(timeout=10), settings.stream_replicas)
 
 
 def up(

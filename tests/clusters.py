@@ -1,0 +1,172 @@
+"""Three brokers that keep each stream three times, and three databases with an elected primary."""
+
+import asyncio
+import json
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import APIError
+from pymongo import AsyncMongoClient
+from pymongo.errors import PyMongoError
+
+from shared.topology import MAX_PAYLOAD, streams
+from wireroom.local import binaries, broker, ports
+from wireroom.local.programs import Program, end, last_lines, start
+
+T = TypeVar("T")
+
+_PATIENCE = 60.0
+_PAUSE = 0.1
+_SIZE = 3
+_BROKER = """
+server_name: {name}
+host: 127.0.0.1
+port: {port}
+max_payload: {max_payload}
+jetstream {{ store_dir: {folder}, sync_interval: always, max_file_store: {max_file_store} }}
+cluster {{ name: wireroom, host: 127.0.0.1, port: {cluster_port}, routes: {routes} }}
+"""
+_ELECTION_MS = 2000  # ten seconds by default
+
+
+@dataclass
+class Nodes:
+    """Processes by name, each started by us and ended by its own handle."""
+
+    url: str
+    programs: dict[str, Program]
+    processes: dict[str, Process] = field(default_factory=dict)
+
+    async def start(self, name: str) -> None:
+        self.processes[name] = await start(self.programs[name])
+
+    async def kill(self, name: str) -> None:
+        self.processes[name].kill()
+        await self.processes[name].wait()
+
+    @asynccontextmanager
+    async def running(self) -> AsyncIterator["Nodes"]:
+        async with AsyncExitStack() as stack:
+            for name in self.programs:
+                await self.start(name)
+                stack.push_async_callback(self._end, name)
+            yield self
+
+    async def _end(self, name: str) -> None:
+        with suppress(ProcessLookupError):
+            await end(self.processes[name], 10)
+
+
+@asynccontextmanager
+async def three_brokers(folder: Path) -> AsyncIterator[Nodes]:
+    free = ports.free(2 * _SIZE)
+    clients, routes = free[:_SIZE], free[_SIZE:]
+    reserved = 2 * sum(stream.max_bytes or 0 for stream in streams())
+    programs = {}
+    for number in range(_SIZE):
+        name = f"broker-{number}"
+        data = folder / name
+        data.mkdir(parents=True)
+        configuration = data / "nats.conf"
+        configuration.write_text(
+            _BROKER.format(
+                name=name,
+                port=clients[number],
+                max_payload=MAX_PAYLOAD,
+                folder=json.dumps(str(data)),
+                max_file_store=reserved,
+                cluster_port=routes[number],
+                routes=json.dumps([f"nats://127.0.0.1:{port}" for port in routes]),
+            )
+        )
+        command = (str(binaries.nats_server()), "--config", str(configuration))
+        programs[name] = Program(name, command, clients[number], _none, folder / f"{name}.log", 10, data)
+    async with Nodes(",".join(broker.url(port) for port in clients), programs).running() as nodes:
+        await _until(lambda: _answers(clients[0]), programs["broker-0"].log)
+        yield nodes
+
+
+async def leader(js: JetStreamContext, stream: str) -> str:
+    """Return the broker that leads a stream, once all of its copies are current."""
+
+    async def found() -> str | None:
+        with suppress(NatsError, APIError, TimeoutError):
+            cluster = (await js.stream_info(stream)).cluster
+            if cluster and cluster.leader and all(copy.current for copy in cluster.replicas or ()):
+                return cluster.leader
+        return None
+
+    return await _until(found)
+
+
+@asynccontextmanager
+async def three_databases(folder: Path) -> AsyncIterator[Nodes]:
+    programs: dict[str, Program] = {}
+    members: list[dict[str, Any]] = []
+    for number, port in enumerate(ports.free(_SIZE)):
+        name = f"database-{number}"
+        data = folder / name
+        data.mkdir(parents=True)
+        command = (
+            *(str(binaries.mongod()), "--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1"),
+            *("--replSet", "rs0", "--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--quiet"),
+            *("--setParameter", "diagnosticDataCollectionEnabled=false"),
+        )
+        programs[name] = Program(name, command, port, _none, folder / f"{name}.log", 30, data)
+        members.append({"_id": number, "host": f"127.0.0.1:{port}"})
+    hosts = ",".join(member["host"] for member in members)
+    config = {"_id": "rs0", "members": members, "settings": {"electionTimeoutMillis": _ELECTION_MS}}
+    async with Nodes(f"mongodb://{hosts}/?replicaSet=rs0", programs).running() as nodes:
+        await _until(lambda: _initiated(members[0]["host"], config))
+        await primary(nodes)
+        yield nodes
+
+
+async def primary(nodes: Nodes) -> str:
+    """Return the database that takes writes, once the other two follow it."""
+
+    async def found() -> str | None:
+        with suppress(PyMongoError):
+            async with AsyncMongoClient[dict[str, Any]](nodes.url, serverSelectionTimeoutMS=2000) as client:
+                members = (await client.admin.command("replSetGetStatus"))["members"]
+            states = {f"database-{member['_id']}": member["stateStr"] for member in members}
+            if sorted(states.values()) == ["PRIMARY", "SECONDARY", "SECONDARY"]:
+                return next(name for name, state in states.items() if state == "PRIMARY")
+        return None
+
+    return await _until(found)
+
+
+async def _initiated(host: str, config: dict[str, Any]) -> bool | None:
+    try:
+        async with AsyncMongoClient[dict[str, Any]](
+            f"mongodb://{host}/?directConnection=true", serverSelectionTimeoutMS=2000
+        ) as client:
+            await client.admin.command("replSetInitiate", config)
+    except PyMongoError:
+        return None
+    return True
+
+
+async def _answers(port: int) -> str | None:
+    return await broker.version(port)
+
+
+async def _none() -> str | None:
+    return None
+
+
+async def _until(ask: Callable[[], Awaitable[T | None]], log: Path | None = None) -> T:
+    try:
+        async with asyncio.timeout(_PATIENCE):
+            while (answer := await ask()) is None:  # noqa: ASYNC110 - servers tell nothing by themselves
+                await asyncio.sleep(_PAUSE)
+            return answer
+    except TimeoutError:
+        raise TimeoutError(last_lines(log) if log else "nothing answered in time") from None
