@@ -3,6 +3,7 @@
 Places are sequences in INBOX, which are the versions of articles; all evidence is read from the streams anew.
 """
 
+import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
@@ -10,12 +11,15 @@ from dataclasses import dataclass, field
 
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from nats.js.api import StreamState
 from nats.js.errors import NotFoundError
 
 from shared.messages import ArticleStored, ArticleWithdrawn
 from shared.reading import all_of
 from shared.topology import EXTRACT, STORE
 from wireroom.letters import origin
+
+_AT_ONCE = 64  # questions to the broker
 
 
 @dataclass(frozen=True)
@@ -67,7 +71,8 @@ def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
 
 async def gather(js: JetStreamContext) -> Evidence:
     """Read the streams; costs a read of all announcements and of the headers of the articles."""
-    last = (await js.stream_info("INBOX")).state.last_seq
+    inbox = (await js.stream_info("INBOX")).state
+    last = inbox.last_seq
     stored, withdrawn = await _fates(js)
     dead = {place: letter async for place, letter in _letters(js)}
     state = (await js.stream_info("DEAD")).state
@@ -85,7 +90,7 @@ async def gather(js: JetStreamContext) -> Evidence:
         dropped=state.last_seq - state.messages,
         raw=await _unanswered(js, raw, EXTRACT.stream, EXTRACT.durable),
         extracted=await _unanswered(js, news, STORE.stream, STORE.durable),
-        inbox=frozenset([place for place in sorted(unknown) if await _is_in_inbox(js, place)]),
+        inbox=await _waiting(js, inbox, unknown),
     )
 
 
@@ -124,6 +129,19 @@ async def _unanswered(js: JetStreamContext, places: dict[int, int], stream: str,
         return frozenset()
     floor = info.ack_floor.stream_seq if info.ack_floor else 0
     return frozenset(place for place, sequence in places.items() if sequence > floor)
+
+
+async def _waiting(js: JetStreamContext, inbox: StreamState, places: set[int]) -> frozenset[int]:
+    """Return which of the places are still in INBOX; only where it has gaps each has to be asked for."""
+    candidates = sorted(place for place in places if inbox.first_seq <= place)
+    if not inbox.num_deleted:
+        return frozenset(candidates)
+    found: list[int] = []
+    for start in range(0, len(candidates), _AT_ONCE):
+        some = candidates[start : start + _AT_ONCE]
+        there = await asyncio.gather(*(_is_in_inbox(js, place) for place in some))
+        found += [place for place, is_there in zip(some, there, strict=True) if is_there]
+    return frozenset(found)
 
 
 async def _is_in_inbox(js: JetStreamContext, place: int) -> bool:
