@@ -2,9 +2,10 @@
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import fmean
+from typing import Any
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # written without spaces: each character counts as a word
 _TOKEN = re.compile(f"[{_CJK}]|[^\\W{_CJK}]+")
@@ -51,6 +52,15 @@ def summary(scores: Sequence[Score]) -> Summary:
         good=sum(one.f1 >= _GOOD for one in scores) / len(scores),
         bad=sum(one.f1 < _BAD for one in scores) / len(scores),
     )
+
+
+Heading = tuple[tuple[str, ...], str, frozenset[tuple[str, ...]]]
+
+
+def heading(record: Mapping[str, Any]) -> Heading:
+    """Return title, day and authors of a page, as they compare: by their words, whatever the case and the signs."""
+    authors = (_tokens(name) for name in record.get("authors") or ())
+    return _tokens(record.get("title") or ""), (record.get("date") or "")[:10], frozenset(filter(None, authors))
 
 
 def _tokens(text: str) -> tuple[str, ...]:

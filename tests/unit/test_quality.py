@@ -48,11 +48,18 @@ def test_a_summary_counts_the_good_and_the_bad() -> None:
 def test_a_pack_is_measured_beside_doing_nothing_and_the_bare_extractor(tmp_path: Path) -> None:
     paragraphs = BODY.split("\n\n")
     page = "".join(f"<p>{text}</p>" for text in paragraphs)
+    day = '<nav>Home</nav><time class="published" datetime="2026-03-02T09:00Z"></time>'
     record = {
         "id": "a/1",
+        "title": "Lock opened",
+        "date": "2026-03-02",
+        "authors": ["Ada Quillon"],
         "expected_paragraphs": paragraphs,
         "raw_text": f"Subscribe now\n{BODY}\nShare",
-        "html": f"<!doctype html><html><body><nav>Home</nav><article>{page}</article></body></html>",
+        "html": (
+            "<!doctype html><html><head><title>Lock opened!</title></head>"
+            f"<body>{day}<article>{page}</article></body></html>"
+        ),
     }
     pack = tmp_path / "pack.jsonl"
     pack.write_text(json.dumps(record) + "\n")
@@ -61,9 +68,12 @@ def test_a_pack_is_measured_beside_doing_nothing_and_the_bare_extractor(tmp_path
     rows = {(row["field"], row["method"]): row for row in map(json.loads, result.stdout.splitlines())}
     assert rows.keys() == {
         ("html", "bare trafilatura"), ("html", "wireroom"), ("raw_text", "nothing"), ("raw_text", "wireroom"),
+        *((field, method) for field in ("title", "date", "authors") for method in ("bare trafilatura", "wireroom")),
     }  # fmt: skip
     assert rows["raw_text", "wireroom"]["f1"] == 1 > rows["raw_text", "nothing"]["f1"]
-    assert all(row["articles"] == 1 and row["articles_per_second"] > 0 for row in rows.values())
+    assert all(row["articles"] == 1 for row in rows.values())
+    assert all(row.get("articles_per_second", 1) > 0 for row in rows.values())
+    assert [rows[field, "wireroom"]["exact"] for field in ("title", "date", "authors")] == [1, 1, 0]
 
 
 @pytest.mark.parametrize("content", ["no json", '{"id": 1}'])

@@ -2,8 +2,9 @@
 
 import json
 import lzma
+import re
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,7 +13,7 @@ import typer
 
 from services.extract.clean import clean
 from shared.errors import Rejected
-from wireroom.quality import Score, score, summary
+from wireroom.quality import Heading, Score, heading, score, summary
 from wireroom.terminal import fail, json_line, table
 
 EX_DATA = 65
@@ -35,10 +36,17 @@ def bench_clean(
     rows = [row for field in _FIELDS if (part := [r for r in records if r.get(field)]) for row in _measure(field, part)]
     if not rows:
         fail(EX_DATA, f"{pack} has none of the fields {', '.join(_FIELDS)}.")
+    heads = list(_heads([record for record in records if record.get("html")]))
     if as_json:
-        for row in rows:
+        for row in rows + heads:
             json_line({"v": 1, **row})
         return
+    _show(rows)
+    if heads:
+        _show(heads)
+
+
+def _show(rows: Sequence[Mapping[str, Any]]) -> None:
     columns = tuple(rows[0])
     cells = [[f"{cell:.3f}" if isinstance(cell, float) else cell for cell in row.values()] for row in rows]
     table(columns, cells, numbers=columns[2:])
@@ -67,6 +75,37 @@ def _measure(field: str, records: list[Mapping[str, Any]]) -> Iterator[dict[str,
     for name, taken in seconds.items():
         figures = asdict(summary(scores[name]))
         yield {"field": field, "method": name, **figures, "articles_per_second": len(records) / taken}
+
+
+def _heads(records: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield how often title, day and authors of a page are exactly those that were expected, where any were."""
+    methods = {"bare trafilatura": _bare_head, "wireroom": _head}
+    told = [record for record in records if record.get("title")]
+    found = {name: [method(record["html"]) for record in told] for name, method in methods.items()}
+    for number, field in enumerate(("title", "date", "authors")):
+        asked = [(n, heading(record)[number]) for n, record in enumerate(told) if record.get(field)]
+        for name in methods if asked else ():
+            exact = sum(found[name][n][number] == expected for n, expected in asked)
+            yield {"field": field, "method": name, "articles": len(asked), "exact": exact / len(asked)}
+
+
+def _head(body: str) -> Heading:
+    try:
+        article = clean(body, "text/html")
+    except Rejected:
+        return heading({})
+    day = article.published_at and article.published_at.date().isoformat()
+    authors = re.split(r",\s*", article.byline or "")
+    return heading({"title": article.title, "date": day, "authors": authors})
+
+
+def _bare_head(body: str) -> Heading:
+    import trafilatura  # noqa: PLC0415
+
+    found = trafilatura.extract_metadata(body)
+    if found is None:
+        return heading({})
+    return heading({"title": found.title, "date": found.date, "authors": (found.author or "").split("; ")})
 
 
 def _cleaned(body: str, media_type: str) -> list[str]:

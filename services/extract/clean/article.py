@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from services.extract.clean import metadata
 from services.extract.clean.decide import Decisions, decide
@@ -26,6 +27,9 @@ class CleanArticle:
     paragraphs: tuple[str, ...]
     captions: tuple[Caption, ...]
     removed: tuple[Removed, ...]
+    published_at: datetime | None = None  # these three only from pages that say so
+    updated_at: datetime | None = None
+    url: str | None = None
 
 
 def assemble(lines: Sequence[Line], title: str | None, *, chosen: bool = False) -> CleanArticle:

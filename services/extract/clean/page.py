@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from services.extract.clean.agencies import agencies_in
 from services.extract.clean.article import CleanArticle, assemble, bounded
 from services.extract.clean.facts import Facts, describe, is_title
+from services.extract.clean.head import Head, head_of, moment
 from services.extract.clean.lines import Line, visible
 from services.extract.clean.markup import Element, is_fragment, parse, visible_lines
 from services.extract.clean.words import tokens
@@ -30,17 +32,30 @@ def clean_page(body: str, title: str | None) -> CleanArticle:
         raise Rejected(Reason.NO_ARTICLE_TEXT, f"a page of {len(body)} characters shows no text")
     if is_fragment(body):
         return assemble(seen, title)
-    found_title, found_author, main = _extract(tree)
-    title = title or found_title
+    head = head_of(tree)
+    guessed, main = _extract(tree)
+    title = title or head.title or guessed.title
     chosen = choose(seen, main, title)
+    article = _with(assemble(chosen or seen, title, chosen=bool(chosen)), head, guessed)
     if not chosen:
-        return assemble(seen, title)
-    article = assemble(chosen, title, chosen=True)
+        return article
     numbers = {line.number for line in chosen}
     wanted = tokens(title or "")
     left = [_left_out(line, wanted) for line in seen if line.number not in numbers]
     removed = sorted((*article.removed, *left), key=lambda entry: entry.line)
-    return replace(article, byline=article.byline or found_author, removed=bounded(removed))
+    return replace(article, removed=bounded(removed))
+
+
+def _with(article: CleanArticle, head: Head, guessed: Head) -> CleanArticle:
+    """Add what the page says of itself, and where it says nothing what could be guessed from its text."""
+    return replace(
+        article,
+        byline=", ".join(head.authors) or article.byline or ", ".join(guessed.authors) or None,
+        agency=article.agency or next((agency for name in head.authors if (agency := agencies_in(name))), None),
+        published_at=head.published_at or guessed.published_at,
+        updated_at=head.updated_at,
+        url=head.url,
+    )
 
 
 def _left_out(line: Line, title: Sequence[str]) -> Removed:
@@ -92,8 +107,8 @@ def _place(seen: Sequence[Line], main: Sequence[str]) -> list[tuple[int, Line]]:
     return sorted(placed, key=lambda entry: entry[0])
 
 
-def _extract(tree: Element) -> tuple[str | None, str | None, list[str]]:
-    """Return title, author and the lines of the main text; the tree is used up."""
+def _extract(tree: Element) -> tuple[Head, list[str]]:
+    """Return the extractor's guesses at the head and the lines of the main text; the tree is used up."""
     import trafilatura  # noqa: PLC0415 - a third of a second, which plain text does not need
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports every page it is unsure of
@@ -104,10 +119,10 @@ def _extract(tree: Element) -> tuple[str | None, str | None, list[str]]:
         include_tables=True,
         deduplicate=False,  # else it remembers earlier pages, and the result depends on their order
         with_metadata=True,
-        date_extraction_params={"extensive_search": False, "original_date": True},  # its date is not used
+        date_extraction_params={"extensive_search": False, "original_date": True},
     )
     if document is None:
-        return None, None, []
+        return Head(), []
     main = [line.text for line in visible_lines(document.body)]
-    author = visible(document.author or "").replace("; ", ", ")
-    return visible(document.title or "") or None, author or None, main
+    authors = tuple(author for author in visible(document.author or "").split("; ") if author)
+    return Head(visible(document.title or "") or None, authors, moment(document.date)), main

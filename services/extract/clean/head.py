@@ -1,0 +1,264 @@
+"""What a page says of itself: title, authors, dates and address, from JSON-LD, meta elements and headings."""
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from typing import Any
+from urllib.parse import urljoin, urlsplit
+
+from services.extract.clean.bylines import is_name
+from services.extract.clean.lines import visible
+from services.extract.clean.markup import Element
+from services.extract.clean.vocabulary import vocabulary
+from services.extract.clean.words import tokens
+
+Node = Mapping[str, Any]
+
+MAX_AUTHORS = 20
+_MAX_NODES = 2000  # of JSON-LD; a page that lists its whole site has some hundred
+_MAX_DEPTH = 20
+_BYLINE_WORDS = 12
+_MAX_MARKED = 3
+_MARKED = re.compile(r"\b(?:author|byline|writer)(?:name)?\b|(?:author|byline)[_-]+name|author__")
+_ALIKE = 0.6  # of the words: a heading that a page's other titles confirm
+_ARTICLE = re.compile(r"(?:Article|BlogPosting|Report|Review)$")
+_TITLES = ("og:title", "twitter:title", "parsely-title", "sailthru.title", "dc.title", "title")
+_AUTHORS = ("author", "parsely-author", "sailthru.author", "byl", "dc.creator", "article:author", "citation_author")
+_PUBLISHED = (
+    *("article:published_time", "datepublished", "og:article:published_time", "parsely-pub-date", "sailthru.date"),
+    *(
+        "dc.date.issued",
+        "dcterms.created",
+        "publish-date",
+        "publication_date",
+        "pubdate",
+        "cxenseparse:recs:publishtime",
+    ),
+    *("date", "dc.date", "citation_publication_date"),
+)
+_UPDATED = ("article:modified_time", "datemodified", "og:updated_time", "dcterms.modified", "last-modified")
+_BY = re.compile(r"^(?:written by|view all posts by|by|von|par|por|di|door|av|af)\s+(?=\w)", re.IGNORECASE)
+_ROLE = re.compile(r"\s*[,|(/].*$|\s+-\s.*$")
+_LISTED = re.compile(r"\s*(?:[,;&|]|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b)\s*")
+_SUFFIX = re.compile(r"\s+(?:[|–—·•»:-]+)\s+")  # noqa: RUF001 - the dashes are meant
+
+
+@dataclass(frozen=True)
+class Head:
+    """Each field in the order of trust that its function tells; None or empty where the page does not say.
+
+    A time without an offset counts as UTC, and a day as its beginning.
+    """
+
+    title: str | None = None
+    authors: tuple[str, ...] = ()
+    published_at: datetime | None = None
+    updated_at: datetime | None = None
+    url: str | None = None
+
+
+def head_of(tree: Element) -> Head:
+    """Read the page's own statements; the tree stays as it is."""
+    article = _article(_nodes(tree))
+    meta = _meta(tree)
+    site = _site(article, meta)
+    return Head(
+        title=_title(tree, article, meta, site),
+        authors=_authors(tree, article, meta, site),
+        published_at=_first_moment([article.get("datePublished"), *_all(meta, _PUBLISHED), _time_element(tree)]),
+        updated_at=_first_moment([article.get("dateModified"), *_all(meta, _UPDATED)]),
+        url=_address(tree, meta),
+    )
+
+
+def _nodes(tree: Element) -> Iterator[Node]:
+    """Yield every object of the page's JSON-LD; what cannot be read is passed over."""
+    left = _MAX_NODES
+    for script in tree.iter("script"):
+        if "ld+json" not in (script.get("type") or "").lower():
+            continue
+        for node in _objects(_loaded(script.text or ""), 0):
+            if not left:
+                return
+            left -= 1
+            yield node
+
+
+def _loaded(text: str) -> object:
+    text = re.sub(r"^\s*(?:<!--|//<!\[CDATA\[|/\*.*?\*/)|(?:-->|//\]\]>)\s*;?\s*$", "", text.strip().rstrip(";"))
+    try:
+        return json.loads(text, strict=False)  # real pages have line breaks inside of strings
+    except (ValueError, RecursionError):
+        return None
+
+
+def _objects(value: object, depth: int) -> Iterator[Node]:
+    if depth > _MAX_DEPTH:
+        return
+    if isinstance(value, list):
+        for item in value:
+            yield from _objects(item, depth + 1)
+    elif isinstance(value, dict):
+        yield value
+        for name in ("@graph", "mainEntity", "mainEntityOfPage", "itemListElement", "item"):
+            yield from _objects(value.get(name), depth + 1)
+
+
+def _article(nodes: Iterable[Node]) -> Node:
+    """Return the node that describes an article, the first that has both a headline and a date if there are several."""
+    articles = [node for node in nodes if any(_ARTICLE.search(kind) for kind in _texts(node.get("@type")))]
+    return max(articles, key=lambda node: bool(node.get("headline")) + bool(node.get("datePublished")), default={})
+
+
+def _texts(value: object) -> list[str]:
+    """Return the text or texts of a JSON-LD value, which may be a list and may be wrapped."""
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, list):
+        return [text for item in value[:MAX_AUTHORS] for text in _texts(item)]
+    if isinstance(value, dict):
+        return _texts(value.get("name") or value.get("@value"))
+    return []
+
+
+def _meta(tree: Element) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for element in tree.iter("meta"):
+        content = visible(element.get("content") or "")
+        for name in ("property", "name", "itemprop", "http-equiv"):
+            if content and (key := element.get(name)):
+                found.setdefault(key.strip().lower(), []).append(content)
+    return found
+
+
+def _all(meta: Mapping[str, Sequence[str]], names: Iterable[str]) -> list[str]:
+    return [content for name in names for content in meta.get(name, ())]
+
+
+def _site(article: Node, meta: Mapping[str, Sequence[str]]) -> set[tuple[str, ...]]:
+    """Return the names of the site, as words: neither an author nor a part of a title."""
+    names = [*_all(meta, ("og:site_name", "application-name", "twitter:site")), *_texts(article.get("publisher"))]
+    return {tuple(tokens(name)) for name in names}
+
+
+def _title(tree: Element, article: Node, meta: Mapping[str, Sequence[str]], site: set[tuple[str, ...]]) -> str | None:
+    """Return the visible heading if another title confirms it; else headline, og:title, title."""
+    said = [*_texts(article.get("headline")), *_all(meta, _TITLES)]
+    said += [text for element in tree.iter("title") if (text := visible(element.text or ""))][:1]
+    said = [text for text in (_without_site(visible(_plain(text)), site) for text in said) if text]
+    headings = [text for element in tree.iter("h1") if (text := visible(" ".join(element.itertext())))]
+    for heading in headings:
+        if any(_overlap(heading, other) >= _ALIKE for other in said):
+            return heading
+    return said[0] if said else (headings[0] if len(headings) == 1 else None)
+
+
+def _plain(text: str) -> str:
+    from lxml import html  # noqa: PLC0415 - plain text does not need it
+
+    return html.fromstring(f"<p>{text}</p>").text_content() if "<" in text or "&" in text else text
+
+
+def _without_site(text: str, site: set[tuple[str, ...]]) -> str:
+    """Cut the site's name from the end, where it stands behind a bar or a dash."""
+    pieces = _SUFFIX.split(text)
+    while len(pieces) > 1 and tuple(tokens(pieces[-1])) in site:
+        text = text[: text.rindex(pieces[-1])].rstrip(" |–—·•»:-")  # noqa: RUF001
+        pieces.pop()
+    return text
+
+
+def _overlap(a: str, b: str) -> float:
+    left, right = set(tokens(a)), set(tokens(b))
+    return len(left & right) / max(len(left | right), 1)
+
+
+def _authors(
+    tree: Element, article: Node, meta: Mapping[str, Sequence[str]], site: set[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return the people that JSON-LD names, else the meta elements, else what is marked as the byline."""
+    for said in (_texts(article.get("author")), _all(meta, _AUTHORS)):
+        if found := _people([name for text in said for name in _names(text)], site):
+            return found
+    return _people(_marked(tree), site)
+
+
+def _marked(tree: Element) -> list[str]:
+    """Return the names in elements whose rel, itemprop or class speaks of an author, without role or date."""
+    found: list[str] = []
+    for element in tree.iter("a", "span", "div", "p", "address", "li", "cite"):
+        marks = f"{element.get('rel')} {element.get('itemprop')} {element.get('class')}".lower()
+        if not _MARKED.search(marks):
+            continue
+        text = visible(" ".join(element.itertext()))
+        if len(tokens(text)) <= _BYLINE_WORDS:
+            found += [name for name in _names(text) if is_name(name) and not vocabulary().roles & set(tokens(name))]
+        if len(found) >= _MAX_MARKED:
+            break
+    return found
+
+
+def _names(text: str) -> list[str]:
+    text = visible(_plain(text))
+    if "://" in text or text.startswith(("@", "/")):
+        return []
+    first, *more = (_ROLE.sub("", _BY.sub("", name)).strip() for name in _LISTED.split(text))
+    return [first, *(name for name in more if not vocabulary().roles & set(tokens(name)))]
+
+
+def _people(names: Iterable[str], site: set[tuple[str, ...]]) -> tuple[str, ...]:
+    unique: dict[tuple[str, ...], str] = {}
+    for name in names:
+        words = tuple(tokens(name))
+        if words and words not in site and "." not in name.split()[-1][:-1]:
+            unique.setdefault(words, name)
+    longer = {words for words in unique for other in unique if set(other) < set(words)}  # "Ada Quillon Tidewell Echo"
+    return tuple(name for words, name in unique.items() if words not in longer)[:MAX_AUTHORS]
+
+
+def _first_moment(said: Iterable[object]) -> datetime | None:
+    return next((found for text in said if (found := moment(text))), None)
+
+
+def moment(text: object) -> datetime | None:
+    """Read an ISO date or time; nothing is guessed from other forms."""
+    if isinstance(text, list):
+        return _first_moment(text)
+    if not isinstance(text, str):
+        return None
+    text = re.sub(r"\s+(?=[+-]\d|Z$)", "", text.strip())
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        try:
+            found = datetime.combine(date.fromisoformat(text[:10]), datetime.min.time())
+        except ValueError:
+            return None
+    try:
+        return found if found.tzinfo and found.utctimetuple() else found.replace(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _time_element(tree: Element) -> str | None:
+    """Return the machine's form of the first time that is marked as the time of publishing."""
+    times = [element for element in tree.iter("time") if element.get("datetime")]
+    marked = (e for e in times if "pubdate" in e.attrib or "publi" in f"{e.get('itemprop')} {e.get('class')}".lower())
+    return next((str(element.get("datetime")) for element in marked), None)
+
+
+def _address(tree: Element, meta: Mapping[str, Sequence[str]]) -> str | None:
+    """Return the canonical address, absolute, http or https only."""
+    links = [link.get("href") or "" for link in tree.iter("link") if "canonical" in (link.get("rel") or "").split()]
+    base = next(iter(_all(meta, ("og:url",))), "")
+    for address in (*links, base):
+        whole: str = urljoin(base, address.strip())
+        try:
+            parts = urlsplit(whole)
+        except ValueError:
+            continue
+        if parts.scheme in {"http", "https"} and parts.hostname:
+            return whole
+    return None

@@ -1,0 +1,119 @@
+"""What a page says of itself, in the order of trust, and nothing that it does not say."""
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from lxml import html
+
+from services.extract.clean.head import Head, head_of, moment
+
+ARTICLE = {
+    "@type": "NewsArticle",
+    "headline": "Mayor opens new lock",
+    "author": [{"@type": "Person", "name": "Odile Farrow"}, {"@type": "Person", "name": "Bram Osk"}],
+    "datePublished": "2026-03-02T09:30:00+01:00",
+    "dateModified": "2026-03-03T10:00:00Z",
+    "publisher": {"@type": "Organization", "name": "Tidewell Echo"},
+}
+
+
+def head(markup: str = "", body: str = "", ld: Any = None) -> Head:  # noqa: ANN401 - whatever JSON holds
+    script = f'<script type="application/ld+json">{json.dumps(ld)}</script>' if ld is not None else ""
+    return head_of(html.document_fromstring(f"<html><head>{script}{markup}</head><body>{body}<p>x</p></body></html>"))
+
+
+@pytest.mark.parametrize("ld", [ARTICLE, [ARTICLE], {"@graph": [{"@type": "WebPage"}, ARTICLE]}])
+def test_json_ld_is_read_wherever_the_article_stands_in_it(ld: Any) -> None:  # noqa: ANN401
+    found = head(ld=ld)
+    assert (found.title, found.authors) == ("Mayor opens new lock", ("Odile Farrow", "Bram Osk"))
+    assert found.published_at == datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+    assert found.updated_at == datetime(2026, 3, 3, 10, tzinfo=UTC)
+
+
+def test_the_visible_heading_is_the_title_if_another_title_confirms_it() -> None:
+    meta = '<meta property="og:title" content="Mayor opens the new lock - Tidewell Echo">'
+    assert head(meta, "<h1>Mayor opens the <i>new</i> lock</h1>").title == "Mayor opens the new lock"
+    assert head(meta, "<h1>Tidewell Echo</h1>").title == "Mayor opens the new lock - Tidewell Echo"
+
+
+def test_the_name_of_the_site_is_no_part_of_the_title() -> None:
+    site = '<meta property="og:site_name" content="Tidewell Echo">'
+    assert head(f"{site}<title>Lock opens - at last | Tidewell Echo</title>").title == "Lock opens - at last"
+
+
+def test_authors_lose_by_role_and_the_name_of_the_site() -> None:
+    assert head('<meta name="author" content="By Odile Farrow, Political Editor">').authors == ("Odile Farrow",)
+    assert head('<meta name="author" content="Odile Farrow and Bram Osk">').authors == ("Odile Farrow", "Bram Osk")
+    assert head(ld=ARTICLE | {"author": {"name": "Tidewell Echo"}}).authors == ()
+    assert head('<meta property="article:author" content="https://example.org/odile">').authors == ()
+
+
+def test_a_byline_that_only_the_markup_tells() -> None:
+    body = '<div class="article-byline"><a rel="author" href="/o">Odile Farrow</a><span>March 3, 2026</span></div>'
+    assert head(body=body).authors == ("Odile Farrow",)
+    assert head(body='<div class="byline">Updated on Monday 9:30</div>').authors == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("2026-03-02", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("2026-03-02T09:30", datetime(2026, 3, 2, 9, 30, tzinfo=UTC)),
+        ("2026-03-02 09:30:00 +0100", datetime(2026, 3, 2, 8, 30, tzinfo=UTC)),
+        ("2026-03-02 at half past nine", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("March 2, 2026", None),
+        ("0001-01-01T00:00:00+23:00", None),
+        ("02/03/2026", None),
+        ("", None),
+        (None, None),
+        (["", "2026-03-02"], datetime(2026, 3, 2, tzinfo=UTC)),
+    ],
+)
+def test_times_are_read_and_never_guessed(text: object, expected: datetime | None) -> None:
+    assert moment(text) == expected
+
+
+def test_json_ld_comes_before_meta_and_meta_before_time_elements() -> None:
+    meta = '<meta property="article:published_time" content="2026-03-05">'
+    time = '<time class="published" datetime="2026-03-06">'
+    assert head(meta, time, ARTICLE).published_at == datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+    assert head(meta, time).published_at == datetime(2026, 3, 5, tzinfo=UTC)
+    assert head("", time).published_at == datetime(2026, 3, 6, tzinfo=UTC)
+    assert head("", '<time datetime="2026-03-06">').published_at is None  # of which story, nobody says
+
+
+def test_the_address_is_canonical_absolute_and_http() -> None:
+    og = '<meta property="og:url" content="https://tidewell-echo.example/news/lock?x=1">'
+    assert head(f'<link rel="canonical" href="/news/lock">{og}').url == "https://tidewell-echo.example/news/lock"
+    assert head('<link rel="canonical" href="/news/lock">').url is None
+    assert head('<link rel="canonical" href="javascript:alert(1)">').url is None
+    assert head('<link rel="canonical" href="https://[">').url is None
+
+
+@pytest.mark.parametrize("text", ["{", "[" * 50_000, "null", '"x"', "[[[[]]]]", '{"@type": 3, "author": {"name": {}}}'])
+def test_broken_json_ld_is_passed_over(text: str) -> None:
+    tree = html.document_fromstring(f'<html><script type="application/ld+json">{text}</script><p>x</p></html>')
+    assert head_of(tree) == Head()
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["@type", "author", "name", "headline", "datePublished", "publisher", "@graph", "@value"]),
+            inner | st.sampled_from(["NewsArticle", "2026-03-02"]),
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+
+
+@given(JSON)
+def test_whatever_json_ld_holds_it_is_read_without_an_error(ld: object) -> None:
+    head(ld=ld)
