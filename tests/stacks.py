@@ -1,8 +1,11 @@
 """The one-machine stack in tests: publishing to it through faults, and looking at what it leaves."""
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+import signal
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import nats
@@ -56,3 +59,21 @@ def ended(pids: list[int]) -> bool:
     found = [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
     _, alive = psutil.wait_procs(found, timeout=PATIENCE)
     return not alive
+
+
+@contextmanager
+def paused(pid: int) -> Iterator[None]:
+    """Stop a process; a signal only asks for it, so this returns once each of its threads stands still."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        deadline = time.monotonic() + 30
+        while any(not stopped(thread.id) for thread in psutil.Process(pid).threads()):
+            assert time.monotonic() < deadline, f"process {pid} does not stop"
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+def stopped(thread: int) -> bool:
+    """Whether one thread stands still; threads of a Linux process have ids of their own, to be asked for like its."""
+    return bool(psutil.Process(thread).status() == psutil.STATUS_STOPPED)

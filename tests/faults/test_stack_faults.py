@@ -3,19 +3,17 @@
 import asyncio
 import os
 import signal
-import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
-import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
 from nats.js import JetStreamContext
 
 from shared.topology import CONSUMERS
 from tests.factories import BODY, a_submission
-from tests.stacks import broker_of, documents, ended, publish
+from tests.stacks import broker_of, documents, ended, paused, publish
 from wireroom.audit import balance, gather
 from wireroom.local import state
 from wireroom.local.stack import Stack, running
@@ -66,24 +64,6 @@ async def test_killing_each_part_in_turn_loses_nothing_and_changes_nothing(tmp_p
         assert any(line.startswith(f"{part} ended by SIGKILL; starting it again") for line in said)
     assert ended(pids)
     assert state.running(tmp_path) is None
-
-
-@contextmanager
-def paused(pid: int) -> Iterator[None]:
-    """Stop a process; a signal only asks for it, so this returns once each of its threads stands still."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        deadline = time.monotonic() + 30
-        while any(not stopped(thread.id) for thread in psutil.Process(pid).threads()):
-            assert time.monotonic() < deadline, f"process {pid} does not stop"
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
-
-
-def stopped(thread: int) -> bool:
-    """Whether one thread stands still; threads of a Linux process have ids of their own, to be asked for like its."""
-    return bool(psutil.Process(thread).status() == psutil.STATUS_STOPPED)
 
 
 async def until_waiting(js: JetStreamContext, stream: str, durable: str, wanted: int) -> None:
