@@ -23,7 +23,14 @@ PATIENCE = 60.0
 
 @asynccontextmanager
 async def broker_of(stack: Stack) -> AsyncIterator[JetStreamContext]:
-    connection = await nats.connect(stack.nats_url, reconnect_time_wait=0.1, error_cb=expected)
+    async with broker_at(stack.nats_url) as js:
+        yield js
+
+
+@asynccontextmanager
+async def broker_at(*urls: str) -> AsyncIterator[JetStreamContext]:
+    """A publisher's connection, which comes back by itself after whatever is done to the broker."""
+    connection = await nats.connect(list(urls), max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=expected)
     try:
         yield connection.jetstream(timeout=10)
     finally:

@@ -1,106 +1,96 @@
-"""Three brokers and three databases: the leader and the primary die in turn while articles come in."""
+"""Rows 9 to 11 of the fault matrix: three brokers and three databases, and the nodes die in turn under load."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any, Self
 
-import nats
 import pytest
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from pymongo import MongoClient
+from nats.js.errors import APIError
 
 from shared import run
 from shared.settings import Settings
-from tests.clusters import Nodes, leader, primary, three_brokers, three_databases
-from tests.factories import BODY, a_submission
-from tests.stacks import expected, publish
-from wireroom.audit import balance, gather
+from tests.faults.clusters import Nodes, leader, primary, three_brokers, three_databases
+from tests.faults.harness import Load, Report, Watch, seconds, verify
+from tests.faults.test_matrix import SOME, tell
+from tests.stacks import broker_at
 from wireroom.local import ports, service
 from wireroom.local.programs import until_ready
-from wireroom.outcomes import follow
 
-ROUNDS = ("INBOX", "RAW", "NEWS")  # whose leader dies
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
+
+LED = ("INBOX", "RAW", "NEWS")  # streams whose leader dies
 SERVICES = ("ingest", "extract", "store")
 
 
 @asynccontextmanager
-async def services(folder: Path, brokers: Nodes, databases: Nodes) -> AsyncIterator[Nodes]:
-    urls = {"WIREROOM_NATS_URL": brokers.url, "WIREROOM_MONGO_URL": databases.url}
-    programs = {
-        name: service.program(name, folder, port, urls, name=name)
-        for name, port in zip(SERVICES, ports.free(len(SERVICES)), strict=True)
-    }
-    async with Nodes("", programs).running() as nodes:
-        for program in programs.values():
-            async with asyncio.timeout(60):
-                await until_ready(program.probe)
-        yield nodes
-
-
-class Load:
-    """Publishes one article after the other until it is told to stop; ``places`` are those the cluster took."""
-
-    def __init__(self, js: JetStreamContext) -> None:
-        self._js = js
-        self.places: list[int] = []
-        self._stop = asyncio.Event()
-
-    async def __aenter__(self) -> Self:
-        self._task = asyncio.create_task(self._run())
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._stop.set()
-        await self._task
-
-    async def _run(self) -> None:
-        number = 0
-        while not self._stop.is_set():
-            number += 1
-            self.places.append(await publish(self._js, a_submission(guid=f"article-{number}")))
-
-    async def more(self, count: int) -> None:
-        """Return once so many more were taken."""
-        wanted = len(self.places) + count
-        async with asyncio.timeout(60):
-            while len(self.places) < wanted:  # noqa: ASYNC110 - the publisher has no event for it
-                await asyncio.sleep(0.05)
-
-
-@pytest.mark.nightly
-@pytest.mark.timeout(300)
-async def test_killing_leader_and_primary_in_turn_loses_nothing(tmp_path: Path) -> None:
+async def clusters(folder: Path) -> AsyncIterator[tuple[Nodes, Nodes, dict[str, int], JetStreamContext]]:
     async with AsyncExitStack() as stack:
-        brokers = await stack.enter_async_context(three_brokers(tmp_path / "brokers"))
-        databases = await stack.enter_async_context(three_databases(tmp_path / "databases"))
-        settings = Settings(nats_url=brokers.url, mongo_url=databases.url, stream_replicas=3)
-        await run.setup(settings)
-        await stack.enter_async_context(services(tmp_path / "services", brokers, databases))
-        connection = await nats.connect(
-            brokers.url.split(","), reconnect_time_wait=0.1, max_reconnect_attempts=-1, error_cb=expected
-        )
-        stack.push_async_callback(connection.close)
-        js = connection.jetstream(timeout=10)
-        async with Load(js) as load:
-            for stream in ROUNDS:
-                for nodes, dies in ((brokers, await leader(js, stream)), (databases, await primary(databases))):
-                    await load.more(20)
-                    await nodes.kill(dies)
-                    await load.more(20)
-                    await nodes.start(dies)
-                await leader(js, stream)
-                await primary(databases)
-        fates = await follow(js, load.places, patience=120, progress=lambda _: None)
-        reckoned = balance(await gather(js), load.places)
-        found = documents(databases.url)
-    assert {place: fate.outcome for place, fate in fates.items()} == dict.fromkeys(load.places, "inserted")
-    assert (reckoned.missing, reckoned.dead, reckoned.in_flight) == ((), 0, 0)
-    assert len(found) == len(load.places)
-    assert {tuple(article["paragraphs"]) for article in found} == {tuple(BODY.split("\n\n"))}
+        brokers = await stack.enter_async_context(three_brokers(folder / "brokers"))
+        databases = await stack.enter_async_context(three_databases(folder / "databases"))
+        await run.setup(Settings(nats_url=brokers.url, stream_replicas=3))
+        urls = {"WIREROOM_NATS_URL": brokers.url, "WIREROOM_MONGO_URL": databases.url}
+        health = dict(zip(SERVICES, ports.free(len(SERVICES)), strict=True))
+        programs = {name: service.program(name, folder, port, urls, name=name) for name, port in health.items()}
+        await stack.enter_async_context(Nodes("", programs).running())
+        for program in programs.values():
+            await until_ready(program.probe)
+        js = await stack.enter_async_context(broker_at(*brokers.url.split(",")))
+        yield brokers, databases, health, js
 
 
-def documents(url: str) -> list[dict[str, Any]]:
-    with MongoClient[dict[str, Any]](url, timeoutMS=20_000) as client:
-        return list(client["wireroom"]["articles"].find())
+async def test_9_and_11_leader_and_primary_die_in_turn_and_nothing_is_lost(tmp_path: Path, report: Report) -> None:
+    async with clusters(tmp_path) as (brokers, databases, health, js):
+        with Watch(databases.url, dict, health) as watch:
+            async with Load(js, tmp_path / "ledger", seed=9) as load:
+                for stream in LED:
+                    for nodes, dies in ((brokers, await leader(js, stream)), (databases, await primary(databases))):
+                        await load.more(SOME)
+                        await nodes.kill(dies)
+                        await load.more(SOME)
+                        await nodes.start(dies)
+                    await leader(js, stream)
+                    await primary(databases)
+            with seconds() as recovery:
+                verdict = await verify(js, databases.url, load.entries)
+            recovered = recovery()
+    title = "three brokers, three databases: leader and primary killed, three times each"
+    tell(report, "9+11", title, verdict, watch, recovery_s=recovered, longest_stall_s=round(load.longest_stall, 1))
+    assert verdict.fine, verdict
+    assert watch.regressions == []
+
+
+async def test_10_one_broker_of_three_accepts_nothing_and_what_was_accepted_is_there_after(
+    tmp_path: Path, report: Report
+) -> None:
+    async with clusters(tmp_path) as (brokers, databases, health, js):
+        with Watch(databases.url, dict, health) as watch:
+            async with Load(js, tmp_path / "ledger", seed=10) as load:
+                await load.more(SOME)
+                alone = await leader(js, "INBOX")
+                away = [name for name in brokers.programs if name != alone]
+                for name in away:
+                    await brokers.kill(name)
+                assert await refuses(js, 5)
+                for name in away:
+                    await brokers.start(name)
+                await load.more(SOME)
+            with seconds() as recovery:
+                verdict = await verify(js, databases.url, load.entries)
+            recovered = recovery()
+    title = "two of three brokers are killed: the third accepts nothing"
+    tell(report, "10", title, verdict, watch, recovery_s=recovered, longest_stall_s=round(load.longest_stall, 1))
+    assert verdict.fine, verdict
+    assert watch.regressions == []
+
+
+async def refuses(js: JetStreamContext, times: int) -> bool:
+    """Whether not one of so many messages is acknowledged."""
+    for _ in range(times):
+        try:
+            await js.publish("news.v1.submitted", b"not an article", timeout=1, stream="INBOX")
+        except (NatsError, APIError, TimeoutError):
+            continue
+        return False
+    return True

@@ -31,15 +31,16 @@ def url(port: int) -> str:
     return f"nats://{LOOPBACK}:{port}"
 
 
-def program(data: Path, port: int) -> Program:
-    """Write the configuration and return what runs it."""
+def program(data: Path, port: int, monitor_port: int | None = None) -> Program:
+    """Write the configuration and return what runs it; on the monitor port it tells its health over HTTP."""
     folder = data / "nats"
     folder.mkdir(parents=True, exist_ok=True)
     configuration = data / "nats.conf"
     # What streams may hold is reserved, and once more while one is applied again: the second start would be refused.
     reserved = 2 * sum(stream.max_bytes or 0 for stream in streams())
     values = {"host": LOOPBACK, "port": port, "max_payload": MAX_PAYLOAD, "max_file_store": reserved}
-    configuration.write_text(_CONFIGURATION.format(**values, folder=json.dumps(str(folder))))
+    monitor = f"http: {LOOPBACK}:{monitor_port}\n" if monitor_port else ""
+    configuration.write_text(_CONFIGURATION.format(**values, folder=json.dumps(str(folder))) + monitor)
 
     async def probe() -> str | None:
         return await version(port)

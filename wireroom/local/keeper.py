@@ -1,6 +1,7 @@
 """Keeps one program running: starts it again whenever it ends, and says so."""
 
 import asyncio
+import os
 import signal
 from asyncio.subprocess import Process
 from collections.abc import Callable
@@ -53,6 +54,11 @@ class Keeper:
         if self._task:
             with suppress(NotStarted):
                 await self._task
+
+    def restart(self) -> None:
+        """Ask the running process to end; it is started again as after any other end."""
+        if self.pid:
+            os.kill(self.pid, signal.SIGTERM)
 
     async def ended(self) -> None:
         """Return once nothing keeps the program running any more; raises what made it so."""

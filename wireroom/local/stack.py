@@ -14,6 +14,7 @@ from shared import run
 from shared.errors import Unavailable
 from shared.settings import Settings
 from wireroom.local import broker, database, ports, service, state
+from wireroom.local.full_disk import restart_when_there_is_room
 from wireroom.local.keeper import Keeper, NotStarted, Say
 from wireroom.local.programs import Program
 
@@ -25,8 +26,9 @@ class Stack:
         self._data, self._say = data.absolute(), say
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._ready = False
+        self._nursing: asyncio.Task[None] | None = None
         names = replicas(extract)
-        nats_port, mongo_port, *health_ports = ports.free(2 + len(names))
+        nats_port, mongo_port, self._monitor_port, *health_ports = ports.free(3 + len(names))
         if usual_ports:
             nats_port, mongo_port = (
                 ports.first_free(broker.USUAL_PORT, nats_port),
@@ -35,7 +37,7 @@ class Stack:
         self.nats_url, self.mongo_url = broker.url(nats_port), database.url(mongo_port)
         self.health_ports = dict(zip(names, health_ports, strict=True))
         urls = {"WIREROOM_NATS_URL": self.nats_url, "WIREROOM_MONGO_URL": self.mongo_url}
-        self._broker = self._keeper(broker.program(self._data, nats_port))
+        self._broker = self._keeper(broker.program(self._data, nats_port, self._monitor_port))
         self._database = self._keeper(database.program(self._data, mongo_port))
         self._services = [
             self._keeper(service.program(kind, self._data, self.health_ports[name], urls, name=name))
@@ -58,9 +60,14 @@ class Stack:
         await _all(*(keeper.start() for keeper in self._services))
         self._ready = True
         self._write_state()
+        self._nursing = asyncio.create_task(
+            restart_when_there_is_room(self._monitor_port, self._data / "nats", self._broker.restart, self._say)
+        )
 
     async def stop(self) -> None:
         """Stop in order: whoever depends on others first, so that nothing is left half done."""
+        if self._nursing:
+            self._nursing.cancel()
         self._say("stopping the services, then mongod, then nats-server")
         await asyncio.gather(*(keeper.stop() for keeper in self._services))
         await self._database.stop()

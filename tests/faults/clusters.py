@@ -4,7 +4,7 @@ import asyncio
 import json
 from asyncio.subprocess import Process
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
@@ -52,15 +52,18 @@ class Nodes:
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Nodes"]:
-        async with AsyncExitStack() as stack:
+        try:
             for name in self.programs:
                 await self.start(name)
-                stack.push_async_callback(self._end, name)
             yield self
+        finally:
+            await self.end()
 
-    async def _end(self, name: str) -> None:
-        with suppress(ProcessLookupError):
-            await end(self.processes[name], 10)
+    async def end(self) -> None:
+        """End those that run, the last that were started first."""
+        for name in reversed(list(self.processes)):
+            with suppress(ProcessLookupError):
+                await end(self.processes[name], self.programs[name].patience)
 
 
 @asynccontextmanager
