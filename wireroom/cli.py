@@ -11,6 +11,7 @@ from wireroom.commands import (
     audit,
     bench,
     bench_clean,
+    bench_soak,
     dead,
     demo,
     publish,
@@ -78,6 +79,7 @@ app.command()(replay.reprocess)
 measure = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)
+measure.command("soak")(bench_soak.bench_soak)
 app.add_typer(measure, name="bench", help="Measure speed and quality on this machine.")
 app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, replay, drop.")
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from itertools import cycle, islice
@@ -49,7 +50,7 @@ def bench(
 
     Examples: `wireroom bench end-to-end`, `wireroom bench end-to-end --articles 2000 --extract 2 --json`
     """
-    submissions = _submissions(articles)
+    submissions = list(islice(sample_submissions(), articles))
     words = sum(len(item.body.split()) for item in submissions) // articles
     say(f"{articles} articles of {words} words on average; first the extract stage alone, in this process")
     alone = _extract_alone(submissions)
@@ -69,12 +70,12 @@ def bench(
     say(f"end to end is {result.share:.2f} of {extract} times the extract stage alone")
 
 
-def _submissions(count: int) -> list[ArticleSubmitted]:
-    """Return the English samples over and over, each an article of its own by its guid."""
+def sample_submissions() -> Iterator[ArticleSubmitted]:
+    """Yield the English samples over and over without end, each an article of its own by its guid."""
     parsed = [json.loads(line) for line in sample_lines()]
     good = [item for item in parsed if item.get("language") == "en" and set(item) <= set(ArticleSubmitted.model_fields)]
-    numbered = enumerate(islice(cycle(good), count))
-    return [ArticleSubmitted(**{**item, "guid": f"bench-{number}"}) for number, item in numbered]
+    for number, item in enumerate(cycle(good)):
+        yield ArticleSubmitted(**{**item, "guid": f"bench-{number}"})
 
 
 def _extract_alone(submissions: list[ArticleSubmitted]) -> float:
