@@ -23,6 +23,7 @@ from nats.js import JetStreamContext
 from shared.breaker import Breaker, Key
 from shared.dead_letters import set_aside
 from shared.errors import Reason, Rejected, Unavailable
+from shared.marks import Fate, tell
 from shared.suspects import Suspects
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,7 @@ async def _tried(raw: Msg, work: Work, desk: Desk, key: Key, *, alone: bool) -> 
         await raw.nak(delay=attempts.delay(attempt))
         return "later"
     desk.breaker.succeeded(key)
+    await tell(raw, Fate.SUCCEEDED, desk.service, desk.js)
     await raw.ack()
     return "done"
 
@@ -175,5 +177,6 @@ async def _signs_of_life(raw: Msg, every: float) -> AsyncIterator[None]:
 
 async def _never(raw: Msg, verdict: Rejected, desk: Desk) -> str:
     await set_aside(raw, verdict, service=desk.service, js=desk.js)
+    await tell(raw, Fate.FAILED_AGAIN, desk.service, desk.js)
     await raw.term()
     return verdict.reason

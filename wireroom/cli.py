@@ -79,7 +79,7 @@ measure = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)
 app.add_typer(measure, name="bench", help="Measure speed and quality on this machine.")
-app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, replay, drop.")
+app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, edit, replay, export, drop.")
 
 
 def main() -> None:

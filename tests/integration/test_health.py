@@ -24,6 +24,7 @@ from shared.settings import Settings
 from tests.factories import a_submission
 from tests.running import idle, publish, read, running
 from wireroom import letters
+from wireroom.letter_replay import replay
 from wireroom.local import ports, stack
 
 SOON = 20.0  # seconds to notice a fault or its end, on a machine that does other things too
@@ -103,7 +104,7 @@ async def test_a_service_that_fails_at_everything_stops_and_goes_on_by_itself_on
         for number in dead:
             found = await letters.get(js, number)
             assert found
-            assert await letters.replay(js, *found)
+            assert await replay(js, *found)
         raw = await read(broker, "RAW", "news.v1.raw.>", len(guids))
     arrived = [ArticleIngested.model_validate_json(message.data).guid for message in raw]
     assert sorted(map(str, arrived)) == sorted(guids)
