@@ -2,6 +2,7 @@
 
 done    the work is durable downstream                ack
 later   anything unexpected                           nak with a growing delay, a bounded number of times
+        nearly all fail                               hold the messages and try one now and then: shared/breaker.py
         a dependency is away                          hold the message and wait; no attempt is spent
 never   Rejected                                      to DEAD with the reason, wait for its PubAck, then term
 poison  it ends or hangs the process                  what comes again is worked on alone, so that only the culprit
@@ -13,14 +14,16 @@ import logging
 import random
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from shared.breaker import Breaker, Key
 from shared.dead_letters import set_aside
 from shared.errors import Reason, Rejected, Unavailable
+from shared.marks import Fate, tell
 from shared.suspects import Suspects
 
 log = logging.getLogger(__name__)
@@ -28,6 +31,7 @@ log = logging.getLogger(__name__)
 Work = Callable[[], Awaitable[None]]
 
 _LONGEST_DELAY = 60.0
+_MOST_DOUBLINGS = 32  # a message that was held through many restarts must not overflow a float
 _UNANSWERED = "unanswered"
 _HUNG = (_UNANSWERED, Reason.TIME_LIMIT)
 
@@ -43,12 +47,14 @@ class Attempts:
     limit: int = 5
     first_delay: float = 1.0
     heartbeat: float = 10.0  # seconds between signs of life while a message is ours: well below ack_wait
+    longest_hold: float = 5.0  # seconds between two looks at what is away: how late its return may be noticed
     deaths: int = 3  # of the process while it worked on this message alone
     time_limit: float | None = None  # seconds for one attempt; None where what it waits for has limits of its own
 
     def delay(self, attempt: int) -> float:
         """Seconds before the next attempt: doubling, capped, spread so that replicas do not return together."""
-        return min(self.first_delay * 2.0 ** (attempt - 1), _LONGEST_DELAY) * random.uniform(0.8, 1.2)
+        doubled = self.first_delay * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS)
+        return min(doubled, _LONGEST_DELAY) * random.uniform(0.8, 1.2)
 
 
 @dataclass(frozen=True)
@@ -60,6 +66,7 @@ class Desk:
     suspects: Suspects
     attempts: Attempts
     end_process: Callable[[], None]
+    breaker: Breaker = field(default_factory=Breaker)
 
 
 async def settle(raw: Msg, work: Work, desk: Desk) -> str:
@@ -97,6 +104,17 @@ def _watched(raw: Msg, work: Work, desk: Desk) -> Work:
 
 
 async def _settle(raw: Msg, work: Work, desk: Desk, *, alone: bool) -> str:
+    """Work on it once it is its turn, which is at once unless the breaker is open."""
+    key, breaker = (raw.metadata.stream, raw.metadata.sequence.stream), desk.breaker
+    while seconds := breaker.wait(key):  # noqa: ASYNC110 - the clock lets one in, and no event
+        await asyncio.sleep(seconds)
+    try:
+        return await _tried(raw, work, desk, key, alone=alone)
+    finally:
+        breaker.left(key)
+
+
+async def _tried(raw: Msg, work: Work, desk: Desk, key: Key, *, alone: bool) -> str:
     attempt, attempts = raw.metadata.num_delivered, desk.attempts
     try:
         await _hold_while_unavailable(work, attempts)
@@ -106,11 +124,14 @@ async def _settle(raw: Msg, work: Work, desk: Desk, *, alone: bool) -> str:
         return await _never(raw, Rejected(Reason.TIME_LIMIT, str(hung)), desk) if alone else _UNANSWERED
     except Exception as error:  # the one place: what is unexpected is tried again, then set aside
         log.exception("%s attempt %d of %d failed", desk.service, attempt, attempts.limit)
-        if attempt >= attempts.limit:
+        desk.breaker.failed(key, error)
+        if attempt >= attempts.limit and desk.breaker.reason is None:
             detail = f"{type(error).__name__}: {error}"
             return await _never(raw, Rejected(Reason.RETRIES_EXHAUSTED, detail), desk)
         await raw.nak(delay=attempts.delay(attempt))
         return "later"
+    desk.breaker.succeeded(key)
+    await tell(raw, Fate.SUCCEEDED, desk.service, desk.js)
     await raw.ack()
     return "done"
 
@@ -124,7 +145,7 @@ async def _hold_while_unavailable(work: Work, attempts: Attempts) -> None:
         except Unavailable as outage:
             tried += 1
             log.warning("%s; holding the message, waiting", outage)
-        await asyncio.sleep(min(attempts.delay(tried), attempts.heartbeat))
+        await asyncio.sleep(min(attempts.delay(tried), attempts.longest_hold))
 
 
 async def _within(seconds: float | None, work: Work) -> None:
@@ -156,5 +177,6 @@ async def _signs_of_life(raw: Msg, every: float) -> AsyncIterator[None]:
 
 async def _never(raw: Msg, verdict: Rejected, desk: Desk) -> str:
     await set_aside(raw, verdict, service=desk.service, js=desk.js)
+    await tell(raw, Fate.FAILED_AGAIN, desk.service, desk.js)
     await raw.term()
     return verdict.reason

@@ -14,6 +14,7 @@ from shared.errors import Unavailable
 from shared.service import Service
 from shared.serving import server
 from shared.settings import Settings
+from shared.watchdog import watchdog
 
 log = logging.getLogger(__name__)
 SERVICES = ("ingest", "extract", "store")
@@ -44,11 +45,16 @@ def main(arguments: list[str]) -> int:
             # while it runs uvicorn has the signal, stops in order, and raises it again for us: a clean exit
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: sys.exit(0))
-            uvloop.run(server(load(name), settings).serve())
+            uvloop.run(_serve(load(name), settings))
             return 0
         case _:
             log.error("usage: python -m shared.run %s|setup", "|".join(SERVICES))
             return EX_USAGE
+
+
+async def _serve(service: Service, settings: Settings) -> None:
+    async with watchdog():
+        await server(service, settings).serve()
 
 
 def _setup(settings: Settings) -> int:

@@ -27,6 +27,7 @@ from shared.errors import Unavailable
 from shared.messages import ArticleWithdrawn, Identity, Message
 from shared.publishing import publish
 from shared.settings import Settings
+from shared.state import State
 from shared.suspects import Suspects
 from shared.topology import NEWS, Consumer
 from shared.withdrawals import Withdrawals, erase, withdrawal
@@ -44,22 +45,27 @@ class Delivery:
 
 Handler = Callable[[Any, Delivery], Awaitable[Message | None]]
 OpenHandler = Callable[[Settings], AbstractAsyncContextManager[Handler]]
+OpenCheck = Callable[[Settings], AbstractAsyncContextManager[health.Check]]
 
 
 @dataclass(frozen=True)
 class Service:
-    """``open_handler`` makes what the handler needs, yields the handler, and closes it all again."""
+    """``open_handler`` makes what the handler needs, yields the handler, and closes it all again.
+
+    ``open_check`` yields what looks every two seconds whether a dependency is there, and raises Unavailable if not.
+    """
 
     name: str
     reads: Consumer
     writes: str | None  # the stream its results go to; None for a service whose results leave the queue
     open_handler: OpenHandler
     attempts: Attempts = field(default=Attempts())
+    open_check: OpenCheck | None = None
 
 
 def build(service: Service, settings: Settings) -> AsgiFastStream:
     """Make the application; nothing connects before it runs."""
-    running, withdrawals = health.State(), Withdrawals()
+    running, withdrawals = State(), Withdrawals()
 
     async def reconnected() -> None:
         """What was withdrawn while the broker was away was not heard."""
@@ -73,19 +79,21 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
         ping_interval=10,  # a half-open connection is noticed after two missed pings, not after four minutes
         graceful_timeout=15,
         closed_cb=_ending(running),
+        disconnected_cb=_red(running),
         reconnected_cb=reconnected,
         error_cb=_telling(settings.nats_url),
     )
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with service.open_handler(settings) as handler:
+        open_check = service.open_check or _no_check
+        async with service.open_handler(settings) as handler, open_check(settings) as check:
             app.context.set_global("handler", handler)
             connection = await broker.connect()
             js = jetstream(broker)
-            desk = Desk(service.name, js, Suspects(js), service.attempts, health.end_process)
+            desk = Desk(service.name, js, Suspects(js), service.attempts, health.end_process, running.breaker)
             app.context.set_global("desk", desk)
-            watch = health.Watch(js, service.reads, running)
+            watch = health.Watch(js, service.reads, running, check)
             await watch.wait_until_declared()
             await withdrawals.follow(connection, js)
             async with watch:
@@ -96,7 +104,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
     return app
 
 
-def _subscribe(broker: NatsBroker, service: Service, running: health.State, withdrawals: Withdrawals) -> None:
+def _subscribe(broker: NatsBroker, service: Service, running: State, withdrawals: Withdrawals) -> None:
     reads = service.reads
 
     @broker.subscriber(
@@ -112,10 +120,19 @@ def _subscribe(broker: NatsBroker, service: Service, running: health.State, with
         handler: Handler = broker.context.get("handler")
         desk: Desk = broker.context.get("desk")
 
-        async def work() -> None:
-            await handle(raw, service, handler, desk.js, withdrawals)
+        with running.holding() as hand:
 
-        running.settled(await settle(raw, work, desk))
+            async def work() -> None:
+                with hand.trying():
+                    await handle(raw, service, handler, desk.js, withdrawals)
+
+            running.settled(await settle(raw, work, desk))
+
+
+@asynccontextmanager
+async def _no_check(_settings: Settings) -> AsyncIterator[None]:
+    """Nothing but the broker is needed."""
+    yield
 
 
 async def _undecoded(message: NatsMessage) -> bytes:
@@ -160,7 +177,14 @@ def _telling(url: str) -> Callable[[Exception], Awaitable[None]]:
     return tell
 
 
-def _ending(running: health.State) -> Callable[[], Awaitable[None]]:
+def _red(running: State) -> Callable[[], Awaitable[None]]:
+    async def lose() -> None:
+        running.lost("the connection to NATS is lost")
+
+    return lose
+
+
+def _ending(running: State) -> Callable[[], Awaitable[None]]:
     async def end_process() -> None:
         """A closed connection never comes back by itself; the supervisor or the container starts us anew."""
         if not running.stopping:

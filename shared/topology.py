@@ -29,6 +29,7 @@ MAX_MESSAGE_BYTES = MAX_PAYLOAD - 64 * 1024  # so that setting a message aside h
 NEWS = "NEWS"  # stream of what consumers read
 SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/suspects.py
 WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/withdrawals.py
+MARKS = "letters"  # bucket of what became of dead letters: shared/marks.py
 NAME_TAKEN = 10058  # JetStream: the stream exists with other settings
 
 
@@ -117,8 +118,8 @@ async def apply(js: JetStreamContext, replicas: int = 1) -> list[str]:
     for consumer in CONSUMERS:
         await js.add_consumer(consumer.stream, consumer.config)
         done.append(f"consumer {consumer.stream}/{consumer.durable}: ready")
-    for name, ttl in ((SUSPECTS, 30 * DAY), (WITHDRAWN, None)):
-        bucket = KeyValueConfig(name, ttl=ttl, max_bytes=GB // 64, storage=StorageType.FILE, replicas=replicas)
+    for name, ttl, size in ((SUSPECTS, 30 * DAY, GB // 64), (WITHDRAWN, None, GB // 64), (MARKS, 30 * DAY, GB // 8)):
+        bucket = KeyValueConfig(name, ttl=ttl, max_bytes=size, storage=StorageType.FILE, replicas=replicas)
         await js.create_key_value(bucket)
         done.append(f"bucket {name}: ready")
     return done

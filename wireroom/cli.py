@@ -81,7 +81,7 @@ measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)
 measure.command("soak")(bench_soak.bench_soak)
 app.add_typer(measure, name="bench", help="Measure speed and quality on this machine.")
-app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, replay, drop.")
+app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, edit, replay, export, drop.")
 
 
 def main() -> None:

@@ -1,23 +1,25 @@
-"""Dead letters as the commands read, replay and drop them."""
+"""Dead letters as the commands read, choose and drop them."""
 
+import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from itertools import islice
 
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError, ServerError
 
-from shared.envelope import passed_on
+from shared.marks import Fate, Mark, Marks
 from shared.reading import all_of
 
 STREAM = "DEAD"
-REPLAYED = "wireroom-replayed-from"
-_OURS = "wireroom-"
+OURS = "wireroom-"
 _SIZE = "Nats-Msg-Size"  # the broker's own, where it leaves the bytes out
+_AT_ONCE = 64  # letters dropped side by side
 _NO_MESSAGE = 10057  # JetStream: there is none in this place
-_TIMEOUT = 5.0
 
 
 @dataclass(frozen=True)
@@ -31,40 +33,57 @@ class Letter:
 
     def fact(self, name: str) -> str:
         """Return what was noted when it was set aside: service, reason, detail, subject, stream, attempts."""
-        return self.headers.get(_OURS + name, "")
+        return self.headers.get(OURS + name, "")
 
 
 @dataclass(frozen=True)
-class Heap:
-    """The letters with this service and reason that are there now: how many, and the place of the last."""
+class Choice:
+    """Which letters are meant; no service, reason or fate means any."""
 
-    subject: str
-    count: int
-    last: int
+    service: str | None = None
+    reason: str | None = None
+    fates: Collection[Fate] = ()
 
+    @property
+    def subject(self) -> str:
+        return f"news.dead.{self.service or '*'}.{self.reason or '*'}"
 
-class NotReplayable(Exception):  # noqa: N818 - what it is, to whoever catches it
-    """A letter that does not say where it came from."""
-
-
-async def heap(js: JetStreamContext, *, service: str | None = None, reason: str | None = None) -> Heap:
-    """Count without reading; what is set aside later is not in it."""
-    subject = _subject(service, reason)
-    try:
-        state = (await js.stream_info(STREAM, subjects_filter=subject)).state
-    except NotFoundError:
-        return Heap(subject, 0, 0)
-    return Heap(subject, sum((state.subjects or {}).values()), state.last_seq)
+    def covers(self, service: str, reason: str) -> bool:
+        return self.service in {None, service} and self.reason in {None, reason}
 
 
-def _subject(service: str | None, reason: str | None) -> str:
-    return f"news.dead.{service or '*'}.{reason or '*'}"
+@dataclass(frozen=True)
+class Summary:
+    """``counts`` by service, reason and fate; ``replayed`` is when the one was replayed that waits the longest."""
+
+    counts: dict[tuple[str, str, Fate], int]
+    replayed: datetime | None
+
+    def of(self, fate: Fate) -> dict[str, int]:
+        """Return how many letters have this fate, by service and reason."""
+        return {f"{key[0]} {key[1]}": count for key, count in self.counts.items() if key[2] is fate}
 
 
 async def read(js: JetStreamContext, *, service: str | None = None, reason: str | None = None) -> AsyncIterator[Letter]:
     """Yield the letters that are there now, the oldest first."""
-    async for message in all_of(js, STREAM, _subject(service, reason), headers_only=True):
+    async for message in all_of(js, STREAM, Choice(service, reason).subject, headers_only=True):
         yield _letter(message)
+
+
+async def choose(js: JetStreamContext, choice: Choice) -> AsyncIterator[tuple[Letter, Fate]]:
+    """Yield the letters that are meant, the oldest first, with what became of each; of dropped ones only that."""
+    known = await Marks(js).all()
+    async for letter in read(js, service=choice.service, reason=choice.reason):
+        fate = known[letter.sequence].fate if letter.sequence in known else Fate.OPEN
+        if not choice.fates or fate in choice.fates:
+            yield letter, fate
+    if Fate.DROPPED in choice.fates:
+        for number, mark in sorted(known.items()):
+            if mark.fate is Fate.DROPPED and choice.covers(mark.service, mark.reason):
+                yield (
+                    Letter(number, mark.at, 0, {f"{OURS}service": mark.service, f"{OURS}reason": mark.reason}),
+                    mark.fate,
+                )
 
 
 def _letter(message: Msg) -> Letter:
@@ -82,43 +101,53 @@ async def get(js: JetStreamContext, sequence: int) -> tuple[Letter, bytes] | Non
     return Letter(sequence, at, len(data), dict(found.headers or {})), data
 
 
-async def replay(js: JetStreamContext, letter: Letter, data: bytes) -> bool:
-    """Publish the original bytes where they came from and wait until the broker has them; the letter stays.
-
-    The message id is made of the letter's own facts: replayed twice within the hour it is published once,
-    and the second answer is False.
-    """
-    subject, stream = letter.fact("subject"), letter.fact("stream")
-    if not (subject and stream):
-        raise NotReplayable(f"letter {letter.sequence} does not say where it came from, so it stays")
-    headers = {k: v for k, v in passed_on(letter.headers).items() if not k.startswith(_OURS)}
-    headers |= {"Nats-Msg-Id": f"replay:{letter.sequence}:{letter.fact('at')}", REPLAYED: str(letter.sequence)}
-    taken = await js.publish(subject, data, stream=stream, timeout=_TIMEOUT, headers=headers)
-    return not taken.duplicate
-
-
-async def drop(js: JetStreamContext, sequence: int) -> None:
-    """Delete a letter for good; one that is gone already stays gone."""
+async def summary(js: JetStreamContext) -> Summary:
+    """Count the letters; only where some have marks are they read, and then their headers."""
     try:
-        await js.delete_msg(STREAM, sequence)
+        subjects = (await js.stream_info(STREAM, subjects_filter=Choice().subject)).state.subjects or {}
+    except NotFoundError:
+        return Summary({}, None)
+    marks = await Marks(js).all()
+    marked = {Choice(mark.service, mark.reason).subject for mark in marks.values() if mark.fate is not Fate.DROPPED}
+    counts: Counter[tuple[str, str, Fate]] = Counter()
+    waiting: list[datetime] = []
+    for subject, count in subjects.items():
+        service, reason = subject.split(".")[2:]
+        if subject not in marked:
+            counts[service, reason, Fate.OPEN] = count
+            continue
+        async for letter in read(js, service=service, reason=reason):
+            fate = marks[letter.sequence].fate if letter.sequence in marks else Fate.OPEN
+            counts[service, reason, fate] += 1
+            waiting += [marks[letter.sequence].at] if fate is Fate.REPLAYED else []
+    return Summary(dict(counts), min(waiting, default=None))
+
+
+async def drop(js: JetStreamContext, letters: Iterable[Letter]) -> None:
+    """Delete letters for good and leave marks that they were; one that is gone already stays gone."""
+    marks = Marks(js)
+    waiting = iter(letters)
+    while some := list(islice(waiting, _AT_ONCE)):
+        await asyncio.gather(*(_drop(js, marks, letter) for letter in some))
+
+
+async def _drop(js: JetStreamContext, marks: Marks, letter: Letter) -> None:
+    _, revision = await marks.get(letter.sequence)
+    made = Mark(fate=Fate.DROPPED, service=letter.fact("service"), reason=letter.fact("reason"))
+    await marks.put(letter.sequence, made, revision)
+    try:
+        await js.delete_msg(STREAM, letter.sequence)
     except ServerError as error:
         if error.err_code != _NO_MESSAGE:
             raise
-
-
-async def drop_all(js: JetStreamContext, wanted: Heap) -> None:
-    """Delete for good what was counted; letters that came later stay."""
-    if not wanted.count:
-        return  # there may be no stream either
-    await js.purge_stream(STREAM, seq=wanted.last + 1, subject=wanted.subject)
 
 
 def origin(letter: Msg) -> int | None:
     """Return the place in INBOX of what was set aside, which later messages carry as their version; None if unknown."""
     headers = letter.headers or {}
     try:
-        if headers.get(f"{_OURS}stream") == "INBOX":
-            return int(headers[f"{_OURS}sequence"])
+        if headers.get(f"{OURS}stream") == "INBOX":
+            return int(headers[f"{OURS}sequence"])
         return int(json.loads(letter.data)["version"])
     except (ValueError, KeyError, TypeError):
         return None  # set aside by others, or no message of ours

@@ -1,13 +1,15 @@
 """How far the pipeline has come, as the broker knows it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
+from shared.marks import Fate
 from shared.topology import CONSUMERS, Consumer, streams
+from wireroom import letters
 
 _NEARLY_FULL = 0.9
 
@@ -22,6 +24,7 @@ class ServiceState:
     unanswered: int = 0
     redelivered: int = 0
     oldest_seconds: float | None = None
+    last_seconds: float | None = None  # since it answered last, as far as the broker remembers
 
 
 @dataclass(frozen=True)
@@ -36,11 +39,16 @@ class StreamState:
 
 @dataclass(frozen=True)
 class PipelineState:
-    """``dead``: number of dead letters by service and reason."""
+    """``dead``: number of open dead letters by service and reason; ``handled``: of all others by what became of them.
+
+    ``replay_seconds``: for how long the longest of those that were replayed waits for its service.
+    """
 
     services: tuple[ServiceState, ...]
     streams: tuple[StreamState, ...]
     dead: dict[str, int]
+    handled: dict[str, int] = field(default_factory=dict)
+    replay_seconds: float | None = None
 
     def findings(self, oldest: float) -> list[str]:
         """Return what a person should look at, one sentence each with what to do; ``oldest`` is in seconds."""
@@ -56,6 +64,9 @@ class PipelineState:
             if s.bytes > _NEARLY_FULL * s.limit
         ]
         found += [f"{count} set aside as {name}. See `wireroom dead ls`." for name, count in sorted(self.dead.items())]
+        if self.replay_seconds is not None and self.replay_seconds > oldest:
+            waits = f"for {self.replay_seconds:.0f} s"
+            found.append(f"a replayed letter waits {waits} for its service. See `wireroom dead ls --state replayed`.")
         return found
 
 
@@ -63,7 +74,15 @@ async def look(js: JetStreamContext) -> PipelineState:
     """Ask the broker; what was never set up is told as missing."""
     services = [await _service(js, consumer) for consumer in CONSUMERS]
     held = [await _stream(js, config.name or "", config.max_bytes or 0) for config in streams()]
-    return PipelineState(tuple(services), tuple(stream for stream in held if stream), await _dead(js))
+    dead = await letters.summary(js)
+    handled = {fate.value: sum(dead.of(fate).values()) for fate in Fate if fate is not Fate.OPEN}
+    return PipelineState(
+        services=tuple(services),
+        streams=tuple(stream for stream in held if stream),
+        dead=dead.of(Fate.OPEN),
+        handled={name: count for name, count in handled.items() if count},
+        replay_seconds=_age(dead.replayed),
+    )
 
 
 async def _service(js: JetStreamContext, consumer: Consumer) -> ServiceState:
@@ -74,7 +93,8 @@ async def _service(js: JetStreamContext, consumer: Consumer) -> ServiceState:
     pending, unanswered = info.num_pending or 0, info.num_ack_pending or 0
     oldest = await _oldest(js, consumer, info) if pending or unanswered else None
     state = "working" if unanswered else "waiting for a worker" if pending else "up to date"
-    return ServiceState(consumer.durable, state, pending, unanswered, info.num_redelivered or 0, oldest)
+    last = _age(info.ack_floor.last_active) if info.ack_floor else None
+    return ServiceState(consumer.durable, state, pending, unanswered, info.num_redelivered or 0, oldest, last)
 
 
 async def _oldest(js: JetStreamContext, consumer: Consumer, info: ConsumerInfo) -> float | None:
@@ -83,7 +103,7 @@ async def _oldest(js: JetStreamContext, consumer: Consumer, info: ConsumerInfo) 
         first = await js.get_msg(consumer.stream, floor + 1, subject=consumer.subject, next=True)
     except NotFoundError:
         return None  # answered in the meantime
-    return (datetime.now(UTC) - first.time).total_seconds() if first.time else None
+    return _age(first.time)
 
 
 async def _stream(js: JetStreamContext, name: str, limit: int) -> StreamState | None:
@@ -94,9 +114,5 @@ async def _stream(js: JetStreamContext, name: str, limit: int) -> StreamState | 
     return StreamState(name, info.state.messages, info.state.bytes, info.config.max_bytes or limit)
 
 
-async def _dead(js: JetStreamContext) -> dict[str, int]:
-    try:
-        subjects = (await js.stream_info("DEAD", subjects_filter="news.dead.>")).state.subjects or {}
-    except NotFoundError:
-        return {}
-    return {" ".join(subject.split(".")[2:]): count for subject, count in subjects.items()}
+def _age(moment: datetime | None) -> float | None:
+    return (datetime.now(UTC) - moment).total_seconds() if moment else None

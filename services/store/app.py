@@ -6,6 +6,7 @@ news.v1.withdrawn -> store: the article and its history are deleted, and stay so
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
+from services.store.connection import open_check
 from services.store.repository import Articles, connect
 from shared.batching import Batcher
 from shared.errors import Rejected
@@ -46,4 +47,4 @@ def stored(article: ArticleExtracted, outcome: Outcome) -> ArticleStored:
     return ArticleStored(outcome=outcome, **{k: v for k, v in article if k in ArticleStored.model_fields})
 
 
-service = Service("store", reads=STORE, writes="NEWS", open_handler=open_handler)
+service = Service("store", reads=STORE, writes="NEWS", open_handler=open_handler, open_check=open_check)

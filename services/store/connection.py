@@ -1,16 +1,18 @@
 """The connection to MongoDB: what it promises, and when it counts as away."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import ConnectionFailure, OperationFailure, PyMongoError
+from pymongo.errors import ConnectionFailure, NotPrimaryError, OperationFailure, PyMongoError
 
 from shared.errors import Unavailable
+from shared.settings import Settings
 
 _OUT_OF_DISK_SPACE = 14031
+_CHECK_PATIENCE_MS = 2_000
 
 
 def connect(url: str) -> AsyncMongoClient[dict[str, Any]]:
@@ -33,6 +35,27 @@ def connect(url: str) -> AsyncMongoClient[dict[str, Any]]:
     )
 
 
+@asynccontextmanager
+async def open_check(settings: Settings) -> AsyncIterator[Callable[[], Awaitable[None]]]:
+    """Yield what asks whether MongoDB takes writes now; it raises Unavailable within seconds if not.
+
+    It has a connection of its own: the one that writes waits longer, and may have its hands full.
+    """
+    async with AsyncMongoClient[dict[str, Any]](
+        settings.mongo_url, appname="wireroom-store-check", timeoutMS=_CHECK_PATIENCE_MS, maxPoolSize=1
+    ) as client:
+
+        async def check() -> None:
+            try:
+                hello = await client.admin.command("hello")
+            except PyMongoError as error:
+                raise _away(client.admin, error) from error
+            if not hello.get("isWritablePrimary"):
+                raise _away(client.admin, NotPrimaryError("it takes no writes"))
+
+        yield check
+
+
 @contextmanager
 def unavailable(database: AsyncDatabase[dict[str, Any]]) -> Iterator[None]:
     """Turn the errors of a database that is away, and only those, into Unavailable."""
@@ -41,10 +64,14 @@ def unavailable(database: AsyncDatabase[dict[str, Any]]) -> Iterator[None]:
     except PyMongoError as error:
         if not _passes(error):
             raise
-        servers = database.client.topology_description.server_descriptions()
-        where = ", ".join(sorted(f"{host}:{port}" for host, port in servers))
-        cause = str(error).partition(", Timeout:")[0][:200]  # the rest describes the topology once more
-        raise Unavailable("MongoDB", where, f"{type(error).__name__}: {cause}") from error
+        raise _away(database, error) from error
+
+
+def _away(database: AsyncDatabase[dict[str, Any]], error: PyMongoError) -> Unavailable:
+    servers = database.client.topology_description.server_descriptions()
+    where = ", ".join(sorted(f"{host}:{port}" for host, port in servers))
+    cause = str(error).partition(", Timeout:")[0][:200]  # the rest describes the topology once more
+    return Unavailable("MongoDB", where, f"{type(error).__name__}: {cause}")
 
 
 def _passes(error: PyMongoError) -> bool:

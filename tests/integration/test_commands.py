@@ -1,6 +1,7 @@
 """The commands as a person types them, against a real broker and database, with the services running."""
 
 import asyncio
+import base64
 import json
 import os
 import sys
@@ -134,6 +135,72 @@ async def test_a_dead_letter_is_listed_shown_replayed_and_dropped(wireroom: Wire
     assert (await wireroom("dead", "ls")).err == "No dead letters.\n"
     assert (await wireroom("dead", "show", "1")).code == 1
     assert (await wireroom("dead", "replay")).code == 2
+
+
+BAD = b'{"source": "tide-times", "body": "High water is at noon.", "publishd_at": "2026-03-01T00:00:00Z"}'
+EDITOR = """\
+import sys
+from pathlib import Path
+path = Path(sys.argv[1])
+path.write_bytes(path.read_bytes().replace(b"publishd", b"published"))
+"""
+
+
+async def test_a_dead_letter_is_edited_replayed_and_marked(wireroom: Wireroom, broker: Client) -> None:
+    await wireroom("publish", "-", stdin=BAD)
+    await read(broker, "DEAD", "news.dead.>", 1)
+    script = wireroom.folder / "editor.py"
+    script.write_text("raise SystemExit")
+    editor = f"{sys.executable} {script}"
+    assert (await wireroom("dead", "edit", "1", EDITOR=editor)).code == 1, "nothing was changed"
+    (wireroom.folder / "worse.json").write_bytes(BAD.replace(b"tide-times", b"Tide Times"))
+    refused = await wireroom("dead", "edit", "1", "--file", "worse.json")
+    assert refused.code == 65
+    assert "Nothing was sent." in refused.err
+    assert "worse.json" in refused.err
+    script.write_text(EDITOR)
+    edited = await wireroom("dead", "edit", "1", EDITOR=editor)
+    assert edited.out == "replayed letter 1 with your changes; the letter itself stays as it was\n", edited.err
+    await stored(broker, 1)
+
+    [group] = (await wireroom("dead", "ls", "--json")).lines
+    assert (group["state"], group["count"]) == ("succeeded", 1)
+    [shown] = (await wireroom("dead", "show", "1", "--json")).lines
+    assert (shown["state"], shown["edited"], shown["body"].encode()) == ("succeeded", True, BAD)
+    assert (await wireroom("status", "--check")).code == 0, "only open letters are findings"
+    [whole] = (await wireroom("status", "--json")).lines
+    assert (whole["dead"], whole["handled"]) == ({}, {"succeeded": 1})
+    assert [service["last_seconds"] < 60 for service in whole["services"]] == [True, True, True]
+    assert (await wireroom("dead", "replay", "--all")).out == "replayed 0\n", "it succeeded"
+    assert (await wireroom("dead", "drop", "--succeeded", "--yes")).out == "dropped 1\n"
+    assert (await wireroom("dead", "ls")).err == "No dead letters.\n"
+    [dropped] = (await wireroom("dead", "ls", "--state", "dropped", "--each", "--json")).lines
+    assert (dropped["number"], dropped["reason"]) == (1, "unknown_field")
+
+
+async def test_dead_letters_are_exported_changed_and_replayed_from_the_file(wireroom: Wireroom, broker: Client) -> None:
+    await wireroom("publish", "-", stdin=b'{"body": 1}\n' + BAD)
+    await read(broker, "DEAD", "news.dead.>", 2)
+    assert (await wireroom("dead", "export", "--all", "--to", "all.jsonl")).err == "exported 2\n"
+    taken = await wireroom("dead", "export", "--all", "--to", "all.jsonl")
+    assert (taken.code, "not there yet" in taken.err) == (73, True)
+    exported = await wireroom("dead", "export", "--reason", "unknown_field")
+    [line] = exported.lines
+    assert (line["state"], line["service"], base64.b64decode(line["body_base64"])) == ("open", "ingest", BAD)
+    assert line["error"].endswith("did you mean published_at?")
+    line["body_base64"] = base64.b64encode(BAD.replace(b"publishd", b"published")).decode()
+
+    (wireroom.folder / "some.jsonl").write_text("{}\n")
+    refused = await wireroom("dead", "replay", "--from", "some.jsonl")
+    assert refused.code == 65
+    assert "some.jsonl line 1 is no letter" in refused.err
+    assert (await wireroom("dead", "replay", "--from", "some.jsonl", "--all")).code == 2
+    line_bytes = json.dumps(line).encode()
+    sent = await wireroom("dead", "replay", "--from", "-", "--rate", "50", "--json", stdin=line_bytes)
+    assert sent.lines == [{"v": 1, "replayed": 1, "there_already": 0, "stay": 0}], sent.err
+    await stored(broker, 1)
+    states = {row["reason"]: row["state"] for row in (await wireroom("dead", "ls", "--json")).lines}
+    assert states == {"schema": "open", "unknown_field": "succeeded"}
 
 
 async def test_status_shows_each_part_and_check_finds_what_a_person_should_see(

@@ -124,7 +124,7 @@ async def test_an_outage_longer_than_all_attempts_sets_nothing_aside(broker: Cli
             raise Unavailable("MongoDB", "db", "refused")
         away.set()
 
-    async with running(a_service(waits, Attempts(first_delay=0.001, heartbeat=0.01)), settings=settings):
+    async with running(a_service(waits, Attempts(first_delay=0.001, longest_hold=0.01)), settings=settings):
         await publish(broker, a_submission(guid="patient"))
         assert await guids(broker, 1) == ["patient"]
     assert away.is_set()

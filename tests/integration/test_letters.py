@@ -1,13 +1,23 @@
 """Dead letters on a real broker: read without their bytes, replayed once, also those that nobody of ours wrote."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
+from typing import Any
 
+import orjson
 import pytest
 from nats.aio.client import Client
+from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from shared.errors import Reason
+from services.ingest.app import service as ingest_service
+from shared.errors import Reason, Rejected
+from shared.marks import REPLAYED_FROM, Fate, Marks
+from shared.settings import Settings
+from tests.running import idle, running
 from wireroom import letters
+from wireroom.letter_replay import NotReplayable, as_line, from_line, replay, replay_line
+from wireroom.letters import Choice, Letter
 
 BODY = b'{"source": "tide-times"}'
 
@@ -52,14 +62,14 @@ async def test_a_letter_is_replayed_once_however_it_was_found(broker: Client) ->
     [listed] = [letter async for letter in letters.read(js)]
     found = await letters.get(js, number)
     assert found
-    assert await letters.replay(js, *found), "the broker took it"
-    assert not await letters.replay(js, listed, BODY), "it was there already"
+    assert await replay(js, *found), "the broker took it"
+    assert not await replay(js, listed, BODY), "it was there already"
     again = await js.get_msg("INBOX", (await js.stream_info("INBOX")).state.first_seq)
     assert (await js.stream_info("INBOX")).state.messages == 1
     assert again.data == BODY
     assert again.headers
     assert again.headers["ce-id"] == "kept"
-    assert again.headers[letters.REPLAYED] == str(number)
+    assert again.headers[REPLAYED_FROM] == str(number)
 
 
 async def test_a_letter_that_does_not_say_where_it_came_from_is_read_and_stays(broker: Client) -> None:
@@ -68,25 +78,131 @@ async def test_a_letter_that_does_not_say_where_it_came_from_is_read_and_stays(b
     found = await letters.get(js, number)
     assert found
     assert found[0].fact("reason") == ""
-    with pytest.raises(letters.NotReplayable, match=str(number)):
-        await letters.replay(js, *found)
+    with pytest.raises(NotReplayable, match=str(number)):
+        await replay(js, *found)
     assert (await js.stream_info("DEAD")).state.messages == 1
 
 
-async def test_dropping_what_was_counted_leaves_other_letters_and_those_that_came_later(broker: Client) -> None:
+async def some(js: JetStreamContext, **choice: Any) -> list[Letter]:  # noqa: ANN401 - as a choice takes them
+    return [letter async for letter, _ in letters.choose(js, Choice(**choice))]
+
+
+async def states(js: JetStreamContext) -> dict[int, str]:
+    return {letter.sequence: fate.value async for letter, fate in letters.choose(js, Choice(fates=tuple(Fate)))}
+
+
+async def test_dropping_what_was_chosen_leaves_other_letters_and_those_that_came_later(broker: Client) -> None:
     js = broker.jetstream()
     other = await set_aside(js, reason=Reason.TOO_LARGE)
-    await set_aside(js)
-    counted = await letters.heap(js, reason="schema")
+    gone = [await set_aside(js) for _ in range(100)]
+    chosen = await some(js, reason="schema")
     later = await set_aside(js)
-    await letters.drop_all(js, counted)
-    assert counted.count == 1
+    await letters.drop(js, chosen)
     assert [letter.sequence async for letter in letters.read(js)] == [other, later]
+    assert await states(js) == {other: "open", later: "open"} | dict.fromkeys(gone, "dropped")
 
 
 async def test_dropping_a_letter_that_is_gone_changes_nothing(broker: Client) -> None:
     js = broker.jetstream()
     first, second = await set_aside(js), await set_aside(js)
+    [letter, _] = await some(js)
     for _ in range(2):
-        await letters.drop(js, first)
-    assert [letter.sequence async for letter in letters.read(js)] == [second]
+        await letters.drop(js, [letter])
+    assert await states(js) == {first: "dropped", second: "open"}
+
+
+async def replayed(js: JetStreamContext, number: int, data: bytes = BODY) -> bool:
+    found = await letters.get(js, number)
+    assert found
+    return await replay(js, found[0], data, edited=data != found[1])
+
+
+GOOD = b'{"source": "tide-times", "body": "High water at Tidewell is at noon."}'
+
+
+async def test_what_became_of_a_replayed_letter_is_told_by_its_service(broker: Client, settings: Settings) -> None:
+    js = broker.jetstream()
+    mended, wrong, left = [await set_aside(js) for _ in range(3)]
+    foreign = await set_aside(js, service="watch-names")
+    assert await replayed(js, mended, GOOD)
+    for number in (wrong, foreign):
+        assert await replayed(js, number)
+    assert await states(js) == dict.fromkeys((mended, wrong, foreign), "replayed") | {left: "open"}
+    async with running(ingest_service, settings=settings):
+        await idle(broker, "INBOX", "ingest")
+    again = foreign + 1
+    expected = {mended: "succeeded", wrong: "failed_again", left: "open", foreign: "replayed"}
+    assert await states(js) == expected | {again: "open", again + 1: "open"}
+    counted = await letters.summary(js)
+    assert counted.of(Fate.OPEN) == {"ingest schema": 3}
+    assert counted.of(Fate.SUCCEEDED) == {"ingest schema": 1}
+    assert counted.replayed is not None
+
+
+async def test_an_edited_letter_is_checked_before_it_is_sent(broker: Client) -> None:
+    js = broker.jetstream()
+    number = await set_aside(js)
+    with pytest.raises(Rejected, match="body"):
+        await replayed(js, number, b'{"source": "tide-times", "title": "x"}')
+    assert await states(js) == {number: "open"}
+    assert (await js.stream_info("INBOX")).state.messages == 0
+    assert await replayed(js, number, GOOD)
+    mark, _ = await Marks(js).get(number)
+    assert mark
+    assert mark.edited
+    found = await letters.get(js, number)
+    assert found
+    assert found[1] == BODY, "the letter stays as it was"
+
+
+async def test_a_replay_that_the_broker_has_already_leaves_the_mark_as_it_was(broker: Client) -> None:
+    js = broker.jetstream()
+    number = await set_aside(js)
+    assert await replayed(js, number)
+    mark, revision = await Marks(js).get(number)
+    assert mark
+    assert await Marks(js).put(number, mark.model_copy(update={"fate": Fate.SUCCEEDED}), revision)
+    assert not await replayed(js, number)
+    assert await states(js) == {number: "succeeded"}
+
+
+async def test_a_replay_that_the_broker_refuses_leaves_the_letter_open(broker: Client) -> None:
+    js = broker.jetstream()
+    number = await set_aside(js)
+    await js.delete_stream("INBOX")
+    with pytest.raises(NatsError):
+        await replayed(js, number)
+    assert await states(js) == {number: "open"}
+
+
+async def test_nobody_marks_a_letter_by_sending_its_header(broker: Client, settings: Settings) -> None:
+    js = broker.jetstream()
+    number = await set_aside(js)
+    for given in (str(number), "-1", "\N{SUPERSCRIPT TWO}".encode().decode("latin-1"), "9" * 50):
+        await js.publish("news.v1.submitted", GOOD, headers={REPLAYED_FROM: given})
+    async with running(ingest_service, settings=settings):
+        await idle(broker, "INBOX", "ingest")
+    assert await states(js) == {number: "open"}
+
+
+async def test_letters_go_through_a_file_and_back(broker: Client) -> None:
+    js = broker.jetstream()
+    number = await set_aside(js)
+    found = await letters.get(js, number)
+    assert found
+    line = orjson.dumps(as_line(*found, Fate.OPEN))
+    assert from_line(line) == found
+    elsewhere = replace(found[0], headers=found[0].headers | {"wireroom-at": "another broker's"})
+    assert await replay_line(js, elsewhere, BODY)
+    assert await states(js) == {number: "open"}, "the number is one of another broker"
+    assert await replay_line(js, *from_line(line))
+    assert await states(js) == {number: "replayed"}
+    await letters.drop(js, [found[0]])
+    assert not await replay_line(js, *found), "the broker has it already"
+    assert (await js.stream_info("INBOX")).state.messages == 2
+
+
+@pytest.mark.parametrize("line", [b"{", b"[]", b'{"number": 1}', b'{"number": 1, "at": "x", "headers": {}}'])
+def test_a_line_that_is_no_letter_is_refused(line: bytes) -> None:
+    with pytest.raises(ValueError, match=r"\w"):
+        from_line(line)

@@ -19,6 +19,7 @@ async def test_applied_twice_it_changes_nothing(empty_broker: Client) -> None:
     assert {stream.name for stream in before} == {stream.name for stream in topology.streams()} | {
         f"KV_{topology.SUSPECTS}",
         f"KV_{topology.WITHDRAWN}",
+        f"KV_{topology.MARKS}",
     }
 
 

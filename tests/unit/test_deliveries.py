@@ -8,6 +8,7 @@ from nats.errors import MaxPayloadError, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.errors import APIError
 
+from shared.breaker import Breaker, Limits
 from shared.deliveries import Attempts, Desk, settle
 from shared.errors import Reason, Rejected, Unavailable
 from shared.publishing import publish
@@ -199,6 +200,33 @@ async def test_a_letter_set_aside_twice_keeps_its_message_id() -> None:
     for js in (first, second):
         await settled(FakeMsg(), failing(Rejected(Reason.SCHEMA, "x")), js)
     assert first.published[0].headers["Nats-Msg-Id"] == second.published[0].headers["Nats-Msg-Id"]
+
+
+async def test_while_nearly_all_fail_nothing_is_set_aside_and_the_others_are_held() -> None:
+    js, breaker, held = FakeJetStream(), Breaker(Limits(window=1, failing=1, first_pause=0.01)), FakeMsg()
+    desk = Desk("extract", js, FakeSuspects(), SOON, _fail, breaker)  # type: ignore[arg-type] # fakes
+    last = FakeMsg(delivered=5)
+    assert await settle(last, failing(KeyError("x")), desk) == "later"
+    assert [name for name, _ in last.answers] == ["nak"]
+    assert js.published == []
+    waiting = asyncio.create_task(settle(held, failing(), desk))
+    await asyncio.sleep(0)
+    assert held.answers == []
+    assert breaker.reason
+    assert await waiting == "done"
+    assert held.answers == ["ack"]
+    assert breaker.reason is None
+
+
+async def test_a_rejected_message_does_not_open_the_breaker() -> None:
+    js, breaker = FakeJetStream(), Breaker(Limits(window=1, failing=1))
+    desk = Desk("extract", js, FakeSuspects(), SOON, _fail, breaker)  # type: ignore[arg-type] # fakes
+    assert await settle(FakeMsg(), failing(Rejected(Reason.SCHEMA, "x")), desk) == "schema"
+    assert breaker.reason is None
+
+
+def _fail() -> None:
+    raise AssertionError("nothing here hangs")
 
 
 @pytest.mark.parametrize(

@@ -10,25 +10,28 @@ from typing import Annotated
 
 import typer
 
+from shared.marks import Fate, Mark, Marks
 from shared.settings import Settings
 from wireroom import letters
-from wireroom.commands import replaying
-from wireroom.commands.replaying import EX_NOT_FOUND, AsJson, ByReason, ByService
+from wireroom.commands import editing, keeping, replaying
+from wireroom.commands.choosing import AsJson, ByReason, ByService, ByState, Number, one
 from wireroom.connections import nats_connection
-from wireroom.letters import Letter
-from wireroom.terminal import err, fail, json_line, one_line, out, table, term_safe
+from wireroom.letters import Choice, Letter
+from wireroom.terminal import err, json_line, one_line, out, table, term_safe
 
 _AT = "%Y-%m-%d %H:%M:%S"
 _SHOWN_BYTES = 4000
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 app.command()(replaying.replay)
-app.command()(replaying.drop)
+app.command()(editing.edit)
+app.command()(keeping.export)
+app.command()(keeping.drop)
 
 
 @dataclass
 class _Group:
-    """Letters with one reason and service."""
+    """Letters with one reason, service and state."""
 
     count: int
     first: datetime
@@ -40,14 +43,18 @@ class _Group:
 def list_letters(
     reason: ByReason = None,
     service: ByService = None,
+    state: ByState = None,
     each: Annotated[bool, typer.Option("--each", help="One line for each letter, with its number.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """List dead letters by reason.
+    """List dead letters by reason and by what became of them: open, replayed, succeeded, failed again.
 
-    Examples: `wireroom dead ls`, `wireroom dead ls --reason schema --each --json`
+    Dropped ones are listed with `--state dropped` only.
+
+    Examples: `wireroom dead ls`, `wireroom dead ls --reason schema --state open --each --json`
     """
-    columns, rows = asyncio.run(_each(reason, service) if each else _by_reason(reason, service))
+    choice = Choice(service, reason, tuple(state or ()))
+    columns, rows = asyncio.run(_each(choice) if each else _by_reason(choice))
     if as_json:
         for row in rows:
             json_line({"v": 1, **dict(zip(columns, row, strict=True))})
@@ -57,50 +64,58 @@ def list_letters(
         err.print("No dead letters.")
 
 
-async def _each(reason: str | None, service: str | None) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    columns = ("number", "at", "service", "reason", "bytes", "detail")
+async def _each(choice: Choice) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    columns = ("number", "at", "service", "reason", "state", "bytes", "detail")
     return columns, [
-        (item.sequence, f"{item.at:{_AT}}", item.fact("service"), item.fact("reason"), item.size, item.fact("detail"))
-        async for item in _letters(reason, service)
+        (
+            *(letter.sequence, f"{letter.at:{_AT}}", letter.fact("service"), letter.fact("reason")),
+            *(fate, letter.size, letter.fact("detail")),
+        )
+        async for letter, fate in _letters(choice)
     ]
 
 
-async def _by_reason(reason: str | None, service: str | None) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    groups: dict[tuple[str, str], _Group] = {}
-    async for letter in _letters(reason, service):
-        group = groups.setdefault((letter.fact("reason"), letter.fact("service")), _Group(0, letter.at, letter.at, ""))
+async def _by_reason(choice: Choice) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
+    groups: dict[tuple[str, str, Fate], _Group] = {}
+    async for letter, fate in _letters(choice):
+        key = (letter.fact("reason"), letter.fact("service"), fate)
+        group = groups.setdefault(key, _Group(0, letter.at, letter.at, ""))
         group.count += 1
         group.last = letter.at
         group.example = f"{letter.sequence}: {letter.fact('detail')}"
-    return ("reason", "service", "count", "first", "last", "example"), [
+    return ("reason", "service", "state", "count", "first", "last", "example"), [
         (*key, group.count, f"{group.first:{_AT}}", f"{group.last:{_AT}}", group.example)
         for key, group in sorted(groups.items(), key=lambda item: -item[1].count)
     ]
 
 
-async def _letters(reason: str | None, service: str | None) -> AsyncIterator[Letter]:
+async def _letters(choice: Choice) -> AsyncIterator[tuple[Letter, Fate]]:
     async with nats_connection(Settings().nats_url) as connection:
-        async for letter in letters.read(connection.jetstream(timeout=5), service=service, reason=reason):
-            yield letter
+        async for found in letters.choose(connection.jetstream(timeout=5), choice):
+            yield found
 
 
 @app.command()
 def show(
-    number: Annotated[int, typer.Argument(help="As `dead ls --each` lists it.")],
+    number: Number,
     raw: Annotated[bool, typer.Option("--raw", help="Only the original bytes, unchanged.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one dead letter: why and when it was set aside, its headers, its original bytes.
+    """Show one dead letter: why and when it was set aside, what became of it, its headers, its original bytes.
 
     Examples: `wireroom dead show 12`, `wireroom dead show 12 --raw > letter.json`
     """
-    letter, data = asyncio.run(_one(number))
+    letter, data, mark = asyncio.run(_one(number))
     if raw:
         sys.stdout.buffer.write(data)
         return
+    state = mark.fate if mark else Fate.OPEN
     if as_json:
-        json_line({"v": 1, "number": number, "at": letter.at, "headers": letter.headers} | _as_text(data))
+        facts = {"number": number, "at": letter.at, "state": state, "since": mark and mark.at}
+        json_line({"v": 1, **facts, "edited": bool(mark and mark.edited), "headers": letter.headers} | _as_text(data))
         return
+    since = f" since {mark.at:{_AT}}{', edited' if mark.edited else ''}" if mark else ""
+    out.print(f"state: {state}{since}", markup=False)
     for name, value in letter.headers.items():
         out.print(f"{name}: {one_line(value, 2000)}", markup=False)
     out.print()
@@ -109,12 +124,11 @@ def show(
         err.print(f"{len(data) - _SHOWN_BYTES} more bytes: `wireroom dead show {number} --raw`")
 
 
-async def _one(number: int) -> tuple[Letter, bytes]:
+async def _one(number: int) -> tuple[Letter, bytes, Mark | None]:
     async with nats_connection(Settings().nats_url) as connection:
-        found = await letters.get(connection.jetstream(timeout=5), number)
-    if found is None:
-        fail(EX_NOT_FOUND, replaying.NO_LETTER.format(number))
-    return found
+        js = connection.jetstream(timeout=5)
+        letter, data = await one(js, number)
+        return letter, data, (await Marks(js).all()).get(number)
 
 
 def _as_text(data: bytes) -> dict[str, str]:

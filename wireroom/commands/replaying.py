@@ -1,32 +1,48 @@
-"""``wireroom dead replay`` and ``dead drop``: what to do with messages that were set aside."""
+"""``wireroom dead replay``: letters go back where they came from, as they were or as a file has them."""
 
 import asyncio
+import shutil
 import sys
+import tempfile
 from collections import Counter
-from typing import Annotated
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Annotated
 
 import typer
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from shared.errors import Reason
+from shared.errors import Rejected
+from shared.marks import Fate
 from shared.settings import Settings
-from wireroom import letters, subjects
+from wireroom import letter_replay, letters
+from wireroom.commands.choosing import (
+    EX_USAGE,
+    AsJson,
+    ByReason,
+    ByService,
+    Everything,
+    Places,
+    meant,
+    need_a_choice,
+    tell,
+)
 from wireroom.connections import nats_connection
-from wireroom.letters import Heap
-from wireroom.terminal import err, fail, json_line, out
+from wireroom.letter_replay import NotReplayable, paced
+from wireroom.letters import Choice, Letter
+from wireroom.terminal import err, fail
 
 EX_PARTLY = 1
-EX_NOT_FOUND = 1
-EX_USAGE = 2
+EX_DATA = 65
 EX_TEMPORARY = 75
-NO_LETTER = "there is no dead letter {}. `wireroom dead ls --each` lists them."
+_FATES = {"replayed": 0, "there_already": 0, "stay": 0}
 
-Places = Annotated[list[int] | None, typer.Argument(help="Numbers as `dead ls --each` lists them.")]
-ByReason = Annotated[Reason | None, typer.Option(help="Only with this reason.")]
-ByService = Annotated[str | None, typer.Option(callback=subjects.service, help="Only set aside by this service.")]
-Everything = Annotated[bool, typer.Option("--all", help="All that are there.")]
-AsJson = Annotated[bool, typer.Option("--json", help="JSON, one object per line.")]
+AtRate = Annotated[float | None, typer.Option(min=0.1, help="At most so many a second.")]
+Again = Annotated[bool, typer.Option("--again", help="Also those that were replayed before, whatever came of it.")]
+FromFile = Annotated[Path | None, typer.Option("--from", help="Letters of `dead export`; - for standard input.")]
+
+Send = Callable[[JetStreamContext, Letter, bytes], Awaitable[bool]]
 
 
 def replay(
@@ -34,115 +50,101 @@ def replay(
     reason: ByReason = None,
     service: ByService = None,
     everything: Everything = False,
+    file: FromFile = None,
+    again: Again = False,
+    rate: AtRate = None,
     drop: Annotated[bool, typer.Option("--drop", help="Drop each letter once the broker has it again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put dead letters back where they came from, unchanged. They stay listed unless `--drop` is given.
+    """Put dead letters back where they came from, unchanged, or as a file has them. They stay, marked, unless `--drop`.
 
-    Repeating it within an hour is safe: the broker takes each letter once. Exit code 1 if a letter cannot be replayed.
+    By reason or service only open letters are meant. Repeating it within an hour is safe: the broker takes each once.
+    Exit code 1 if a letter cannot be replayed.
 
-    Examples: `wireroom dead replay 12 13`, `wireroom dead replay --reason retries_exhausted --drop`
+    Examples: `wireroom dead replay 12 13`, `wireroom dead replay --reason retries_exhausted --rate 20`,
+    `wireroom dead replay --from letters.jsonl`
     """
-    _need_a_choice(numbers, reason, service, everything=everything)
+    otherwise = bool(reason or service or everything)
+    if file is None:
+        need_a_choice(numbers, otherwise=otherwise, options="--reason, --service and --all")
+        choice = Choice(service, reason, () if again else (Fate.OPEN,))
+        done = asyncio.run(_replay(numbers, choice, rate, drop=drop, dry_run=dry_run))
+    elif numbers or otherwise or drop:
+        fail(EX_USAGE, "--from means the letters of the file, and can neither choose among them nor drop them.")
+    else:
+        done = asyncio.run(_replay_file(file, rate, dry_run=dry_run))
     if dry_run:
-        count = _count(asyncio.run(_meant(numbers, reason, service)))
-        _tell(f"would replay {count}", {"would_replay": count}, as_json=as_json)
+        tell(f"would replay {done['replayed']}", {"would_replay": done["replayed"]}, as_json=as_json)
         return
-    done = asyncio.run(_replay(numbers, reason, service, drop=drop))
     said = f"replayed {done['replayed']}{' and dropped them' if drop else ''}"
     if done["there_already"]:
         said += f"; {done['there_already']} had been replayed within the last hour, the broker takes each once"
-    _tell(said, {"replayed": 0, "there_already": 0, "stay": 0} | done, as_json=as_json)
+    tell(said, _FATES | done, as_json=as_json)
     raise typer.Exit(EX_PARTLY if done["stay"] else 0)
 
 
-async def _replay(numbers: list[int] | None, reason: str | None, service: str | None, *, drop: bool) -> Counter[str]:
-    """Replay in the order in which they were set aside, which is that of an article's versions."""
+async def _replay(
+    numbers: list[int] | None, choice: Choice, rate: float | None, *, drop: bool, dry_run: bool
+) -> Counter[str]:
     done: Counter[str] = Counter()
     async with nats_connection(Settings().nats_url) as connection:
         js = connection.jetstream(timeout=5)
-        read = letters.read(js, service=service, reason=reason)
-        for number in await _checked(js, numbers) if numbers else [letter.sequence async for letter in read]:
-            try:
-                done[await _again(js, number, drop=drop)] += 1
-            except NatsError as error:
-                said = f"letter {number} was not taken: {error}. {done['replayed']} were replayed before it"
-                fail(EX_TEMPORARY, f"{said}. `wireroom status --check` may tell why; then run it again.")
+        chosen = await meant(js, numbers, choice)
+        if dry_run:
+            return Counter(replayed=len(chosen))
+        async for letter in paced(chosen, rate):
+            if not (found := await letters.get(js, letter.sequence)):
+                continue  # it was dropped meanwhile
+            became = await _send(js, *found, letter_replay.replay, done)
+            if drop and became != "stay":
+                await letters.drop(js, [letter])
+            done[became] += 1
     return done
 
 
-async def _checked(js: JetStreamContext, numbers: list[int]) -> list[int]:
-    """Return the numbers in order; one that names no letter ends the command before it acts."""
-    for number in numbers:
-        if await letters.get(js, number) is None:
-            fail(EX_NOT_FOUND, NO_LETTER.format(number))
-    return sorted(set(numbers))
+async def _replay_file(file: Path, rate: float | None, *, dry_run: bool) -> Counter[str]:
+    """Read the whole file before anything is sent: a line that is none ends the command before it acts."""
+    done: Counter[str] = Counter()
+    with _opened(file) as lines:
+        count = sum(1 for _ in _letters(file, lines))
+        if dry_run:
+            return Counter(replayed=count)
+        lines.seek(0)
+        async with nats_connection(Settings().nats_url) as connection:
+            js = connection.jetstream(timeout=5)
+            async for letter, data in paced(_letters(file, lines), rate):
+                done[await _send(js, letter, data, letter_replay.replay_line, done)] += 1
+    return done
 
 
-async def _again(js: JetStreamContext, number: int, *, drop: bool) -> str:
-    if (found := await letters.get(js, number)) is None:
-        return "gone"
+def _opened(file: Path) -> IO[bytes]:
     try:
-        taken = await letters.replay(js, *found)
-    except letters.NotReplayable as refusal:
-        err.print(f"{refusal}. `wireroom dead show {number} --raw` has its bytes.", markup=False)
+        if str(file) != "-":
+            return file.open("rb")
+    except OSError as error:
+        fail(EX_DATA, f"{file} cannot be read: {error.strerror}.")
+    held = tempfile.TemporaryFile()  # noqa: SIM115 - whoever called opens it for a block
+    shutil.copyfileobj(sys.stdin.buffer, held)
+    held.seek(0)
+    return held
+
+
+def _letters(file: Path, lines: Iterable[bytes]) -> Iterator[tuple[Letter, bytes]]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield letter_replay.from_line(line)
+            except ValueError as error:
+                fail(EX_DATA, f"{file} line {number} is no letter of `wireroom dead export`: {error}.")
+
+
+async def _send(js: JetStreamContext, letter: Letter, data: bytes, send: Send, done: Counter[str]) -> str:
+    try:
+        return "replayed" if await send(js, letter, data) else "there_already"
+    except (NotReplayable, Rejected) as refusal:
+        err.print(f"letter {letter.sequence}: {refusal}", markup=False)
         return "stay"
-    if drop:
-        await letters.drop(js, number)
-    return "replayed" if taken else "there_already"
-
-
-def drop(
-    numbers: Places = None,
-    reason: ByReason = None,
-    service: ByService = None,
-    everything: Everything = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Delete dead letters for good; those set aside in the meantime stay.
-
-    Examples: `wireroom dead drop 12`, `wireroom dead drop --reason empty_body --yes`
-    """
-    _need_a_choice(numbers, reason, service, everything=everything)
-    meant = asyncio.run(_meant(numbers, reason, service))
-    count = _count(meant)
-    if count and not yes:
-        if not sys.stdin.isatty():
-            fail(EX_USAGE, f"{count} letters would be deleted for good; say --yes where nobody can be asked.")
-        typer.confirm(f"Delete {count} letters for good?", abort=True, err=True)
-    asyncio.run(_drop(meant))
-    _tell(f"dropped {count}", {"dropped": count}, as_json=as_json)
-
-
-async def _meant(numbers: list[int] | None, reason: str | None, service: str | None) -> list[int] | Heap:
-    async with nats_connection(Settings().nats_url) as connection:
-        js = connection.jetstream(timeout=5)
-        return await _checked(js, numbers) if numbers else await letters.heap(js, service=service, reason=reason)
-
-
-def _count(meant: list[int] | Heap) -> int:
-    return meant.count if isinstance(meant, Heap) else len(meant)
-
-
-async def _drop(meant: list[int] | Heap) -> None:
-    async with nats_connection(Settings().nats_url) as connection:
-        js = connection.jetstream(timeout=30)  # deleting a hundred thousand takes the broker seconds
-        if isinstance(meant, Heap):
-            await letters.drop_all(js, meant)
-            return
-        for number in meant:
-            await letters.drop(js, number)
-
-
-def _need_a_choice(numbers: list[int] | None, reason: Reason | None, service: str | None, *, everything: bool) -> None:
-    if bool(numbers) == bool(reason or service or everything):  # both could mean two things
-        fail(EX_USAGE, "which ones? Give either numbers or some of --reason, --service and --all.")
-
-
-def _tell(said: str, numbers: dict[str, int], *, as_json: bool) -> None:
-    if as_json:
-        json_line({"v": 1, **numbers})
-    else:
-        out.print(said)
+    except NatsError as error:
+        said = f"letter {letter.sequence} was not taken: {error}. {done['replayed']} were replayed before it"
+        fail(EX_TEMPORARY, f"{said}. `wireroom status --check` may tell why; then run it again.")

@@ -68,18 +68,22 @@ def _stored(settings: Settings) -> dict[str, int]:
 
 def _show(broker: PipelineState | None, stored: dict[str, int] | None, processes: dict[str, int | None]) -> None:
     if broker:
-        columns = ("service", "pending", "unanswered", "delivered again", "oldest", "state")
+        columns = ("service", "pending", "unanswered", "delivered again", "oldest", "last answer", "state")
         rows = [
-            (s.service, s.pending, s.unanswered, s.redelivered, _age(s.oldest_seconds), s.state)
+            (s.service, s.pending, s.unanswered, s.redelivered, _age(s.oldest_seconds), _age(s.last_seconds), s.state)
             for s in broker.services
         ]
-        table(columns, rows, numbers=columns[1:5])
+        table(columns, rows, numbers=columns[1:6])
         out.print()
         kept = [(s.name, s.messages, f"{s.bytes / _MB:.1f}", f"{s.limit / _MB:.0f}") for s in broker.streams]
         table(("stream", "messages", "MB", "of MB"), kept, numbers=("messages", "MB", "of MB"))
         out.print()
         if broker.dead:
             table(("set aside", "count"), sorted(broker.dead.items()), numbers=("count",))
+            out.print()
+        if broker.handled:
+            handled = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(broker.handled.items()))
+            out.print(f"dead letters that are not open: {handled}")
             out.print()
     if stored:
         out.print(f"stored {stored['articles']:,} articles, {stored['article_versions']:,} versions of corrected ones")

@@ -1,0 +1,127 @@
+"""Health under faults: red soon and with the reason, green soon after, and nothing lost in between."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from http.client import HTTPConnection
+from pathlib import Path
+from typing import Any
+
+import pytest
+from nats.aio.client import Client
+
+from services.ingest.app import ingest
+from services.ingest.app import service as ingest_service
+from shared.breaker import Limits
+from shared.deliveries import Attempts
+from shared.messages import ArticleIngested, ArticleSubmitted, Message
+from shared.service import Delivery, Handler
+from shared.settings import Settings
+from tests.factories import a_submission
+from tests.running import idle, publish, read, running
+from wireroom import letters
+from wireroom.letter_replay import replay
+from wireroom.local import ports, stack
+
+SOON = 20.0  # seconds to notice a fault or its end, on a machine that does other things too
+
+
+def answer(port: int, path: str) -> tuple[int, bytes]:
+    """Ask as a container's health check does; an answer takes less than a second, whatever is wrong."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=1)
+    try:
+        connection.request("GET", path)
+        got = connection.getresponse()
+        return got.status, got.read()
+    finally:
+        connection.close()
+
+
+async def until(port: int, meant: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
+    """Return what /readyz says once it is what is meant; all the while /livez says that the process lives."""
+    async with asyncio.timeout(SOON):
+        while True:
+            status, body = await asyncio.to_thread(answer, port, "/readyz")
+            assert await asyncio.to_thread(answer, port, "/livez") == (200, b"alive")
+            told: dict[str, Any] = json.loads(body)
+            assert (status == 200) == told["ready"]
+            if meant(told):
+                return told
+
+
+def green(told: dict[str, Any]) -> bool:
+    return bool(told["ready"])
+
+
+def red(word: str) -> Callable[[dict[str, Any]], bool]:
+    return lambda told: any(word in cause for cause in told["why"])
+
+
+@contextmanager
+def stopped(pid: int) -> Iterator[None]:
+    """A process that stands still for as long as the block lasts."""
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        yield
+    finally:
+        os.kill(pid, signal.SIGCONT)
+
+
+@pytest.mark.parametrize("attempts", [Attempts(limit=1), Attempts(first_delay=0.1)], ids=["at once", "as usual"])
+async def test_a_service_that_fails_at_everything_stops_and_goes_on_by_itself_once_it_is_mended(
+    broker: Client, settings: Settings, attempts: Attempts
+) -> None:
+    """The whole way: hardly a dead letter, red with the reason, resumed, and every article arrives."""
+    mended = False
+
+    @asynccontextmanager
+    async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
+        async def with_a_bug(article: ArticleSubmitted, delivery: Delivery) -> Message:
+            if not mended:
+                raise ZeroDivisionError("a bug that was deployed today")
+            return await ingest(article, delivery)
+
+        yield with_a_bug
+
+    [port] = ports.free(1)
+    service = replace(ingest_service, open_handler=open_handler, attempts=attempts)
+    guids = [f"a{number}" for number in range(150)]
+    await publish(broker, *(a_submission(guid=guid) for guid in guids))
+    async with running(service, settings=settings.model_copy(update={"health_port": port})):
+        told = await until(port, red("a bug that was deployed today"))
+        assert told["pending"] > 0
+        mended = True
+        await until(port, green)
+        await idle(broker, "INBOX", "ingest")
+        js = broker.jetstream()
+        dead = [letter.sequence async for letter in letters.read(js)]
+        assert len(dead) <= Limits().failing
+        assert bool(dead) == (attempts.limit == 1)
+        for number in dead:
+            found = await letters.get(js, number)
+            assert found
+            assert await replay(js, *found)
+        raw = await read(broker, "RAW", "news.v1.raw.>", len(guids))
+    arrived = [ArticleIngested.model_validate_json(message.data).guid for message in raw]
+    assert sorted(map(str, arrived)) == sorted(guids)
+
+
+@pytest.mark.timeout(240)
+async def test_services_are_red_while_what_they_need_stands_still_and_green_again_soon_after(tmp_path: Path) -> None:
+    async with stack.running(tmp_path, lambda _: None, usual_ports=False) as running_stack:
+        service_ports = running_stack.health_ports
+        for port in service_ports.values():
+            await until(port, green)
+        with stopped(running_stack.processes["mongod"]):
+            await until(service_ports["store"], red("MongoDB at 127.0.0.1"))
+            assert green(await until(service_ports["ingest"], green))
+        await until(service_ports["store"], green)
+        with stopped(running_stack.processes["nats-server"]):
+            for port in service_ports.values():
+                await until(port, red("NATS"))
+        for port in service_ports.values():
+            await until(port, green)

@@ -1,0 +1,106 @@
+"""What a process tells of itself: ready while it can take work, alive while it gets on."""
+
+import json
+
+import pytest
+
+from shared.breaker import Breaker, Limits
+from shared.errors import Unavailable
+from shared.state import GIVE_UP, NOT_ALIVE, State
+
+AWAY = Unavailable("MongoDB", "db:27017", "refused")
+
+
+@pytest.fixture
+def state() -> State:
+    """A process that has seen its consumer."""
+    state = State()
+    state.looked(0, 0)
+    return state
+
+
+def looks(state: State, count: int, pending: int = 1) -> None:
+    for _ in range(count):
+        state.looked(pending, 0)
+
+
+def test_a_process_is_not_ready_before_it_has_seen_its_consumer(state: State) -> None:
+    assert not State().ready
+    assert state.ready
+
+
+def test_why_it_is_not_ready_is_told(state: State) -> None:
+    state.lost("NATS does not answer: TimeoutError")
+    state.dependency = str(AWAY)
+    told = json.loads(state.report())
+    assert told["ready"] is False
+    assert told["why"] == ["NATS does not answer: TimeoutError", "MongoDB at db:27017 is not reachable: refused"]
+    state.looked(3, 2)
+    state.dependency = None
+    assert json.loads(state.report()) == {"ready": True, "why": [], "outcomes": {}, "pending": 3, "unanswered": 2}
+    state.stop()
+    assert state.why == ["it is stopping"]
+
+
+def test_a_message_that_waits_for_something_makes_it_not_ready_until_it_is_there(state: State) -> None:
+    with state.holding() as hand:
+        with pytest.raises(Unavailable), hand.trying():
+            raise AWAY
+        assert state.why == [str(AWAY)]
+        with hand.trying():
+            assert not state.ready, "it is not known yet"
+        assert state.ready
+    with state.holding() as hand, pytest.raises(Unavailable), hand.trying():
+        raise AWAY
+    assert state.ready, "the message is no longer ours"
+
+
+def test_an_open_breaker_makes_it_not_ready() -> None:
+    breaker = Breaker(Limits(window=1, failing=1))
+    state = State(breaker)
+    state.looked(9, 1)
+    breaker.failed(("RAW", 1), KeyError("title"))
+    assert state.why == ["1 of the last 1 messages failed, lately with KeyError: 'title'"]
+    looks(state, GIVE_UP)
+    assert state.alive, "it is kept from its work"
+
+
+def test_a_process_with_work_that_does_none_is_not_alive_and_then_gives_up(state: State) -> None:
+    looks(state, NOT_ALIVE - 1)
+    assert state.alive
+    looks(state, 1)
+    assert not state.alive
+    assert not state.given_up
+    looks(state, GIVE_UP - NOT_ALIVE)
+    assert state.given_up
+
+
+def test_a_message_in_hand_is_work_although_no_other_waits(state: State) -> None:
+    with state.holding():
+        looks(state, NOT_ALIVE, pending=0)
+        assert not state.alive
+    looks(state, 1, pending=0)
+    assert state.alive
+
+
+@pytest.mark.parametrize("between", ["settled", "lost", "idle"])
+def test_a_process_that_gets_on_or_cannot_is_alive(state: State, between: str) -> None:
+    looks(state, NOT_ALIVE - 1)
+    match between:
+        case "settled":
+            state.settled("done")
+        case "lost":
+            state.lost("NATS does not answer")
+        case _:
+            looks(state, 1, pending=0)
+    looks(state, NOT_ALIVE - 1)
+    assert state.alive
+
+
+def test_a_process_held_by_an_outage_is_alive(state: State) -> None:
+    with state.holding() as hand:
+        with pytest.raises(Unavailable), hand.trying():
+            raise AWAY
+        looks(state, 2 * GIVE_UP)
+        assert state.alive
+        assert not state.given_up

@@ -1,0 +1,110 @@
+"""``wireroom dead export`` and ``dead drop``: letters into a file, and letters away."""
+
+import asyncio
+import sys
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import IO, Annotated
+
+import orjson
+import typer
+
+from shared.marks import Fate, Marks
+from shared.settings import Settings
+from wireroom import letter_replay, letters
+from wireroom.commands.choosing import (
+    EX_USAGE,
+    AsJson,
+    ByReason,
+    ByService,
+    ByState,
+    Everything,
+    Places,
+    meant,
+    need_a_choice,
+    tell,
+)
+from wireroom.connections import nats_connection
+from wireroom.letters import Choice, Letter
+from wireroom.terminal import err, fail
+
+EX_CANNOT_CREATE = 73
+
+
+def export(
+    numbers: Places = None,
+    reason: ByReason = None,
+    service: ByService = None,
+    state: ByState = None,
+    everything: Everything = False,
+    to: Annotated[Path, typer.Option(help="A new file; - for standard output.")] = Path("-"),
+) -> None:
+    """Write dead letters as JSON Lines: number, state, error, headers, and the original bytes as base64.
+
+    The letters stay. `wireroom dead replay --from FILE` sends such a file back, also after you changed it.
+
+    Examples: `wireroom dead export --reason schema --to schema.jsonl`,
+    `wireroom dead export 12 | jq -r .body_base64 | base64 -d`
+    """
+    need_a_choice(
+        numbers, otherwise=bool(reason or service or state or everything), options="--reason, --service, --state, --all"
+    )
+    count = asyncio.run(_export(numbers, Choice(service, reason, tuple(state or ())), to))
+    err.print(f"exported {count}", markup=False)
+
+
+async def _export(numbers: list[int] | None, choice: Choice, to: Path) -> int:
+    count = 0
+    async with nats_connection(Settings().nats_url) as connection:
+        js = connection.jetstream(timeout=5)
+        chosen = await meant(js, numbers, choice)
+        marks = await Marks(js).all()
+        with _opened(to) as file:
+            for letter in chosen:
+                if found := await letters.get(js, letter.sequence):
+                    fate = marks[letter.sequence].fate if letter.sequence in marks else Fate.OPEN
+                    line = letter_replay.as_line(*found, fate)
+                    file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+                    count += 1
+    return count
+
+
+def _opened(to: Path) -> AbstractContextManager[IO[bytes]]:
+    try:
+        return nullcontext(sys.stdout.buffer) if str(to) == "-" else to.open("xb")
+    except OSError as error:
+        fail(EX_CANNOT_CREATE, f"{to} cannot be written: {error.strerror}. Name a file that is not there yet.")
+
+
+def drop(
+    numbers: Places = None,
+    reason: ByReason = None,
+    service: ByService = None,
+    succeeded: Annotated[bool, typer.Option("--succeeded", help="Only those whose replay succeeded.")] = False,
+    everything: Everything = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete dead letters for good; those set aside in the meantime stay.
+
+    Examples: `wireroom dead drop 12`, `wireroom dead drop --succeeded --yes`, `wireroom dead drop --reason empty_body`
+    """
+    otherwise = bool(reason or service or succeeded or everything)
+    need_a_choice(numbers, otherwise=otherwise, options="--reason, --service, --succeeded and --all")
+    chosen = asyncio.run(_chosen(numbers, Choice(service, reason, (Fate.SUCCEEDED,) if succeeded else ())))
+    if chosen and not yes:
+        if not sys.stdin.isatty():
+            fail(EX_USAGE, f"{len(chosen)} letters would be deleted for good; say --yes where nobody can be asked.")
+        typer.confirm(f"Delete {len(chosen)} letters for good?", abort=True, err=True)
+    asyncio.run(_drop(chosen))
+    tell(f"dropped {len(chosen)}", {"dropped": len(chosen)}, as_json=as_json)
+
+
+async def _chosen(numbers: list[int] | None, choice: Choice) -> list[Letter]:
+    async with nats_connection(Settings().nats_url) as connection:
+        return await meant(connection.jetstream(timeout=5), numbers, choice)
+
+
+async def _drop(chosen: list[Letter]) -> None:
+    async with nats_connection(Settings().nats_url) as connection:
+        await letters.drop(connection.jetstream(timeout=10), chosen)
