@@ -3,7 +3,7 @@
 import asyncio
 import json
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,8 +15,11 @@ from nats.js.errors import APIError
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
+from shared.connecting import brief_connection
+from shared.errors import Unavailable
 from shared.topology import MAX_PAYLOAD, streams
-from wireroom.local import binaries, broker, ports
+from tests.faults.namespaces import inside
+from wireroom.local import binaries, ports
 from wireroom.local.programs import Program, end, last_lines, start
 
 T = TypeVar("T")
@@ -26,11 +29,11 @@ _PAUSE = 0.1
 _SIZE = 3
 _BROKER = """
 server_name: {name}
-host: 127.0.0.1
+host: {host}
 port: {port}
 max_payload: {max_payload}
 jetstream {{ store_dir: {folder}, sync_interval: always, max_file_store: {max_file_store} }}
-cluster {{ name: wireroom, host: 127.0.0.1, port: {cluster_port}, routes: {routes} }}
+cluster {{ name: wireroom, host: {host}, port: {cluster_port}, routes: {routes} }}
 """
 _ELECTION_MS = 2000  # ten seconds by default
 
@@ -67,12 +70,14 @@ class Nodes:
 
 
 @asynccontextmanager
-async def three_brokers(folder: Path) -> AsyncIterator[Nodes]:
+async def three_brokers(folder: Path, hosts: Mapping[str, str] | None = None) -> AsyncIterator[Nodes]:
+    """Run a cluster on loopback, or each broker in one of the namespaces, which are given with their addresses."""
     free = ports.free(2 * _SIZE)
     clients, routes = free[:_SIZE], free[_SIZE:]
+    places = list(hosts.items()) if hosts else [("", "127.0.0.1")] * _SIZE
     reserved = 2 * sum(stream.max_bytes or 0 for stream in streams())
     programs = {}
-    for number in range(_SIZE):
+    for number, (namespace, host) in enumerate(places):
         name = f"broker-{number}"
         data = folder / name
         data.mkdir(parents=True)
@@ -80,18 +85,21 @@ async def three_brokers(folder: Path) -> AsyncIterator[Nodes]:
         configuration.write_text(
             _BROKER.format(
                 name=name,
+                host=host,
                 port=clients[number],
                 max_payload=MAX_PAYLOAD,
                 folder=json.dumps(str(data)),
                 max_file_store=reserved,
                 cluster_port=routes[number],
-                routes=json.dumps([f"nats://127.0.0.1:{port}" for port in routes]),
+                routes=json.dumps([f"nats://{at}:{port}" for (_, at), port in zip(places, routes, strict=True)]),
             )
         )
-        command = (str(binaries.nats_server()), "--config", str(configuration))
+        command: tuple[str, ...] = (str(binaries.nats_server()), "--config", str(configuration))
+        command = inside(namespace, command) if namespace else command
         programs[name] = Program(name, command, clients[number], _none, folder / f"{name}.log", 10, data)
-    async with Nodes(",".join(broker.url(port) for port in clients), programs).running() as nodes:
-        await _until(lambda: _answers(clients[0]), programs["broker-0"].log)
+    urls = [f"nats://{host}:{port}" for (_, host), port in zip(places, clients, strict=True)]
+    async with Nodes(",".join(urls), programs).running() as nodes:
+        await _until(lambda: _answers(urls[0]), programs["broker-0"].log)
         yield nodes
 
 
@@ -157,8 +165,13 @@ async def _initiated(host: str, config: dict[str, Any]) -> bool | None:
     return True
 
 
-async def _answers(port: int) -> str | None:
-    return await broker.version(port)
+async def _answers(url: str) -> bool | None:
+    """Whether the cluster has elected who leads it: before, it makes no stream."""
+    with suppress(NatsError, OSError, TimeoutError, Unavailable):
+        async with brief_connection(url) as connection:
+            await connection.jetstream(timeout=2).account_info()
+            return True
+    return None
 
 
 async def _none() -> str | None:

@@ -55,7 +55,7 @@ class Submission:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-def submissions(seed: int, poison: float) -> Iterator[Submission]:
+def submissions(seed: int, poison: float, prefix: str = "") -> Iterator[Submission]:
     """Yield articles without end: new ones, repetitions, corrections, and that share of poison."""
     chance = random.Random(seed)
     known: list[Submission] = []
@@ -71,7 +71,7 @@ def submissions(seed: int, poison: float) -> Iterator[Submission]:
             yield chance.choice(known)
         else:
             new = not known or draw > poison + sum(SHARES.values())
-            guid = f"article-{len(editions)}" if new else chance.choice(list(editions))
+            guid = f"{prefix}article-{len(editions)}" if new else chance.choice(list(editions))
             editions[guid] += 1
             known.append(_article(guid, editions[guid]))
             yield known[-1]
@@ -87,10 +87,17 @@ class Load:
     """Publishes until it is left; what was not acknowledged is sent again under the same id, as publishers do."""
 
     def __init__(
-        self, js: JetStreamContext, ledger: Path, *, seed: int = 1, poison: float = 0.02, publishers: int = 4
+        self,
+        js: JetStreamContext,
+        ledger: Path,
+        *,
+        seed: int = 1,
+        poison: float = 0.02,
+        publishers: int = 4,
+        prefix: str = "",
     ) -> None:
         self._js, self._seed, self._publishers = js, seed, publishers
-        self._articles = submissions(seed, poison)
+        self._articles = submissions(seed, poison, prefix)
         self._number = 0
         self._stop = asyncio.Event()
         self._path = ledger

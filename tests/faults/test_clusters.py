@@ -13,6 +13,7 @@ from shared import run
 from shared.settings import Settings
 from tests.faults.clusters import Nodes, leader, primary, three_brokers, three_databases
 from tests.faults.harness import Load, Report, Watch, seconds, verify
+from tests.faults.namespaces import cut_off, hosts
 from tests.faults.test_matrix import SOME, tell
 from tests.stacks import broker_at
 from wireroom.local import ports, service
@@ -25,9 +26,11 @@ SERVICES = ("ingest", "extract", "store")
 
 
 @asynccontextmanager
-async def clusters(folder: Path) -> AsyncIterator[tuple[Nodes, Nodes, dict[str, int], JetStreamContext]]:
+async def clusters(
+    folder: Path, hosts: dict[str, str] | None = None
+) -> AsyncIterator[tuple[Nodes, Nodes, dict[str, int], JetStreamContext]]:
     async with AsyncExitStack() as stack:
-        brokers = await stack.enter_async_context(three_brokers(folder / "brokers"))
+        brokers = await stack.enter_async_context(three_brokers(folder / "brokers", hosts))
         databases = await stack.enter_async_context(three_databases(folder / "databases"))
         await run.setup(Settings(nats_url=brokers.url, stream_replicas=3))
         urls = {"WIREROOM_NATS_URL": brokers.url, "WIREROOM_MONGO_URL": databases.url}
@@ -83,6 +86,59 @@ async def test_10_one_broker_of_three_accepts_nothing_and_what_was_accepted_is_t
     tell(report, "10", title, verdict, watch, recovery_s=recovered, longest_stall_s=round(load.longest_stall, 1))
     assert verdict.fine, verdict
     assert watch.regressions == []
+
+
+async def test_13_a_leader_cut_off_from_the_others_acknowledges_nothing_that_is_lost(
+    tmp_path: Path, report: Report
+) -> None:
+    with hosts(3) as names:
+        async with clusters(tmp_path, names) as (brokers, databases, health, js), AsyncExitStack() as stack:
+            urls = brokers.url.split(",")
+            others = [await stack.enter_async_context(broker_at(url)) for url in urls]
+            with Watch(databases.url, dict, health) as watch:
+                async with AsyncExitStack() as loads:
+                    taken = [
+                        await loads.enter_async_context(
+                            Load(each, tmp_path / f"ledger-{n}", seed=100 + n, publishers=1, prefix=f"side-{n}-")
+                        )
+                        for n, each in enumerate(others)  # clients on both sides of the cut
+                    ]
+                    for load in taken:
+                        await load.more(SOME // 3)
+                    leads = int((await leader(js, "INBOX")).rpartition("-")[2])
+                    with cut_off(list(names)[leads], names):
+                        await taken[(leads + 1) % 3].more(SOME)
+                    for load in taken:
+                        await load.more(SOME // 3)
+                entries = [entry for load in taken for entry in load.entries]
+                with seconds() as recovery:
+                    verdict = await verify(js, databases.url, entries)
+                recovered = recovery()
+    stall = round(max(load.longest_stall for load in taken), 1)
+    title = "the leader of INBOX is cut off from the other brokers, with clients on both sides"
+    tell(report, "13", title, verdict, watch, recovery_s=recovered, longest_stall_s=stall)
+    assert verdict.fine, verdict
+    assert watch.regressions == []
+
+
+async def test_30_a_damaged_copy_on_one_broker_of_three(tmp_path: Path, report: Report) -> None:
+    """Reported and not promised: what a broker does about damaged blocks is its own."""
+    async with clusters(tmp_path) as (brokers, databases, health, js):
+        with Watch(databases.url, dict, health) as watch:
+            async with Load(js, tmp_path / "ledger", seed=30) as load:
+                await load.more(2 * SOME)
+                leads = await leader(js, "NEWS")
+                damaged = next(name for name in brokers.programs if name != leads)
+                await brokers.kill(damaged)
+                blocks = list((tmp_path / "brokers" / damaged).rglob("NEWS/msgs/*.blk"))
+                for block in blocks:
+                    data = bytearray(block.read_bytes())
+                    data[len(data) // 2] ^= 0xFF
+                    block.write_bytes(data)
+                await brokers.start(damaged)
+                await load.more(SOME)
+            verdict = await verify(js, databases.url, load.entries)
+    tell(report, "30", "a bit flips in the blocks of one broker of three", verdict, watch, blocks=len(blocks))
 
 
 async def refuses(js: JetStreamContext, times: int) -> bool:
