@@ -16,10 +16,12 @@ class Batcher(Generic[T, R]):
     """Collects what is waiting, at most ``size``, and runs it; never waits for a batch to fill.
 
     While one batch runs the next gathers, so batches grow with the load and a lone message goes at once.
+    As many batches run at once as there are ``lanes``; what waits is shared among those that are free.
     """
 
-    def __init__(self, run: Run[T, R], *, size: int) -> None:
-        self._run, self._size = run, size
+    def __init__(self, run: Run[T, R], *, size: int, lanes: int = 1) -> None:
+        self._run, self._size, self._lanes = run, size, lanes
+        self._free = 0
         self._waiting: asyncio.Queue[tuple[T, asyncio.Future[R]]] = asyncio.Queue()
 
     async def submit(self, item: T) -> R:
@@ -31,32 +33,43 @@ class Batcher(Generic[T, R]):
     @asynccontextmanager
     async def running(self) -> AsyncIterator["Batcher[T, R]"]:
         """Work while the block runs."""
-        task = asyncio.create_task(self._work())
+        lanes = [asyncio.create_task(self._work()) for _ in range(self._lanes)]
         try:
             yield self
         finally:
-            task.cancel()
+            for lane in lanes:
+                lane.cancel()
+            await asyncio.wait(lanes)
 
     async def _work(self) -> None:
         while True:
+            wanted = [(item, answer) for item, answer in await self._batch() if not answer.done()]
+            if wanted:
+                await self._settle(wanted)
+
+    async def _batch(self) -> list[tuple[T, "asyncio.Future[R]"]]:
+        """Wait for the first item, and return it with this lane's share of what else waits."""
+        self._free += 1
+        try:
             batch = [await self._waiting.get()]
             await asyncio.sleep(0)  # lets every handler of the same fetch put its item in
-            while len(batch) < self._size and not self._waiting.empty():
-                batch.append(self._waiting.get_nowait())
-            wanted = [(item, answer) for item, answer in batch if not answer.done()]
-            if wanted:
-                results = await self._results([item for item, _ in wanted])
-                for (_, answer), result in zip(wanted, results, strict=True):
-                    _resolve(answer, result)
+            share = min(self._size, -(-(1 + self._waiting.qsize()) // self._free))
+        finally:
+            self._free -= 1
+        while len(batch) < share and not self._waiting.empty():
+            batch.append(self._waiting.get_nowait())
+        return batch
 
-    async def _results(self, items: list[T]) -> Sequence[R | Exception]:
+    async def _settle(self, wanted: Sequence[tuple[T, "asyncio.Future[R]"]]) -> None:
         """Run the batch; one that fails is run again one by one, so that only the culprit bears it."""
-        outcome = await self._attempt(items)
-        if not isinstance(outcome, Exception):
-            return outcome
-        if isinstance(outcome, Unavailable) or len(items) == 1:
-            return [outcome] * len(items)
-        return [(await self._results([item]))[0] for item in items]
+        outcome = await self._attempt([item for item, _ in wanted])
+        if isinstance(outcome, Exception) and not isinstance(outcome, Unavailable) and len(wanted) > 1:
+            for one in wanted:
+                await self._settle([one])
+            return
+        results = [outcome] * len(wanted) if isinstance(outcome, Exception) else outcome
+        for (_, answer), result in zip(wanted, results, strict=True):
+            _resolve(answer, result)
 
     async def _attempt(self, items: list[T]) -> Sequence[R | Exception] | Exception:
         try:

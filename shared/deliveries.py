@@ -33,7 +33,6 @@ Work = Callable[[], Awaitable[None]]
 _LONGEST_DELAY = 60.0
 _MOST_DOUBLINGS = 32  # a message that was held through many restarts must not overflow a float
 _UNANSWERED = "unanswered"
-_HUNG = (_UNANSWERED, Reason.TIME_LIMIT)
 
 
 class Hung(Exception):  # noqa: N818 - what happened to the work
@@ -81,9 +80,6 @@ async def settle(raw: Msg, work: Work, desk: Desk) -> str:
             async with desk.suspects.alone:
                 outcome = await _settle(raw, _watched(raw, work, desk), desk, alone=True)
                 await desk.suspects.clear(raw)
-        if outcome in _HUNG:
-            log.critical("work on %s does not end; ending this process, what it holds comes again", raw.subject)
-            desk.end_process()
         return outcome
 
 
@@ -121,7 +117,10 @@ async def _tried(raw: Msg, work: Work, desk: Desk, key: Key, *, alone: bool) -> 
     except Rejected as verdict:
         return await _never(raw, verdict, desk)
     except Hung as hung:  # among others it cannot be told which of them hangs; alone it can
-        return await _never(raw, Rejected(Reason.TIME_LIMIT, str(hung)), desk) if alone else _UNANSWERED
+        outcome = await _never(raw, Rejected(Reason.TIME_LIMIT, str(hung)), desk) if alone else _UNANSWERED
+        log.critical("work on %s does not end; ending this process, what it holds comes again", raw.subject)
+        desk.end_process()
+        return outcome
     except Exception as error:  # the one place: what is unexpected is tried again, then set aside
         log.exception("%s attempt %d of %d failed", desk.service, attempt, attempts.limit)
         desk.breaker.failed(key, error)

@@ -19,6 +19,7 @@ class Reason(StrEnum):
     NOT_STORABLE = "not_storable"
     RETRIES_EXHAUSTED = "retries_exhausted"
     TIME_LIMIT = "time_limit"
+    MEMORY_LIMIT = "memory_limit"
     CRASH_LOOP = "crash_loop"
 
 

@@ -9,5 +9,9 @@ class ExtractSettings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="WIREROOM_EXTRACT_", frozen=True)
 
-    models: dict[str, str] = {"en": "en_core_web_sm"}  # each loaded model costs about 100 MB in every replica
+    models: dict[str, str] = {"en": "en_core_web_sm"}  # each loaded model costs about 100 MB, shared by the workers
     batch: int = Field(16, ge=1, le=256)  # larger batches are slower: their arrays no longer fit the caches
+    workers: int = Field(1, ge=1, le=64)  # processes that work at once: as many as there are cores for them
+    time_limit: float = Field(20.0, gt=0)  # seconds for an article; a usual one takes a hundredth of one
+    memory_limit: int = Field(1500, ge=100)  # MB for a worker, beyond what it shares; a usual one takes under 100
+    renew_after: int = Field(2000, ge=1)  # articles until a worker is replaced: words it met stay in its memory

@@ -1,8 +1,6 @@
-"""The one working thread of extract: cleans, tells the language, tags; a micro-batch in one call."""
+"""What is done to articles: cleaned, their language told, tagged; a micro-batch in one call."""
 
-import asyncio
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 from services.extract.clean import RULES_VERSION, CleanArticle, clean
@@ -60,16 +58,3 @@ def _finish(item: Cleaned, tags: TaggedEntities) -> ArticleExtracted:
         entities_status=tags.status,
         pipeline=Pipeline(wireroom=__version__, rules=RULES_VERSION, model=tags.model),
     )
-
-
-class Worker:
-    """Runs batches in exactly one thread: a busy second one would slow spaCy several times over."""
-
-    def __init__(self, tagger: Tagger) -> None:
-        self._tagger = tagger
-        self._thread = ThreadPoolExecutor(1, "extract")
-
-    async def run(self, articles: Sequence[ArticleIngested]) -> list[ArticleExtracted | Exception]:
-        """Extract a batch off the event loop, which goes on answering health checks."""
-        loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, extract_batch, articles, self._tagger)

@@ -1,4 +1,8 @@
-"""Articles that end or hang their process: each is set aside as what it is, and every neighbour arrives."""
+"""Articles that end or hang their process: each is set aside as what it is, and every neighbour arrives.
+
+In extract that process is a worker, and the service lives; in ingest it is the service, and whatever runs it starts it
+again.
+"""
 
 import asyncio
 import os
@@ -6,16 +10,19 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
 
-from shared.messages import ArticleIngested, ArticleSubmitted
+from services.extract import app as extract
+from services.ingest import app as ingest
+from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from shared.settings import Settings
 from shared.topology import INGEST
 from tests.factories import a_submission
-from tests.running import publish, read
+from tests.running import publish, read, running
 
 ROOT = Path(__file__).parents[2]
 MOST_STARTS = 30
@@ -66,3 +73,37 @@ async def test_only_the_culprits_are_set_aside_and_every_neighbour_arrives(broke
     assert (await js.stream_info("DEAD")).state.messages == 2
     assert codes.count(9) >= 3
     assert 70 in codes
+
+
+WEAK = partial(extract.open_handler, job="tests.faults.weak_extract:open_job")
+CULPRITS = {
+    "exits-1": "crash_loop",
+    "faults-1": "crash_loop",
+    "spins-1": "time_limit",
+    "grows-1": "memory_limit",
+}
+
+
+@pytest.mark.timeout(180)
+async def test_what_ends_a_worker_of_extract_is_set_aside_and_the_service_lives(
+    broker: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIREROOM_EXTRACT_TIME_LIMIT", "4")
+    monkeypatch.setenv("WIREROOM_EXTRACT_MEMORY_LIMIT", "200")
+    monkeypatch.setenv("WIREROOM_EXTRACT_WORKERS", "2")
+    good = [f"good-{number}" for number in range(40)]
+    guids = [*good[:3], "exits-1", "faults-1", *good[3:20], "spins-1", *good[20:30], "grows-1", *good[30:]]
+    sent = [a_submission(guid=guid) for guid in guids]
+    async with running(ingest.service, replace(extract.service, open_handler=WEAK), settings=settings):
+        await publish(broker, *sent)
+        letters = await read(broker, "DEAD", "news.dead.extract.>", len(CULPRITS))
+        clean = await read(broker, "NEWS", "news.v1.extracted.>", len(good))
+    reasons = {
+        ArticleIngested.model_validate_json(letter.data).guid: (letter.headers or {})["wireroom-reason"]
+        for letter in letters
+    }
+    assert reasons == CULPRITS
+    assert {ArticleExtracted.model_validate_json(message.data).guid for message in clean} == set(good)
+    js = broker.jetstream()
+    assert (await js.stream_info("DEAD")).state.messages == len(CULPRITS)
+    assert (await js.stream_info("NEWS")).state.messages == len(good)
