@@ -43,7 +43,7 @@ class Result:
 
 def bench(
     articles: Annotated[int, typer.Option(min=20, help="How many go through.")] = 600,
-    extract: Annotated[int, typer.Option(min=1, help="Processes for extract.")] = 1,
+    extract: Annotated[int, typer.Option(min=1, help="Services of extract, each with its workers.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Measure the whole path with a real broker and database in a temporary folder.
@@ -54,20 +54,28 @@ def bench(
     words = sum(len(item.body.split()) for item in submissions) // articles
     say(f"{articles} articles of {words} words on average; first the extract stage alone, in this process")
     alone = _extract_alone(submissions)
+    processes = extract * _workers()
     with tempfile.TemporaryDirectory(prefix="wireroom-bench-") as folder:
         publish, end_to_end, resident = asyncio.run(_end_to_end(Path(folder), submissions, extract))
-    result = Result(articles, words, extract, alone, publish, end_to_end, end_to_end / (alone * extract), resident)
+    share = end_to_end / (alone * processes)
+    result = Result(articles, words, processes, alone, publish, end_to_end, share, resident)
     if as_json:
         json_line({"v": 1, **asdict(result)})
         return
     rows = [
         ("extract alone, one process", f"{result.extract_alone:.1f}"),
-        (f"end to end, {extract} extract", f"{result.end_to_end:.1f}"),
+        (f"end to end, {processes} extract", f"{result.end_to_end:.1f}"),
         ("publish", f"{result.publish:.0f}"),
     ]
     table(("measured", "articles/s"), rows, numbers=("articles/s",))
     table(("process", "MB resident"), list(result.resident_mb.items()), numbers=("MB resident",))
-    say(f"end to end is {result.share:.2f} of {extract} times the extract stage alone")
+    say(f"end to end is {result.share:.2f} of {processes} times the extract stage alone")
+
+
+def _workers() -> int:
+    from services.extract.settings import ExtractSettings  # noqa: PLC0415 - as a service reads them
+
+    return ExtractSettings().workers
 
 
 def sample_submissions() -> Iterator[ArticleSubmitted]:

@@ -1,13 +1,40 @@
-"""The resident memory of a process, where the system tells it."""
+"""The memory of a process and of those it started, where the system tells it."""
 
 import os
 from pathlib import Path
 
+_KB = 1024
+_PROC = Path("/proc")
+
 
 def resident(pid: int) -> int | None:
-    """Return bytes in memory, or None for a process that is gone or a system without ``/proc``."""
+    """Return bytes in memory, or None for a process that is gone or a system without ``/proc``.
+
+    Of a process with children it is the sum over all of them, each page that several share counted once.
+    """
+    family = [pid, *_descendants(pid)]
+    sizes = [size for member in family if (size := _size(member, shared=len(family) > 1)) is not None]
+    return sum(sizes) if sizes else None
+
+
+def _descendants(pid: int) -> list[int]:
+    """Return the children of a process, and theirs; a child belongs to the thread that made it."""
+    found: list[int] = []
+    for path in _PROC.glob(f"{pid}/task/*/children"):
+        try:
+            children = [int(child) for child in path.read_text("ascii").split()]
+        except OSError:
+            continue
+        for child in children:
+            found += [child, *_descendants(child)]
+    return found
+
+
+def _size(pid: int, *, shared: bool) -> int | None:
     try:
-        pages = int(Path(f"/proc/{pid}/statm").read_text("ascii").split()[1])
-    except (OSError, IndexError, ValueError):
+        if not shared:
+            return int((_PROC / f"{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        lines = (_PROC / f"{pid}/smaps_rollup").read_text("ascii").splitlines()
+        return next(int(line.split()[1]) * _KB for line in lines if line.startswith("Pss:"))
+    except (OSError, IndexError, ValueError, StopIteration):
         return None
-    return pages * os.sysconf("SC_PAGE_SIZE")

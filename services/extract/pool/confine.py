@@ -26,7 +26,9 @@ def leave_signals_to_the_service() -> None:
 
 
 def limit_memory(more: int) -> None:
-    """Let the process have so many bytes more than it has now; a larger allocation fails inside it."""
+    """Let the process have so many bytes more than it has now; a larger allocation fails inside it. Linux only."""
+    if sys.platform != "linux":
+        return
     pages = int(Path("/proc/self/statm").read_text("ascii").split()[0])
     most = pages * resource.getpagesize() + more
     resource.setrlimit(resource.RLIMIT_AS, (most, most))
