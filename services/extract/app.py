@@ -4,7 +4,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.extract.clean import packs
 from services.extract.entities import load
+from services.extract.learning.learner import Learner
 from services.extract.settings import ExtractSettings
 from services.extract.worker import Worker
 from shared.batching import Batcher
@@ -18,13 +20,17 @@ TIME_LIMIT = 60.0  # seconds, waiting for its batch included; a usual article ta
 
 
 @asynccontextmanager
-async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
+async def open_handler(settings: Settings) -> AsyncIterator[Handler]:
     options = ExtractSettings()
-    worker = Worker(await asyncio.to_thread(load, options.models))
-    async with Batcher(worker.run, size=options.batch).running() as batches:
+    packs.use(options.rules)
+    learner = Learner(settings.nats_url)
+    worker = Worker(await asyncio.to_thread(load, options.models), learner.known)
+    async with learner.running(), Batcher(worker.run, size=options.batch).running() as batches:
 
         async def extract(article: ArticleIngested, _delivery: Delivery) -> ArticleExtracted:
-            return await batches.submit(article)
+            result = await batches.submit(article)
+            learner.note(result)
+            return result
 
         yield extract
 

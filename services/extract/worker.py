@@ -1,16 +1,18 @@
 """The one working thread of extract: cleans, tells the language, tags; a micro-batch in one call."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from services.extract.clean import RULES_VERSION, CleanArticle, clean
+from services.extract.clean import RULES_VERSION, CleanArticle, Furniture, clean
 from services.extract.entities import TaggedEntities, Tagger
 from services.extract.language import identify
 from shared import __version__
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, Identity, Pipeline
+
+KnownFurniture = Mapping[str, Furniture]  # by source
 
 
 @dataclass(frozen=True)
@@ -22,17 +24,22 @@ class Cleaned:
     language: str
 
 
-def extract_batch(articles: Sequence[ArticleIngested], tagger: Tagger) -> list[ArticleExtracted | Exception]:
-    """Return one result for each article, in order; a rejected article is its own result and harms no other."""
-    cleaned = [_clean(article) for article in articles]
+def extract_batch(
+    articles: Sequence[ArticleIngested], tagger: Tagger, furniture: KnownFurniture | None = None
+) -> list[ArticleExtracted | Exception]:
+    """Return one result for each article, in order; a rejected article is its own result and harms no other.
+
+    ``furniture`` is what was learned of the sources, a plain value.
+    """
+    cleaned = [_clean(article, (furniture or {}).get(article.source)) for article in articles]
     good = [item for item in cleaned if isinstance(item, Cleaned)]
     tags = iter(tagger.tag([(item.language, item.clean.paragraphs, item.clean.title) for item in good]))
     return [_finish(item, next(tags)) if isinstance(item, Cleaned) else item for item in cleaned]
 
 
-def _clean(raw: ArticleIngested) -> Cleaned | Rejected:
+def _clean(raw: ArticleIngested, furniture: Furniture | None) -> Cleaned | Rejected:
     try:
-        article = clean(raw.body, raw.media_type, title=raw.title)
+        article = clean(raw.body, raw.media_type, title=raw.title, source=raw.source, furniture=furniture)
     except Rejected as verdict:
         return verdict
     return Cleaned(raw, article, identify("\n\n".join(article.paragraphs), raw.language))
@@ -65,11 +72,12 @@ def _finish(item: Cleaned, tags: TaggedEntities) -> ArticleExtracted:
 class Worker:
     """Runs batches in exactly one thread: a busy second one would slow spaCy several times over."""
 
-    def __init__(self, tagger: Tagger) -> None:
-        self._tagger = tagger
+    def __init__(self, tagger: Tagger, known: Callable[[Iterable[str]], KnownFurniture]) -> None:
+        self._tagger, self._known = tagger, known
         self._thread = ThreadPoolExecutor(1, "extract")
 
     async def run(self, articles: Sequence[ArticleIngested]) -> list[ArticleExtracted | Exception]:
         """Extract a batch off the event loop, which goes on answering health checks."""
         loop = asyncio.get_running_loop()
-        return await loop.run_in_executor(self._thread, extract_batch, articles, self._tagger)
+        known = self._known({article.source for article in articles})
+        return await loop.run_in_executor(self._thread, extract_batch, articles, self._tagger, known)

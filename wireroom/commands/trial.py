@@ -17,6 +17,7 @@ from wireroom.terminal import err, fail, json_line, out
 
 EX_PARTLY = 1
 EX_DATA = 65
+EX_CONFIG = 78
 _BATCH = 16
 
 
@@ -49,11 +50,17 @@ def trial(
 
 def results(submissions: list[intake.Submission]) -> Iterator[tuple[intake.Submission, ArticleExtracted | Exception]]:
     """Run each submission through the services' own functions, in micro-batches, keeping the order."""
+    from services.extract.clean import packs  # noqa: PLC0415
     from services.extract.entities import load  # noqa: PLC0415 - loading spaCy takes a second
     from services.extract.settings import ExtractSettings  # noqa: PLC0415
     from services.extract.worker import extract_batch  # noqa: PLC0415
 
-    tagger = load(ExtractSettings().models)
+    options = ExtractSettings()
+    try:
+        packs.use(options.rules)
+    except packs.PackError as error:
+        fail(EX_CONFIG, f"{error}.")
+    tagger = load(options.models)
     now = datetime.now(UTC)
     numbered = iter(enumerate(submissions, 1))
     while batch := list(islice(numbered, _BATCH)):

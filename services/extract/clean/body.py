@@ -17,6 +17,8 @@ _MIN_SENTENCE_WORDS = 4
 
 def score(facts: Facts) -> float:
     """Return how much a line speaks for an article where it stands: above 0 for, below 0 against."""
+    if facts.known and facts.known.rule:
+        return _FRAGMENT  # it goes anyway, and stands among paragraphs as well as around them
     if facts.furniture or facts.copy_of is not None:
         return _FURNITURE
     if facts.role:

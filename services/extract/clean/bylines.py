@@ -1,9 +1,9 @@
 """Who wrote it: lines such as "By Jane Doe, Political Editor"."""
 
 import re
-from functools import cache
 
 from services.extract.clean.agencies import agencies_in
+from services.extract.clean.packs import from_packs
 from services.extract.clean.vocabulary import vocabulary
 from services.extract.clean.words import looks_like_names, tokens
 
@@ -37,7 +37,7 @@ def agency_in_byline(names: str) -> str | None:
     return None
 
 
-@cache
+@from_packs
 def _first_words() -> frozenset[str]:
     return frozenset(phrase[0] for phrase in vocabulary().byline)
 

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
 
 from services.extract.clean.agencies import agencies_in, last_words, name_pattern
+from services.extract.clean.packs import from_packs
 from services.extract.clean.vocabulary import vocabulary
 from services.extract.clean.words import looks_like_names, tokens
 from shared.messages import Caption
@@ -19,7 +19,7 @@ _BOUNDARY = re.compile(r"[.!?:|)\]”\"»…]\s*(?=[^\W\d_])")
 _YEARS = re.compile(r"\b(?:19|20)\d\d\b")
 
 
-@cache
+@from_packs
 def _credit_word() -> re.Pattern[str]:
     """Return the pattern of "Picture: NAME" anywhere and "Photo by NAME" after a sentence; the name runs to the end."""
     words = _any_of(vocabulary().credit)
@@ -31,7 +31,7 @@ def _credit_word() -> re.Pattern[str]:
     )
 
 
-@cache
+@from_packs
 def _marked() -> re.Pattern[str]:
     """Return the pattern of a line that says itself that it belongs to a picture."""
     marks = _any_of(vocabulary().marks)
@@ -42,12 +42,12 @@ def _any_of(texts: Iterable[str]) -> str:
     return "|".join(re.escape(text).replace(r"\ ", r"\s+") for text in texts)
 
 
-@cache
+@from_packs
 def _agency_last() -> re.Pattern[str]:
     return re.compile(rf"(?:/|\bvia |\bVIA )\s*{name_pattern().pattern}(?:\s+(?i:file|images?|pool|photo))?\W*$")
 
 
-@cache
+@from_packs
 def _signals() -> frozenset[str]:
     """Return the words of which a line with a credit has at least one."""
     return last_words() | {tokens(text)[0] for text in (*vocabulary().credit, *vocabulary().marks)}
