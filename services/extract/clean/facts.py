@@ -23,7 +23,7 @@ _SENTENCE_SHARE = 0.22  # more of a sentence,
 _INSIDE_SHARE = 0.3  # and still more if it does not begin with one
 _COPY_WORDS = 10  # shorter lines may rightly come twice, such as a question in an interview
 _ASKING = frozenset({"promo", "comment_prompt", "share"})
-_LABEL = re.compile(r"\W*\w+\s?:")
+_LABEL = re.compile(r"\W*\w+\s?[:：]")  # noqa: RUF001 - the colon of Chinese and Japanese is meant
 _TITLE_WORDS, _TITLE_SHARE = 4, 0.6
 
 

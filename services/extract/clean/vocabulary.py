@@ -80,7 +80,7 @@ def vocabulary() -> Vocabulary:
         byline=frozenset(tuple(tokens(text)) for text in lists["byline.starts"]),
         roles=frozenset(lists["byline.roles"]),
         joins=frozenset(lists["byline.and"]),
-        dates=frozenset(lists["date_line.words"]),
+        dates=frozenset(word for text in lists["date_line.words"] for word in tokens(text)),
     )
 
 
