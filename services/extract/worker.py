@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from services.extract.clean import RULES_VERSION, CleanArticle, Furniture, clean
 from services.extract.entities import TaggedEntities, Tagger
-from services.extract.language import identify
+from services.extract.language import Identified, identify
 from shared import __version__
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, Identity, Pipeline
@@ -21,7 +21,7 @@ class Cleaned:
 
     raw: ArticleIngested
     clean: CleanArticle
-    language: str
+    language: Identified
 
 
 def extract_batch(
@@ -33,7 +33,7 @@ def extract_batch(
     """
     cleaned = [_clean(article, (furniture or {}).get(article.source)) for article in articles]
     good = [item for item in cleaned if isinstance(item, Cleaned)]
-    tags = iter(tagger.tag([(item.language, item.clean.paragraphs, item.clean.title) for item in good]))
+    tags = iter(tagger.tag([(item.language.language, item.clean.paragraphs, item.clean.title) for item in good]))
     return [_finish(item, next(tags)) if isinstance(item, Cleaned) else item for item in cleaned]
 
 
@@ -56,7 +56,8 @@ def _finish(item: Cleaned, tags: TaggedEntities) -> ArticleExtracted:
         byline=article.byline,
         agency=article.agency,
         dateline=article.dateline,
-        language=item.language,
+        language=item.language.language,
+        language_confidence=item.language.confidence,
         published_at=raw.published_at or article.published_at,
         updated_at=raw.updated_at or article.updated_at,
         tags=raw.tags,

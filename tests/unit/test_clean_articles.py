@@ -68,4 +68,6 @@ def test_an_article_comes_out_exactly(written: Written) -> None:
 
 @each_article
 def test_its_language_is_told(written: Written) -> None:
-    assert identify("\n\n".join(written.paragraphs), None) == written.language
+    found = identify("\n\n".join(written.paragraphs), None)
+    assert found.language == written.language
+    assert found.confidence > 0.9
