@@ -11,6 +11,7 @@ from shared.messages import ArticleExtracted
 
 MAX_CHARS = 200  # a longer line is never furniture by counting alone: losing a paragraph is worse than keeping a notice
 _MAX_LINES = 200  # of one article
+_LOOK_AT = 1000  # characters of a line; those that are longer are only told apart
 _SKETCH = 8  # lines by which copies of an article are recognised
 _COUNTED = frozenset(
     {"outside_body", "fragment", "furniture", "promo", "comment_prompt", "related_link", "editor_note"}
@@ -60,7 +61,8 @@ def _lines(texts: list[str] | tuple[str, ...]) -> tuple[Seen, ...]:
 
 
 def _line(text: str) -> Seen | None:
-    key, found, ends = line_key(text), tokens(text), ends_sentence(text)
+    ends, text = ends_sentence(text), text[:_LOOK_AT]
+    key, found = line_key(text), tokens(text)
     if key is None or is_date_line(found):
         return None
     words = count(text, len(found))
