@@ -56,7 +56,7 @@ def test_a_line_at_the_edge_of_many_articles_is_furniture() -> None:
 
 
 def test_a_few_articles_are_not_enough() -> None:
-    assert learned([*own(number), NOTICE, LABEL] for number in range(4)).furniture() == {}
+    assert learned([*own(number), NOTICE, LABEL] for number in range(3)).furniture() == {}
 
 
 def test_case_figures_and_punctuation_make_no_other_line() -> None:

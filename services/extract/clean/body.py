@@ -18,8 +18,12 @@ _MIN_SENTENCE_WORDS = 3
 def score(facts: Facts) -> float:
     """Return how much a line speaks for an article where it stands: above 0 for, below 0 against."""
     if facts.known and facts.known.rule:
-        return _FRAGMENT  # it goes anyway, and stands among paragraphs as well as around them
-    if facts.furniture or facts.copy_of is not None:
+        return min(_by_itself(facts), _FRAGMENT)  # what is known of it says little of the lines around it
+    return _by_itself(facts)
+
+
+def _by_itself(facts: Facts) -> float:
+    if facts.says or facts.copy_of is not None:
         return _FURNITURE
     if facts.role:
         return _METADATA

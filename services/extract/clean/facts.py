@@ -58,9 +58,12 @@ class Facts:
 
     @cached_property
     def furniture(self) -> str | None:
-        """The rule whose vocabulary makes up enough of the line to say that it is no part of the article."""
-        if self.known:
-            return self.known.rule
+        """The rule by which the line is known or says itself to be no part of the article."""
+        return self.known.rule if self.known else self.says
+
+    @cached_property
+    def says(self) -> str | None:
+        """The rule whose vocabulary makes up enough of the line."""
         if self.cues and self.cues[0].whole_line:
             return self.cues[0].rule
         said = [cue for cue in self.cues if cue.words > 1 or self._counts(cue)]

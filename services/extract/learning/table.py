@@ -21,9 +21,9 @@ _SAMPLE = 120  # characters
 _RECENT = 128  # articles that are known again
 _COPY = 0.75  # of the lines of the shorter of two articles are those of the other
 _FORGOTTEN = 0.3  # articles
-_EDGE_ARTICLES, _EDGE_SHARE = 5, 0.8  # a fragment at the edge of so many articles, and of its own sightings
+_EDGE_ARTICLES, _EDGE_SHARE = 4, 0.8  # a fragment at the edge of so many articles, and of its own sightings
 _ANYWHERE_ARTICLES, _ANYWHERE_SHARE = 10, 0.3  # or anywhere in so many articles, and of all articles
-_SENTENCE_ARTICLES, _SENTENCE_EDGE, _SENTENCE_SHARE = 8, 0.9, 0.2  # sentences: all three
+_SENTENCE_ARTICLES, _SENTENCE_EDGE, _SENTENCE_SHARE = 5, 0.9, 0.25  # sentences: all three
 
 Decision = Literal["approved", "vetoed"]
 Counts = dict[str, tuple[Seen, bool]]
