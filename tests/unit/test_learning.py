@@ -116,8 +116,8 @@ def test_an_article_of_nothing_but_learned_lines_keeps_them() -> None:
 
 def test_what_is_not_shown_any_more_is_forgotten() -> None:
     table = learned([*own(number), NOTICE] for number in range(10))
-    later = learn(table, [], NOW + timedelta(days=14))
-    assert later.lines[key(NOTICE)].articles == pytest.approx(5)
+    later = learn(table, [], NOW + timedelta(days=28))
+    assert later.lines[key(NOTICE)].articles == pytest.approx(2.5)
     assert key(NOTICE) not in later.furniture()
     assert learn(table, [], NOW + timedelta(days=140)).lines == {}
 
