@@ -142,6 +142,9 @@ class ArticleExtracted(Message, Identity):
     agency: str | None = None
     dateline: str | None = None
     language: Language
+    language_confidence: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="How likely the text is in this language, from 0 to 1; 0 for und."
+    )
     published_at: AwareDatetime | None = None
     updated_at: AwareDatetime | None = None
     tags: tuple[str, ...] = ()

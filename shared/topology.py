@@ -30,6 +30,13 @@ NEWS = "NEWS"  # stream of what consumers read
 SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/suspects.py
 WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/withdrawals.py
 MARKS = "letters"  # bucket of what became of dead letters: shared/marks.py
+FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/learning
+BUCKETS: tuple[tuple[str, float | None, int], ...] = (  # seconds a value is kept, and bytes of all values
+    (SUSPECTS, 30 * DAY, GB // 64),
+    (WITHDRAWN, None, GB // 64),
+    (MARKS, 30 * DAY, GB // 8),
+    (FURNITURE, None, GB // 4),
+)
 NAME_TAKEN = 10058  # JetStream: the stream exists with other settings
 
 
@@ -118,7 +125,7 @@ async def apply(js: JetStreamContext, replicas: int = 1) -> list[str]:
     for consumer in CONSUMERS:
         await js.add_consumer(consumer.stream, consumer.config)
         done.append(f"consumer {consumer.stream}/{consumer.durable}: ready")
-    for name, ttl, size in ((SUSPECTS, 30 * DAY, GB // 64), (WITHDRAWN, None, GB // 64), (MARKS, 30 * DAY, GB // 8)):
+    for name, ttl, size in BUCKETS:
         bucket = KeyValueConfig(name, ttl=ttl, max_bytes=size, storage=StorageType.FILE, replicas=replicas)
         await js.create_key_value(bucket)
         done.append(f"bucket {name}: ready")

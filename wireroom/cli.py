@@ -16,6 +16,7 @@ from wireroom.commands import (
     demo,
     publish,
     replay,
+    rules,
     search,
     show,
     stack,
@@ -81,6 +82,7 @@ measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)
 measure.command("soak")(bench_soak.bench_soak)
 app.add_typer(measure, name="bench", help="Measure speed and quality on this machine.")
+app.add_typer(rules.app, name="rules", help="Lines learned from the stream: list, show, approve, veto.")
 app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, edit, replay, export, drop.")
 
 

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
+from shared.messages import Removed
 from wireroom.changes import Change
 from wireroom.terminal import highlight, one_line, term_safe
 
@@ -57,6 +58,17 @@ def render_changes(changes: Sequence[Change], old: Mapping[str, Any], new: Mappi
                 text = {"gone": f"[-{text}-]", "new": f"{{+{text}+}}"}.get(kind, text)
             line.append(text, style=_STYLES[kind])
         console.print(line if change.field else Text("\n").append_text(line), soft_wrap=False)
+
+
+def render_lines(kept: Sequence[tuple[int, str]], removed: Sequence[Removed], console: Console) -> None:
+    """Print numbered lines in their order, readable without colours: what goes has a minus, its rule and its score."""
+    lines = [(number, 1, Text(f"{number:>4}   {term_safe(text)}")) for number, text in kept]
+    for entry in removed:
+        score = "" if entry.score is None else f" {entry.score:.2f}"
+        struck = Text.assemble((f"{entry.line:>4} - ", "dim"), (one_line(entry.text, 300), "dim strike"))
+        lines.append((entry.line, 0, struck.append(f"  [{entry.rule}{score}]", style="dim")))
+    for _, _, line in sorted(lines, key=lambda entry: entry[:2]):
+        console.print(line, soft_wrap=False)
 
 
 def _entities(entities: Sequence[Mapping[str, Any]], status: str, language: str, console: Console) -> None:

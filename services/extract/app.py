@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.extract import pool, wire
+from services.extract.clean import packs
+from services.extract.learning.learner import Learner
 from services.extract.settings import ExtractSettings
 from shared import health
 from shared.batching import Batcher
@@ -16,16 +18,22 @@ JOB = "services.extract.job:open_job"
 
 
 @asynccontextmanager
-async def open_handler(_settings: Settings, job: str = JOB) -> AsyncIterator[Handler]:
+async def open_handler(settings: Settings, job: str = JOB) -> AsyncIterator[Handler]:
     options = ExtractSettings()
+    packs.use(options.rules)
+    learner = Learner(settings.nats_url)
     limits = pool.Limits(options.time_limit, options.memory_limit, options.renew_after)
     async with (
+        learner.running(),
         pool.opened(job, limits, workers=options.workers, on_loss=health.end_process) as workers,
         Batcher(workers.run, size=options.batch, lanes=options.workers).running() as batches,
     ):
 
         async def extract(article: ArticleIngested, _delivery: Delivery) -> ArticleExtracted:
-            return wire.replied(await batches.submit(pool.Task(wire.request(article))))
+            request = wire.request(article, learner.known(article.source))
+            result = wire.replied(await batches.submit(pool.Task(request)))
+            learner.note(result)
+            return result
 
         yield extract
 

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.extract import wire
+from services.extract.clean import packs
 from services.extract.entities import load
 from services.extract.pool.worker import Job
 from services.extract.settings import ExtractSettings
@@ -16,11 +17,15 @@ _FIRST = (("text/plain", _SENTENCE * 4), ("text/html", f"<html><body><p>{_SENTEN
 
 def open_job() -> Job:
     """Load everything, also what is loaded when it is first used: what the template has, its workers share."""
-    tagger = load(ExtractSettings().models)
+    options = ExtractSettings()
+    packs.use(options.rules)
+    tagger = load(options.models)
     extract_batch([_article(media_type, body) for media_type, body in _FIRST], tagger)
 
     def job(payloads: Sequence[bytes]) -> list[bytes]:
-        return wire.replies(extract_batch([wire.requested(payload) for payload in payloads], tagger))
+        requests = [wire.requested(payload) for payload in payloads]
+        furniture = {article.source: learned for article, learned in requests}
+        return wire.replies(extract_batch([article for article, _ in requests], tagger, furniture))
 
     return job
 

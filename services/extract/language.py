@@ -1,6 +1,7 @@
 """Which language an article is written in: the text decides, what the publisher declared helps where it is unsure."""
 
 from functools import cache
+from typing import NamedTuple
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
 
@@ -16,14 +17,26 @@ _SHORT_CODES = {
 }  # fmt: skip
 
 
-def identify(text: str, declared: str | None) -> str:
-    """Return the ISO 639 code of the language, or ``und``; ``declared`` is BCP 47, such as de-AT."""
+class Identified(NamedTuple):
+    """An ISO 639 code, or ``und``, and how likely the text is in that language, from 0 to 1."""
+
+    language: str
+    confidence: float
+
+
+def identify(text: str, declared: str | None) -> Identified:
+    """Return the language of a text; ``declared`` is BCP 47, such as de-AT."""
     sample = text[:_SAMPLE]
     hint = _code(declared)
     ranked = dict(_identifier().rank(sample))
+    language = _choose(ranked, hint, long=len(sample) >= _ENOUGH)
+    return Identified(language, round(min(ranked.get(language, 0.0), 1.0), 3))
+
+
+def _choose(ranked: dict[str, float], hint: str | None, *, long: bool) -> str:
     best = max(ranked, key=lambda language: ranked[language])
     probability = ranked[best]
-    if probability >= _SURE and len(sample) >= _ENOUGH:
+    if probability >= _SURE and long:
         return _known(best)
     if hint and ranked.get(hint, 0.0) >= _POSSIBLE:
         return hint

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Sequence
 
+from services.extract.clean import Furniture
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleExtracted, ArticleIngested
 from shared.topology import MAX_MESSAGE_BYTES
@@ -10,12 +11,14 @@ from shared.topology import MAX_MESSAGE_BYTES
 _EXTRACTED, _REJECTED = b"+", b"-"
 
 
-def request(article: ArticleIngested) -> bytes:
-    return article.model_dump_json().encode()
+def request(article: ArticleIngested, furniture: Furniture) -> bytes:
+    """Return the article, and on a second line what was learned of its source."""
+    return article.model_dump_json().encode() + b"\n" + json.dumps(dict(furniture)).encode()
 
 
-def requested(payload: bytes) -> ArticleIngested:
-    return ArticleIngested.model_validate_json(payload)
+def requested(payload: bytes) -> tuple[ArticleIngested, Furniture]:
+    article, furniture = payload.split(b"\n")
+    return ArticleIngested.model_validate_json(article), json.loads(furniture)
 
 
 def replies(results: Sequence[ArticleExtracted | Exception]) -> list[bytes]:

@@ -1,14 +1,16 @@
 """What is done to articles: cleaned, their language told, tagged; a micro-batch in one call."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.extract.clean import RULES_VERSION, CleanArticle, clean
+from services.extract.clean import RULES_VERSION, CleanArticle, Furniture, clean
 from services.extract.entities import TaggedEntities, Tagger
-from services.extract.language import identify
+from services.extract.language import Identified, identify
 from shared import __version__
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, Identity, Pipeline
+
+KnownFurniture = Mapping[str, Furniture]  # by source
 
 
 @dataclass(frozen=True)
@@ -17,20 +19,25 @@ class Cleaned:
 
     raw: ArticleIngested
     clean: CleanArticle
-    language: str
+    language: Identified
 
 
-def extract_batch(articles: Sequence[ArticleIngested], tagger: Tagger) -> list[ArticleExtracted | Exception]:
-    """Return one result for each article, in order; a rejected article is its own result and harms no other."""
-    cleaned = [_clean(article) for article in articles]
+def extract_batch(
+    articles: Sequence[ArticleIngested], tagger: Tagger, furniture: KnownFurniture | None = None
+) -> list[ArticleExtracted | Exception]:
+    """Return one result for each article, in order; a rejected article is its own result and harms no other.
+
+    ``furniture`` is what was learned of the sources, a plain value.
+    """
+    cleaned = [_clean(article, (furniture or {}).get(article.source)) for article in articles]
     good = [item for item in cleaned if isinstance(item, Cleaned)]
-    tags = iter(tagger.tag([(item.language, item.clean.paragraphs, item.clean.title) for item in good]))
+    tags = iter(tagger.tag([(item.language.language, item.clean.paragraphs, item.clean.title) for item in good]))
     return [_finish(item, next(tags)) if isinstance(item, Cleaned) else item for item in cleaned]
 
 
-def _clean(raw: ArticleIngested) -> Cleaned | Rejected:
+def _clean(raw: ArticleIngested, furniture: Furniture | None) -> Cleaned | Rejected:
     try:
-        article = clean(raw.body, raw.media_type, title=raw.title)
+        article = clean(raw.body, raw.media_type, title=raw.title, source=raw.source, furniture=furniture)
     except Rejected as verdict:
         return verdict
     return Cleaned(raw, article, identify("\n\n".join(article.paragraphs), raw.language))
@@ -47,7 +54,8 @@ def _finish(item: Cleaned, tags: TaggedEntities) -> ArticleExtracted:
         byline=article.byline,
         agency=article.agency,
         dateline=article.dateline,
-        language=item.language,
+        language=item.language.language,
+        language_confidence=item.language.confidence,
         published_at=raw.published_at or article.published_at,
         updated_at=raw.updated_at or article.updated_at,
         tags=raw.tags,

@@ -33,6 +33,7 @@ _PROPERTIES: dict[str, Any] = {
     "agency": _ANY_TEXT,
     "dateline": _ANY_TEXT,
     "language": {"bsonType": "string", "pattern": "^[a-z]{2,3}$"},
+    "language_confidence": {"bsonType": ["double", "null"], "minimum": 0, "maximum": 1},
     "published_at": _ANY_DATE,
     "updated_at": _ANY_DATE,
     "tags": _TEXTS,

@@ -20,6 +20,7 @@ async def test_applied_twice_it_changes_nothing(empty_broker: Client) -> None:
         f"KV_{topology.SUSPECTS}",
         f"KV_{topology.WITHDRAWN}",
         f"KV_{topology.MARKS}",
+        f"KV_{topology.FURNITURE}",
     }
 
 

@@ -52,46 +52,55 @@ TEXTS = {
 
 @pytest.mark.parametrize("language", TEXTS)
 def test_a_few_sentences_tell_their_language(language: str) -> None:
-    assert identify(TEXTS[language], None) == language
+    assert identify(TEXTS[language], None).language == language
 
 
 def test_a_clear_text_counts_more_than_what_was_declared() -> None:
-    assert identify(TEXTS["de"], "en") == "de"
+    assert identify(TEXTS["de"], "en").language == "de"
 
 
 @pytest.mark.parametrize("declared", ["fr", "fr-CA", "FR_fr", "fra"])
 def test_a_short_text_is_in_the_declared_language(declared: str) -> None:
-    assert identify("Bonjour", declared) == "fr"
+    assert identify("Bonjour", declared).language == "fr"
 
 
 def test_between_neighbouring_languages_a_short_text_is_in_the_declared_one() -> None:
-    assert identify("Havnen er åpen igjen fra mandag", None) == "no"
-    assert identify("Havnen er åpen igjen fra mandag", "da") == "da"
+    assert identify("Havnen er åpen igjen fra mandag", None).language == "no"
+    assert identify("Havnen er åpen igjen fra mandag", "da").language == "da"
 
 
 def test_a_declared_language_that_the_text_rules_out_is_ignored() -> None:
-    assert identify("港が開いた", "en") == "ja"
+    assert identify("港が開いた", "en").language == "ja"
 
 
 @pytest.mark.parametrize("text", ["", "1234", "Tidewell", "\u202e\x00"])
 def test_what_tells_no_language_is_undetermined(text: str) -> None:
-    assert identify(text, None) == "und"
+    assert identify(text, None).language == "und"
 
 
 def test_without_a_text_the_declared_language_holds() -> None:
-    assert identify("", "de-AT") == "de"
+    assert identify("", "de-AT").language == "de"
 
 
 @pytest.mark.parametrize("declared", ["", "x", "english", "und", "12"])
 def test_a_declaration_that_is_no_code_is_ignored(declared: str) -> None:
-    assert identify("1234", declared) == "und"
+    assert identify("1234", declared).language == "und"
 
 
 def test_a_very_long_text_is_judged_by_its_beginning() -> None:
-    assert identify(TEXTS["pl"] * 20 + TEXTS["en"] * 10_000, None) == "pl"
+    assert identify(TEXTS["pl"] * 20 + TEXTS["en"] * 10_000, None).language == "pl"
 
 
 def test_the_model_is_not_loaded_by_the_import() -> None:
     code = "import services.extract.language as module; print(module._identifier.cache_info().currsize)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "0"
+
+
+def test_a_language_comes_with_how_likely_it_is() -> None:
+    assert identify(TEXTS["de"], None).confidence > 0.99
+    unsure = identify("Havnen er åpen igjen fra mandag", "da")
+    assert unsure.language == "da"
+    assert 0 < unsure.confidence < 0.9
+    assert identify("1234", None) == ("und", 0)
+    assert identify("1234", "de").confidence < 0.5

@@ -1,13 +1,17 @@
 """``wireroom try``: one object per article in input order, and nothing needs a server."""
 
 import json
+from io import StringIO
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 from typer.testing import CliRunner, Result
 
+from shared.messages import Removed
 from tests.factories import BODY
 from wireroom.cli import app
+from wireroom.rendering import render_lines
 
 LINES = [
     {"source": "tide-times", "guid": "t-1", "title": "New lock", "language": "en", "body": f"Subscribe now\n\n{BODY}"},
@@ -61,3 +65,29 @@ def test_a_missing_file_is_named_and_the_exit_code_says_input(name: str) -> None
     result = run(name)
     assert result.exit_code == 65
     assert result.stderr == f"{name}: no such file or folder.\n"
+
+
+def test_a_diff_shows_kept_and_struck_lines_in_their_order(tmp_path: Path) -> None:
+    path = tmp_path / "article.txt"
+    path.write_text(f"Subscribe now\n\n{BODY}\n\nShare")
+    result = run("--diff", str(path))
+    assert result.exit_code == 0
+    shown = " ".join(result.stdout.split())
+    marks = ("1 - Subscribe now [promo]", "3 The new lock at Tidewell", "5 The works were", "7 - Share [share]")
+    assert [mark for mark in marks if mark not in shown] == []
+    assert sorted(marks, key=shown.index) == list(marks)
+
+
+def test_a_diff_says_nothing_else_in_json(lines: Path) -> None:
+    plain, diff = (
+        [json.loads(line) | {"received_at": None} for line in run(str(lines), *options).stdout.splitlines()]
+        for options in (["--json"], ["--json", "--diff"])
+    )
+    assert diff == plain
+
+
+def test_a_score_stands_beside_its_rule() -> None:
+    console = Console(width=200, file=StringIO())
+    render_lines([(2, "A paragraph.")], [Removed(text="Lantern", rule="furniture", line=3, score=0.934)], console)
+    assert isinstance(console.file, StringIO)
+    assert console.file.getvalue().splitlines() == ["   2   A paragraph.", "   3 - Lantern  [furniture 0.93]"]

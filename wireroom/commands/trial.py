@@ -12,22 +12,26 @@ from shared.decoding import decode
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from wireroom import intake
-from wireroom.rendering import render
+from wireroom.rendering import render, render_lines
 from wireroom.terminal import err, fail, json_line, out
 
 EX_PARTLY = 1
 EX_DATA = 65
+EX_CONFIG = 78
 _BATCH = 16
 
 
 def trial(
     paths: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
     source: Annotated[str, typer.Option(help="Source of articles that name none.")] = "local",
+    diff: Annotated[bool, typer.Option("--diff", help="Its lines in their order, those that go struck out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per article, in input order.")] = False,
 ) -> None:
     """Show what would become of articles: clean text, entities, and what is removed and why.
 
-    Examples: `wireroom try article.txt`, `wireroom try articles.jsonl --json | jq .paragraphs`
+    What extract has learned of a source is not known here: that needs no broker.
+
+    Examples: `wireroom try article.txt`, `wireroom try --diff page.html`, `wireroom try articles.jsonl --json`
     """
     try:
         submissions = list(intake.read(intake.find(paths), source=source))
@@ -38,6 +42,8 @@ def trial(
         refused += isinstance(result, Exception)
         if as_json:
             json_line(as_object(submission, result))
+        elif isinstance(result, ArticleExtracted) and diff:
+            _show_lines(submission)
         elif isinstance(result, ArticleExtracted):
             render(result.model_dump(mode="json") | {"_id": result.id}, out, removed=True)
         else:
@@ -47,13 +53,28 @@ def trial(
     raise typer.Exit(EX_PARTLY if refused else 0)
 
 
+def _show_lines(submission: intake.Submission) -> None:
+    from services.extract.clean import clean  # noqa: PLC0415
+
+    raw = decode(submission.data, ArticleSubmitted)
+    article = clean(raw.body, raw.media_type, title=raw.title, source=raw.source)
+    out.print(submission.origin, style="bold", markup=False)
+    render_lines(list(zip(article.places, article.paragraphs, strict=True)), article.removed, out)
+
+
 def results(submissions: list[intake.Submission]) -> Iterator[tuple[intake.Submission, ArticleExtracted | Exception]]:
     """Run each submission through the services' own functions, in micro-batches, keeping the order."""
+    from services.extract.clean import packs  # noqa: PLC0415
     from services.extract.entities import load  # noqa: PLC0415 - loading spaCy takes a second
     from services.extract.settings import ExtractSettings  # noqa: PLC0415
     from services.extract.worker import extract_batch  # noqa: PLC0415
 
-    tagger = load(ExtractSettings().models)
+    options = ExtractSettings()
+    try:
+        packs.use(options.rules)
+    except packs.PackError as error:
+        fail(EX_CONFIG, f"{error}.")
+    tagger = load(options.models)
     now = datetime.now(UTC)
     numbered = iter(enumerate(submissions, 1))
     while batch := list(islice(numbered, _BATCH)):

@@ -7,20 +7,30 @@ Pure rules for all languages at once; their words stand in ``languages/*.toml``.
 from html import unescape
 
 from services.extract.clean.article import CleanArticle, assemble
+from services.extract.clean.known import Furniture, Site, rules_of
 from services.extract.clean.lines import split
 from services.extract.clean.markup import is_page
 from services.extract.clean.page import clean_page
 
-RULES_VERSION = "1"  # raise it with every change that can change a result
+RULES_VERSION = "2"  # raise it with every change that can change a result
 
-__all__ = ["RULES_VERSION", "CleanArticle", "clean"]
+__all__ = ["RULES_VERSION", "CleanArticle", "Furniture", "clean"]
 
 
-def clean(body: str, media_type: str, *, title: str | None = None) -> CleanArticle:
+def clean(
+    body: str,
+    media_type: str,
+    *,
+    title: str | None = None,
+    source: str | None = None,
+    furniture: Furniture | None = None,
+) -> CleanArticle:
     """Return the clean article; raise ``Rejected`` when nothing remains that is an article.
 
+    ``furniture`` are the lines that many articles of the source share; users' packs are found by the ``source``.
     What the body looks like counts more than the declared type: pages are sent as text, and text as pages.
     """
+    site = Site(rules_of(source), furniture or {})
     if is_page(body, media_type):
-        return clean_page(body, title)
-    return assemble(split(unescape(body) if media_type == "text/html" else body), title)
+        return clean_page(body, title, site)
+    return assemble(split(unescape(body) if media_type == "text/html" else body), title, site=site)

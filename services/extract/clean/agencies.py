@@ -1,11 +1,9 @@
 """News agencies: lines that name nothing else, and agency names inside credits."""
 
 import re
-import tomllib
-from functools import cache
-from importlib import resources
-from typing import Any
 
+from services.extract.clean import packs
+from services.extract.clean.packs import from_packs
 from services.extract.clean.words import tokens
 
 _SEPARATOR = r"\s*(?:[/,;|&+–-]|\b(?:and|und|et|y|e|en|with|via)\b)\s*"  # noqa: RUF001 - the dash is meant
@@ -13,10 +11,9 @@ _LEAD = r"(?i:(?:with|sources?|quellen?|mit|von|by|bron|źródło|fonte|fuente|c
 _MAX = 90  # characters; a longer line says more than who wrote it
 
 
-@cache
-def _file() -> dict[str, Any]:
-    file = resources.files(__package__) / "languages" / "agencies.toml"
-    return tomllib.loads(file.read_text(encoding="utf-8"))
+@from_packs
+def _file() -> packs.Pack:
+    return packs.agencies()
 
 
 def _listed() -> dict[str, list[str]]:
@@ -32,25 +29,25 @@ def _any_of(kinds: tuple[str, ...]) -> str:
     return rf"(?:(?i:{loose})|{strict})"
 
 
-@cache
+@from_packs
 def _line_pattern() -> re.Pattern[str]:
     name = _any_of(("news",))
     return re.compile(rf"\W*{_LEAD}?({name}(?:{_SEPARATOR}{name})*)\W*")
 
 
-@cache
+@from_packs
 def name_pattern() -> re.Pattern[str]:
     """Return what matches the name of any agency, of news or of pictures, as a whole word."""
     return re.compile(rf"(?<!\w){_any_of(('news', 'pictures'))}(?!\w)")
 
 
-@cache
+@from_packs
 def last_words() -> frozenset[str]:
     """Return the last word of each agency's name: a line without any of them names none."""
     return frozenset(tokens(name)[-1] for kind in ("news", "pictures") for name in _listed()[kind])
 
 
-@cache
+@from_packs
 def _names() -> dict[str, str]:
     """Return how each agency is called in the result, by how it may be written."""
     called = {name.casefold(): name for name in reversed(_listed()["news"])}

@@ -1,12 +1,13 @@
 """From lines to a clean article; nothing disappears without being named."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from services.extract.clean import metadata
 from services.extract.clean.decide import Decisions, decide
 from services.extract.clean.facts import Facts, describe
+from services.extract.clean.known import ANY_SITE, KEPT, Site, recognise
 from services.extract.clean.lines import Line, visible
 from shared.errors import Reason, Rejected
 from shared.messages import Caption, Removed
@@ -30,13 +31,16 @@ class CleanArticle:
     published_at: datetime | None = None  # these three only from pages that say so
     updated_at: datetime | None = None
     url: str | None = None
+    places: tuple[int, ...] = field(default=(), compare=False)  # number of the line that each paragraph begins with
 
 
-def assemble(lines: Sequence[Line], title: str | None, *, chosen: bool = False) -> CleanArticle:
+def assemble(lines: Sequence[Line], title: str | None, *, chosen: bool = False, site: Site = ANY_SITE) -> CleanArticle:
     """Clean the lines, which markup may have ``chosen``; raise ``Rejected`` if no article is among them."""
     title = visible(title or "") or None
-    facts = describe(lines, title)
-    decided = decide(facts, chosen=chosen)
+    facts = recognise(describe(lines, title), site)
+    decided = [
+        None if line.known == KEPT else rule for line, rule in zip(facts, decide(facts, chosen=chosen), strict=True)
+    ]
     if None not in decided:
         raise Rejected(Reason.NO_ARTICLE_TEXT, f"no line of {len(lines)} reads like a part of an article")
     return _assemble(facts, decided, title)
@@ -63,6 +67,7 @@ def _assemble(facts: Sequence[Facts], decided: Decisions, title: str | None) -> 
         paragraphs=paragraphs,
         captions=tuple(captions),
         removed=bounded(_removed(facts, rules, dateline.text if dateline else "")),
+        places=tuple(line.line.number for line, rule in zip(facts, rules, strict=True) if rule is None),
     )
 
 
@@ -82,7 +87,14 @@ def _removed(facts: Sequence[Facts], rules: Decisions, dateline: str) -> list[Re
     taken = [(index, line.line.text, rule) for index, (line, rule) in enumerate(zip(facts, rules, strict=True)) if rule]
     if dateline:
         taken.append((start, dateline, "dateline"))
-    return [Removed(text=text, rule=rule, line=facts[index].line.number) for index, text, rule in sorted(taken)]
+    return [
+        Removed(text=text, rule=rule, line=facts[index].line.number, score=_score(facts[index], rule))
+        for index, text, rule in sorted(taken)
+    ]
+
+
+def _score(line: Facts, rule: str) -> float | None:
+    return line.known.score if line.known and line.known.rule == rule else None
 
 
 def bounded(removed: Sequence[Removed]) -> tuple[Removed, ...]:

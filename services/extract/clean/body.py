@@ -12,12 +12,18 @@ _FRAGMENT = -0.3
 _SHORT_SENTENCE = 0.2
 _LONG_FRAGMENT = 0.5
 _LONG_FRAGMENT_WORDS = 24
-_MIN_SENTENCE_WORDS = 4
+_MIN_SENTENCE_WORDS = 3
 
 
 def score(facts: Facts) -> float:
     """Return how much a line speaks for an article where it stands: above 0 for, below 0 against."""
-    if facts.furniture or facts.copy_of is not None:
+    if facts.known and facts.known.rule:
+        return min(_by_itself(facts), _FRAGMENT)  # what is known of it says little of the lines around it
+    return _by_itself(facts)
+
+
+def _by_itself(facts: Facts) -> float:
+    if facts.says or facts.copy_of is not None:
         return _FURNITURE
     if facts.role:
         return _METADATA

@@ -1,15 +1,16 @@
 """Who wrote it: lines such as "By Jane Doe, Political Editor"."""
 
 import re
-from functools import cache
 
 from services.extract.clean.agencies import agencies_in
+from services.extract.clean.packs import from_packs
 from services.extract.clean.vocabulary import vocabulary
 from services.extract.clean.words import looks_like_names, tokens
 
 _WORDS = range(2, 19)
 _NAME = re.compile(r"[^\W\d_][\w.'’\-]*(?:\s+[^\W\d_][\w.'’\-]*){1,3}")  # noqa: RUF001 - the apostrophe of names
 _FIGURES = re.compile(r"\s+\d.*")  # a date on the same line
+_COMPOUND = 8  # letters; a shorter role ends many a name
 _SENTENCE = re.compile(r"[!?;:]|[^\W\d_]{3,}\.\s")
 
 
@@ -37,7 +38,7 @@ def agency_in_byline(names: str) -> str | None:
     return None
 
 
-@cache
+@from_packs
 def _first_words() -> frozenset[str]:
     return frozenset(phrase[0] for phrase in vocabulary().byline)
 
@@ -53,13 +54,19 @@ def _is_names(rest: str) -> bool:
     return looks_like_names(_names(rest)) and not any(word.isdecimal() for word in rest.split()[:2])
 
 
+def _is_role(word: str) -> bool:
+    """Tell whether a word is a role, or a compound of one, as German makes them."""
+    roles = vocabulary().roles
+    return word in roles or any(word.endswith(role) for role in roles if len(role) >= _COMPOUND)
+
+
 def _names(rest: str) -> str:
     """Return what stands before the first role: "Jane Doe, Political Editor" is Jane Doe."""
     pieces = re.split(r"(\s*[,|•·–—]\s*)", rest)  # noqa: RUF001
     kept = [pieces[0]]
     for separator, piece in zip(pieces[1::2], pieces[2::2], strict=True):
-        words = set(tokens(piece))
-        if words & vocabulary().roles or any(word.startswith("#") for word in words):
+        words = tokens(piece)
+        if any(map(_is_role, words)) or any(word.startswith("#") for word in words):
             break
         kept += [separator, piece]
     return _FIGURES.sub("", "".join(kept)).strip()

@@ -2,9 +2,9 @@
 
 import re
 from collections.abc import Iterable, Sequence
-from functools import cache
 
 from services.extract.clean.agencies import agencies_in, last_words, name_pattern
+from services.extract.clean.packs import from_packs
 from services.extract.clean.vocabulary import vocabulary
 from services.extract.clean.words import looks_like_names, tokens
 from shared.messages import Caption
@@ -13,25 +13,25 @@ _MAX_WORDS, _MAX_CHARS = 70, 600
 _MAX_CREDIT_WORDS = 14
 _BRACKETED = re.compile(r"[(\[]\s*(?P<credit>[^()\[\]]{2,90}?)\s*[)\]]?\s*\.?$")
 _SIGN = re.compile(r"©\s*(?P<credit>[^©]{2,90})$")
-_SEPARATORS = " ,;|([{—–-•+"  # noqa: RUF001 - the dashes are meant; what stands between a caption and its credit
+_SEPARATORS = " ,;|([{（［【〈—–-•+"  # noqa: RUF001 - the dashes are meant; what stands between a caption and its credit
 _JOINING = frozenset({"by", "of", "von", "de", "di", "van"})
 _BOUNDARY = re.compile(r"[.!?:|)\]”\"»…]\s*(?=[^\W\d_])")
 _YEARS = re.compile(r"\b(?:19|20)\d\d\b")
 
 
-@cache
+@from_packs
 def _credit_word() -> re.Pattern[str]:
     """Return the pattern of "Picture: NAME" anywhere and "Photo by NAME" after a sentence; the name runs to the end."""
     words = _any_of(vocabulary().credit)
-    joined = _any_of(text for text in vocabulary().credit if text.split()[-1] in _JOINING)
+    joined = _any_of(text for text in vocabulary().credit if text.split()[-1] in _JOINING or text.endswith("."))
     before = r"(?:^|(?<=\W)|(?<=[a-z.]))"
     after_sentence = r"(?:^\W*|[.!?|()\[\]–—•”\"»]\s*)"  # noqa: RUF001
     return re.compile(
-        rf"(?:{before}(?i:{words})\s*:\s*|{after_sentence}(?i:{joined})\s+)(?P<credit>\S.{{0,119}})$",
+        rf"(?:{before}(?i:{words})\s*[:：=]\s*|{after_sentence}(?i:{joined})\s+)(?P<credit>\S.{{0,119}})$",  # noqa: RUF001 - the colon of Chinese and Japanese is meant
     )
 
 
-@cache
+@from_packs
 def _marked() -> re.Pattern[str]:
     """Return the pattern of a line that says itself that it belongs to a picture."""
     marks = _any_of(vocabulary().marks)
@@ -42,12 +42,12 @@ def _any_of(texts: Iterable[str]) -> str:
     return "|".join(re.escape(text).replace(r"\ ", r"\s+") for text in texts)
 
 
-@cache
+@from_packs
 def _agency_last() -> re.Pattern[str]:
     return re.compile(rf"(?:/|\bvia |\bVIA )\s*{name_pattern().pattern}(?:\s+(?i:file|images?|pool|photo))?\W*$")
 
 
-@cache
+@from_packs
 def _signals() -> frozenset[str]:
     """Return the words of which a line with a credit has at least one."""
     return last_words() | {tokens(text)[0] for text in (*vocabulary().credit, *vocabulary().marks)}
@@ -105,7 +105,7 @@ def _is_credit(text: str) -> bool:
 def _bare(credit: str) -> str:
     """Return the credit without the full stop and the bracket that close the line."""
     credit = credit.rstrip(". ")
-    for opening, closing in ("()", "[]"):
+    for opening, closing in ("()", "[]", "（）", "［］", "【】"):  # noqa: RUF001 - as wide as the letters around them
         if credit.endswith(closing) and credit.count(opening) < credit.count(closing):
             credit = credit[:-1].rstrip(". ")
     return credit.strip()

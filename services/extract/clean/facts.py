@@ -14,7 +14,7 @@ from services.extract.clean.vocabulary import Cue, vocabulary
 from services.extract.clean.words import count, ends_sentence, holds_sentences, tokens
 from shared.messages import Caption
 
-_STRONG_WORDS = 8  # a line of so many words that ends a sentence is very likely part of an article
+STRONG_WORDS = 8  # a line of so many words that ends a sentence is very likely part of an article
 _PROSE_WORDS = 20  # so long a line is prose if a sentence ends inside it
 _LONG_WORDS = 40  # so long a line is prose however it ends
 _START_WEIGHT = 4  # a cue at the beginning counts as if it were so many words longer
@@ -23,8 +23,16 @@ _SENTENCE_SHARE = 0.22  # more of a sentence,
 _INSIDE_SHARE = 0.3  # and still more if it does not begin with one
 _COPY_WORDS = 10  # shorter lines may rightly come twice, such as a question in an interview
 _ASKING = frozenset({"promo", "comment_prompt", "share"})
-_LABEL = re.compile(r"\W*\w+\s?:")
+_LABEL = re.compile(r"\W*\w+\s?[:：]")  # noqa: RUF001 - the colon of Chinese and Japanese is meant
 _TITLE_WORDS, _TITLE_SHARE = 4, 0.6
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a line from elsewhere: the rule that takes it out, or None if it always stays."""
+
+    rule: str | None
+    score: float | None  # certainty from 0 to 1, of what was learned
 
 
 @dataclass(frozen=True)
@@ -39,17 +47,23 @@ class Facts:
     role: str | None = None  # title, agency, caption, byline, date_line, separator
     caption: Caption | None = None
     named: str | None = None  # the agencies, or the names of the byline
+    known: Known | None = None  # it counts more than what the line itself says
 
     @cached_property
     def strong(self) -> bool:
         """Whether it reads like a part of an article."""
-        if self.ends and self.words >= _STRONG_WORDS:
+        if self.ends and self.words >= STRONG_WORDS:
             return True
         return self.words >= _LONG_WORDS or (self.words >= _PROSE_WORDS and holds_sentences(self.line.text))
 
     @cached_property
     def furniture(self) -> str | None:
-        """The rule whose vocabulary makes up enough of the line to say that it is no part of the article."""
+        """The rule by which the line is known or says itself to be no part of the article."""
+        return self.known.rule if self.known else self.says
+
+    @cached_property
+    def says(self) -> str | None:
+        """The rule whose vocabulary makes up enough of the line."""
         if self.cues and self.cues[0].whole_line:
             return self.cues[0].rule
         said = [cue for cue in self.cues if cue.words > 1 or self._counts(cue)]
@@ -61,7 +75,7 @@ class Facts:
     @cached_property
     def doubtful(self) -> bool:
         """Whether a full sentence has only one short cue, so that it may as well speak of the thing as ask for it."""
-        sentence = self.strong and self.ends and not _LABEL.match(self.line.text)
+        sentence = self.known is None and self.strong and self.ends and not _LABEL.match(self.line.text)
         return sentence and len(self.cues) == 1 and self.cues[0].words * 2 < self.words
 
     def _counts(self, cue: Cue) -> bool:

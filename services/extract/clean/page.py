@@ -10,6 +10,7 @@ from services.extract.clean.agencies import agencies_in
 from services.extract.clean.article import CleanArticle, assemble, bounded
 from services.extract.clean.facts import Facts, describe, is_title
 from services.extract.clean.head import Head, head_of, moment
+from services.extract.clean.known import ANY_SITE, Site
 from services.extract.clean.lines import Line, visible
 from services.extract.clean.markup import Element, is_fragment, parse, visible_lines
 from services.extract.clean.words import tokens
@@ -20,7 +21,7 @@ _METADATA = {"caption", "byline", "agency", "date_line"}
 _AFTER = 3  # lines after the main text in which an agency or a caption still belongs to it
 
 
-def clean_page(body: str, title: str | None) -> CleanArticle:
+def clean_page(body: str, title: str | None, site: Site = ANY_SITE) -> CleanArticle:
     """Clean a page; lines are counted in its visible text.
 
     All of that text goes to the line rules if no main text is found in it, or if it is no whole page: what a feed or
@@ -31,12 +32,12 @@ def clean_page(body: str, title: str | None) -> CleanArticle:
     if not seen:
         raise Rejected(Reason.NO_ARTICLE_TEXT, f"a page of {len(body)} characters shows no text")
     if is_fragment(body):
-        return assemble(seen, title)
+        return assemble(seen, title, site=site)
     head = head_of(tree)
     guessed, main = _extract(tree)
     title = title or head.title or guessed.title
     chosen = choose(seen, main, title)
-    article = _with(assemble(chosen or seen, title, chosen=bool(chosen)), head, guessed)
+    article = _with(assemble(chosen or seen, title, chosen=bool(chosen), site=site), head, guessed)
     if not chosen:
         return article
     numbers = {line.number for line in chosen}

@@ -1,26 +1,12 @@
-"""What page furniture says, per language: the TOML files beside this module, read once when first needed."""
+"""What page furniture says, in all languages at once: made of the packs when it is first needed."""
 
-import tomllib
 from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import cache
-from importlib import resources
-from typing import Any
 
+from services.extract.clean.packs import FURNITURE, Pack, from_packs, languages
 from services.extract.clean.words import tokens
 
-FURNITURE = (
-    "promo",
-    "comment_prompt",
-    "read_more",
-    "related_link",
-    "share",
-    "navigation",
-    "copyright",
-    "advertisement",
-    "editor_note",
-    "sign_off",
-)
 _LOOK_AT = 80  # words; what a long line says after these no longer makes it furniture
 
 Phrase = tuple[str, ...]
@@ -73,14 +59,15 @@ class Vocabulary:
         return ()
 
 
-@cache
+@from_packs
 def vocabulary() -> Vocabulary:
-    """Read the files of all languages; about 20 ms, once in a process."""
+    """Read the packs of all languages; about 20 ms, once in a process."""
     made = Vocabulary()
     lists: dict[str, set[str]] = {}
-    for file in sorted((resources.files(__package__) / "languages").iterdir(), key=lambda entry: entry.name):
-        if file.name.endswith(".toml") and file.name != "agencies.toml":
-            _add(made, lists, tomllib.loads(file.read_text(encoding="utf-8")))
+    packs = list(languages())
+    off = {phrase_of(text) for pack in packs for text in pack.get("off", {}).get("phrases", ())}
+    for pack in packs:
+        _add(made, lists, pack, off)
     for index in (made.starts, made.inside):
         for phrases in index.values():
             phrases.sort(key=lambda entry: -len(entry[0]))
@@ -93,25 +80,28 @@ def vocabulary() -> Vocabulary:
         byline=frozenset(tuple(tokens(text)) for text in lists["byline.starts"]),
         roles=frozenset(lists["byline.roles"]),
         joins=frozenset(lists["byline.and"]),
-        dates=frozenset(lists["date_line.words"]),
+        dates=frozenset(word for text in lists["date_line.words"] for word in tokens(text)),
     )
 
 
-def _add(made: Vocabulary, lists: dict[str, set[str]], language: dict[str, Any]) -> None:
+def _add(made: Vocabulary, lists: dict[str, set[str]], language: Pack, off: AbstractSet[Phrase]) -> None:
     for rule in FURNITURE:
-        entries = language.get(rule, {})
-        for text in entries.get("lines", ()):
-            made.lines.setdefault(_phrase(text), rule)
+        entries = {
+            kind: [phrase for phrase in map(phrase_of, texts) if phrase not in off]
+            for kind, texts in language.get(rule, {}).items()
+        }
+        for phrase in entries.get("lines", ()):
+            made.lines.setdefault(phrase, rule)
         for kind, index in (("starts", made.starts), ("inside", made.inside)):
-            for text in entries.get(kind, ()):
-                phrase = _phrase(text)
+            for phrase in entries.get(kind, ()):
                 index.setdefault(phrase[0], []).append((phrase, rule))
     for rule in ("byline", "caption", "date_line"):
-        for kind, texts in language[rule].items():
+        for kind, texts in language.get(rule, {}).items():
             lists.setdefault(f"{rule}.{kind}", set()).update(texts)
 
 
-def _phrase(text: str) -> Phrase:
+def phrase_of(text: str) -> Phrase:
+    """Return the words of an entry, as they are compared with those of a line."""
     return tuple(tokens(text.replace("#", "0")))  # tokens() makes # of every number, and nothing of the sign itself
 
 

@@ -2,13 +2,16 @@
 
 import re
 
-_TOKEN = re.compile(r"[^\W_]+")
 # Han, kana, Thai, Lao, Burmese and Khmer are written without spaces; about two characters make a word
-_UNSPACED = re.compile("[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]")
+_UNSPACED_RANGES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
+_UNSPACED = re.compile(f"[{_UNSPACED_RANGES}]")
+_HANGUL = re.compile("[\uac00-\ud7af]")  # has spaces, but what stands between two of them says more than a word
 _CHARACTERS_PER_WORD = 2
+_TOKEN = re.compile(f"[{_UNSPACED_RANGES}]|[^\\W_{_UNSPACED_RANGES}]+")
 _CLOSERS = " \"'”’»«“‘)]}』」】）*_"  # noqa: RUF001 - the quotes of several languages are meant
 _FULL_STOPS = tuple(".!?。！？؟۔।॥።։;؛．｡")  # noqa: RUF001 - the full stops of several scripts are meant
 _INNER_END = re.compile(r"[^\W\d_]{3,}[)\"'”’»]*[.!?]\s+[\"'“‘«„(]*[^\W\d_a-z]\w*\s+\w")  # noqa: RUF001
+_INNER_END_UNSPACED = re.compile("[。！？][」』”）]*[^\\s」』”）]")  # noqa: RUF001
 _CUT_OFF = ("...", "…", "[…]", "[...]")  # how teasers of other articles end
 _SMALL_IN_NAMES = frozenset(
     "a al and ap ben bin da das de del della der des di do dos du e ed el en et for i ibn la las le les los of och "  # noqa: SIM905 - a list of quoted words is no clearer
@@ -17,18 +20,21 @@ _SMALL_IN_NAMES = frozenset(
 
 
 def tokens(text: str) -> list[str]:
-    """Return the words in lower case; every number is ``#``, so that "3 comments" and "12 comments" are one."""
+    """Return the words in lower case; every number is ``#``, so that "3 comments" and "12 comments" are one.
+
+    Where words are not set apart by spaces each character is one.
+    """
     return [
         f"#{word.lstrip('0123456789')}" if word[0].isdecimal() else word for word in _TOKEN.findall(text.casefold())
     ]
 
 
-def count(text: str, spaced: int) -> int:
-    """Return the number of words, given how many a tokeniser that knows only spaces has found."""
+def count(text: str, found: int) -> int:
+    """Return the number of words as languages with spaces and short words have them, given that of the tokens."""
     if text.isascii():
-        return spaced
+        return found
     unspaced = len(_UNSPACED.findall(text))
-    return spaced + unspaced // _CHARACTERS_PER_WORD
+    return max(found - unspaced + unspaced // _CHARACTERS_PER_WORD, len(_HANGUL.findall(text)) // _CHARACTERS_PER_WORD)
 
 
 def ends_sentence(text: str) -> bool:
@@ -39,7 +45,7 @@ def ends_sentence(text: str) -> bool:
 
 def holds_sentences(text: str) -> bool:
     """Tell whether a sentence ends inside the line and another one begins."""
-    return _INNER_END.search(text) is not None
+    return _INNER_END.search(text) is not None or _INNER_END_UNSPACED.search(text) is not None
 
 
 def looks_like_names(text: str) -> bool:
