@@ -11,6 +11,8 @@ from wireroom.commands import (
     audit,
     bench,
     bench_clean,
+    bench_extract,
+    bench_servers,
     bench_soak,
     dead,
     demo,
@@ -80,6 +82,9 @@ app.command()(replay.reprocess)
 measure = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)
+measure.command("extract")(bench_extract.bench_extract)
+measure.command("publish")(bench_servers.bench_publish)
+measure.command("store")(bench_servers.bench_store)
 measure.command("soak")(bench_soak.bench_soak)
 app.add_typer(measure, name="bench", help="Measure speed and quality on this machine.")
 app.add_typer(rules.app, name="rules", help="Lines learned from the stream: list, show, approve, veto.")

@@ -1,0 +1,35 @@
+"""The extract stage as a process of its own, for ``wireroom bench extract``; speaks as ``bare_spacy`` does."""
+
+import json
+import sys
+import time
+from datetime import UTC, datetime
+
+from services.extract.entities import load
+from services.extract.settings import ExtractSettings
+from services.extract.worker import extract_batch
+from services.ingest.identity import ingested
+from shared.messages import ArticleSubmitted
+
+
+def main(_model: str, way: str) -> None:
+    options = ExtractSettings()
+    tagger, now = load(options.models), datetime.now(UTC)
+    for line in sys.stdin:
+        texts = json.loads(line)
+        raw = [
+            ingested(ArticleSubmitted(source="bench", body=text, guid=str(n)), version=n, received_at=now)
+            for n, text in enumerate(texts, 1)
+        ]
+        began = time.process_time()
+        for start in range(0, len(raw), options.batch):
+            if way == "tag":
+                tagger.tag([("en", (text,), None) for text in texts[start : start + options.batch]])
+            else:
+                extract_batch(raw[start : start + options.batch], tagger)
+        sys.stdout.write(json.dumps({"seconds": time.process_time() - began}) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
