@@ -21,6 +21,7 @@ from wireroom.commands import (
     stack,
     status,
     tail,
+    train_lines,
     trial,
     withdraw,
 )
@@ -81,6 +82,9 @@ measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)
 measure.command("soak")(bench_soak.bench_soak)
 app.add_typer(measure, name="bench", help="Measure speed and quality on this machine.")
+training = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+training.command("lines")(train_lines.train_lines)
+app.add_typer(training, name="train", help="Make the trained models anew.")
 app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, edit, replay, export, drop.")
 
 
