@@ -24,6 +24,7 @@ from wireroom.commands import (
     stack,
     status,
     tail,
+    train_lines,
     trial,
     withdraw,
 )
@@ -87,6 +88,9 @@ measure.command("publish")(bench_servers.bench_publish)
 measure.command("store")(bench_servers.bench_store)
 measure.command("soak")(bench_soak.bench_soak)
 app.add_typer(measure, name="bench", help="Measure speed and quality on this machine.")
+training = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+training.command("lines")(train_lines.train_lines)
+app.add_typer(training, name="train", help="Make the trained models anew.")
 app.add_typer(rules.app, name="rules", help="Lines learned from the stream: list, show, approve, veto.")
 app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, edit, replay, export, drop.")
 

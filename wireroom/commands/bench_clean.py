@@ -30,7 +30,7 @@ def bench_clean(
     Examples: `wireroom bench clean pages.jsonl.xz`, `wireroom bench clean texts.jsonl.xz --json`
     """
     try:
-        records = list(_records(pack))
+        records = list(records_of(pack))
     except (OSError, ValueError, lzma.LZMAError) as error:
         fail(EX_DATA, f"{pack} is no pack of JSON lines: {error}.")
     rows = [row for field in _FIELDS if (part := [r for r in records if r.get(field)]) for row in _measure(field, part)]
@@ -52,16 +52,16 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
     table(columns, cells, numbers=columns[2:])
 
 
-def _records(pack: Path) -> Iterator[Mapping[str, Any]]:
+def records_of(pack: Path) -> Iterator[dict[str, Any]]:
     with lzma.open(pack, "rt", encoding="utf-8") if pack.suffix == ".xz" else pack.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines)
 
 
-def _measure(field: str, records: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _measure(field: str, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     kind = "text/html" if field == "html" else "text/plain"
     methods: dict[str, Method] = {
         "bare trafilatura" if field == "html" else "nothing": _bare if field == "html" else str.splitlines,
-        "wireroom": lambda body: _cleaned(body, kind),
+        "wireroom": lambda body: cleaned(body, kind),
     }
     scores: dict[str, list[Score]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
@@ -77,7 +77,7 @@ def _measure(field: str, records: list[Mapping[str, Any]]) -> Iterator[dict[str,
         yield {"field": field, "method": name, **figures, "articles_per_second": len(records) / taken}
 
 
-def _heads(records: list[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+def _heads(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield how often title, day and authors of a page are exactly those that were expected, where any were."""
     methods = {"bare trafilatura": _bare_head, "wireroom": _head}
     told = [record for record in records if record.get("title")]
@@ -108,7 +108,7 @@ def _bare_head(body: str) -> Heading:
     return heading({"title": found.title, "date": found.date, "authors": (found.author or "").split("; ")})
 
 
-def _cleaned(body: str, media_type: str) -> list[str]:
+def cleaned(body: str, media_type: str) -> list[str]:
     try:
         return list(clean(body, media_type).paragraphs)
     except Rejected:

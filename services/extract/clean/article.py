@@ -1,7 +1,7 @@
 """From lines to a clean article; nothing disappears without being named."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from services.extract.clean import metadata
@@ -9,6 +9,7 @@ from services.extract.clean.decide import Decisions, decide
 from services.extract.clean.facts import Facts, describe
 from services.extract.clean.known import ANY_SITE, KEPT, Site, recognise
 from services.extract.clean.lines import Line, visible
+from services.extract.clean.model import probabilities
 from shared.errors import Reason, Rejected
 from shared.messages import Caption, Removed
 
@@ -38,12 +39,13 @@ def assemble(lines: Sequence[Line], title: str | None, *, chosen: bool = False, 
     """Clean the lines, which markup may have ``chosen``; raise ``Rejected`` if no article is among them."""
     title = visible(title or "") or None
     facts = recognise(describe(lines, title), site)
-    decided = [
-        None if line.known == KEPT else rule for line, rule in zip(facts, decide(facts, chosen=chosen), strict=True)
-    ]
+    likely = None if chosen else probabilities(facts, title)
+    judged = decide(facts, likely, chosen=chosen)
+    decided = [None if line.known == KEPT else rule for line, rule in zip(facts, judged, strict=True)]
     if None not in decided:
         raise Rejected(Reason.NO_ARTICLE_TEXT, f"no line of {len(lines)} reads like a part of an article")
-    return _assemble(facts, decided, title)
+    article = _assemble(facts, decided, title)
+    return replace(article, removed=_scored(article.removed, facts, likely)) if likely else article
 
 
 def _assemble(facts: Sequence[Facts], decided: Decisions, title: str | None) -> CleanArticle:
@@ -107,6 +109,14 @@ def bounded(removed: Sequence[Removed]) -> tuple[Removed, ...]:
     if left:
         listed.append(Removed(text=f"{len(left)} more lines", rule="not_listed", line=left[0].line))
     return tuple(listed)
+
+
+def _scored(removed: Sequence[Removed], facts: Sequence[Facts], likely: Sequence[float]) -> tuple[Removed, ...]:
+    """Add to what the model took out how sure it was."""
+    sure = {line.line.number: round(1 - value, 3) for line, value in zip(facts, likely, strict=True)}
+    return tuple(
+        entry.model_copy(update={"score": sure[entry.line]}) if entry.rule == "model" else entry for entry in removed
+    )
 
 
 def _cut(text: str) -> str:

@@ -1,11 +1,12 @@
 """From facts to decisions: for each line the rule that takes it out, or None if it is a part of the article.
 
-A scorer that knows more than these rules replaces ``score`` and ``_fragment``; what stands around them stays.
+What a line says of itself is decided by rules; of the others the model keeps those that are most likely the article.
 """
 
 from collections.abc import Sequence
 
 from services.extract.clean.body import best_span, distances, score
+from services.extract.clean.datelines import dateline_of
 from services.extract.clean.facts import Facts
 
 Decisions = list[str | None]
@@ -15,19 +16,77 @@ _NEXT_TO_ONE = range(3, 9)  # words a subhead or list item has that stands besid
 _SHORT_SENTENCE_WORDS = 3
 _ONLY_FRAGMENT_WORDS = 8
 _FRAME = -1.0
-_NOT_SAID_BY_ITSELF = (None, "outside_body")
+_NOT_SAID_BY_ITSELF = (None, "outside_body", "model")
+_UNLIKELY = 0.15  # no article is made of lines less likely than this
+_SURE = 0.8  # so likely a line stays although a rule that is open to doubt speaks against it
+_SAY = 1.6  # how many times more likely what the rules keep becomes, and less likely what they leave out
+_SENTENCE_SAY = 3.0  # the same of a whole sentence that nothing speaks against: recall comes first
+_OPEN = (None, "outside_body", "fragment")  # what rules say of where a line stands, which the model knows better
+_TINY = 1e-9
+_HALF = 0.5  # of a word for each line, so that one without words counts too
 
 
-def decide(facts: Sequence[Facts], *, chosen: bool = False) -> Decisions:
+def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, chosen: bool = False) -> Decisions:
     """Return one decision per line; without any body, every sentence that nothing speaks against is kept.
 
-    Lines that were ``chosen`` by their markup stay unless they say themselves that they are no text of the article.
+    ``likely`` is how likely each line belongs to the article; without it the rules judge all lines, as they do where
+    the model finds no article. Lines that were ``chosen`` by their markup stay unless they say themselves that they
+    are no text of the article.
     """
     frame = _frame(facts)
     certain = [_certain(line) or ("repeat" if index in frame else None) for index, line in enumerate(facts)]
-    span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
-    decided = list(certain) if chosen else _without_repeats(facts, _inside(facts, certain, span))
+    if chosen:
+        decided = list(certain)
+    else:
+        span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
+        decided = _inside(facts, certain, span)
+        judged = _by_model(facts, decided, likely) if likely else decided
+        decided = _without_repeats(facts, judged if None in judged else decided)
     return decided if None in decided else _fallback(facts, certain)
+
+
+def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float]) -> Decisions:
+    """Keep the lines whose text is expected to agree best with the article; what says itself what it is goes."""
+    judged = [
+        _with_rules(line, rule, value) for line, rule, value in zip(facts, by_rules, likely, strict=True)
+    ]  # fmt: skip
+    enough = threshold(judged, [line.words + _HALF for line in facts])
+    return [
+        None if value >= enough else "model" if rule in _OPEN else rule
+        for value, rule in zip(judged, by_rules, strict=True)
+    ]
+
+
+def _with_rules(line: Facts, rule: str | None, likely: float) -> float:
+    """Return how likely a line belongs, given also what the rules say of it."""
+    if rule is None and (line.role or line.furniture or _opens(line)):
+        return max(likely, _SURE)
+    if rule not in _OPEN:
+        return likely if likely >= _SURE and _belongs_between(line) else 0.0
+    odds = (
+        likely
+        / (1 - likely + _TINY)
+        * ((_SENTENCE_SAY if line.ends and not line.cues else _SAY) if rule is None else 1 / _SAY)
+    )
+    return odds / (1 + odds)
+
+
+def _opens(line: Facts) -> bool:
+    """Tell whether an article begins here: "CITY (AGENCY) -" and a sentence."""
+    found = dateline_of(line.line.text) if line.strong else None
+    return found is not None and found.agency is not None
+
+
+def threshold(likely: Sequence[float], words: Sequence[float]) -> float:
+    """Return from which probability on lines are kept, so that the expected F1 of their words is greatest."""
+    expected = sum(value * count for value, count in zip(likely, words, strict=True))
+    hits = kept = best = 0.0
+    enough = 1.0
+    for value, count in sorted(zip(likely, words, strict=True), reverse=True):
+        hits, kept = hits + value * count, kept + count
+        if value >= _UNLIKELY and 2 * hits / (kept + expected) > best:
+            best, enough = 2 * hits / (kept + expected), value
+    return enough
 
 
 def _certain(line: Facts) -> str | None:
@@ -47,7 +106,7 @@ def _inside(facts: Sequence[Facts], certain: Sequence[str | None], span: range) 
         if rule and index in span and near[index] == (1, 1) and _belongs_between(line):
             rule = None
         elif rule is None and index not in span:
-            rule = "outside_body"
+            rule = "related_link" if among_links and index > span.start else "outside_body"
         elif rule is None and not strong[index]:
             rule = "related_link" if among_links else _fragment(line, *near[index])
         decided.append(rule)

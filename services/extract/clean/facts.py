@@ -48,6 +48,7 @@ class Facts:
     caption: Caption | None = None
     named: str | None = None  # the agencies, or the names of the byline
     known: Known | None = None  # it counts more than what the line itself says
+    tokens: Sequence[str] = ()
 
     @cached_property
     def strong(self) -> bool:
@@ -97,7 +98,7 @@ def describe(lines: Sequence[Line], title: str | None) -> list[Facts]:
 
 
 def _one(line: Line, found: list[str], words: int, title: list[str], copy_of: int | None) -> Facts:
-    plain = Facts(line, words, ends_sentence(line.text), vocabulary().cues(found), copy_of)
+    plain = Facts(line, words, ends_sentence(line.text), vocabulary().cues(found), copy_of, tokens=found)
     if not found:
         return _with(plain, "separator")
     if is_title(found, title):
@@ -112,7 +113,9 @@ def _one(line: Line, found: list[str], words: int, title: list[str], copy_of: in
 
 
 def _with(plain: Facts, role: str, *, caption: Caption | None = None, named: str | None = None) -> Facts:
-    return Facts(plain.line, plain.words, plain.ends, plain.cues, plain.copy_of, role, caption, named)
+    return Facts(
+        plain.line, plain.words, plain.ends, plain.cues, plain.copy_of, role, caption, named, tokens=plain.tokens
+    )
 
 
 def is_title(found: Sequence[str], title: Sequence[str]) -> bool:

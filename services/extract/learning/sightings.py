@@ -14,7 +14,7 @@ _MAX_LINES = 200  # of one article
 _LOOK_AT = 1000  # characters of a line; those that are longer are only told apart
 _SKETCH = 8  # lines by which copies of an article are recognised
 _COUNTED = frozenset(
-    {"outside_body", "fragment", "furniture", "promo", "comment_prompt", "related_link", "editor_note"}
+    {"outside_body", "fragment", "model", "furniture", "promo", "comment_prompt", "related_link", "editor_note"}
 )
 
 

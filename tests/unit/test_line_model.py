@@ -1,0 +1,161 @@
+"""The model of lines: numbers from lines, weights that are only data, and what it knows that the rules do not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from services.extract.clean import clean
+from services.extract.clean.decide import decide, threshold
+from services.extract.clean.facts import Facts, describe
+from services.extract.clean.lines import split
+from services.extract.clean.model import MAX_LINES, MIN_LINES, features, network, probabilities, using
+
+LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
+WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
+BOATS = "Boats may pass from the first of the month, she told the people who had come to watch."
+BODY = (LOCK, WORKS, BOATS)
+
+
+def facts_of(*lines: str, title: str | None = None) -> list[Facts]:
+    return describe(split("\n".join(lines)), title)
+
+
+def shipped_arrays() -> dict[str, np.ndarray]:
+    data = (Path(network.__file__).parent / "weights.npz").read_bytes()
+    with np.load(BytesIO(data), allow_pickle=False) as file:
+        return {name: file[name] for name in file.files}
+
+
+def packed(arrays: dict[str, np.ndarray]) -> bytes:
+    file = BytesIO()
+    np.savez(file, allow_pickle=True, **arrays)
+    return file.getvalue()
+
+
+def kept(lines: tuple[str, ...], *, model: bool) -> list[str]:
+    facts = facts_of(*lines)
+    decided = decide(facts, probabilities(facts, None) if model else None)
+    return [line.line.text for line, rule in zip(facts, decided, strict=True) if rule is None]
+
+
+def test_each_line_becomes_a_row_of_finite_numbers_and_the_facts_stay_as_they_were() -> None:
+    facts = facts_of("HOME", *BODY, "* * *", "港が開いた。", title="Mayor opens lock")
+    before = [replace(line) for line in facts]
+    rows = features.dense(facts, "Mayor opens lock")
+    assert rows.shape == (6, features.WIDTH)
+    assert np.isfinite(rows).all()
+    assert np.array_equal(rows, features.dense(facts, "Mayor opens lock"))
+    assert facts == before
+
+
+def test_the_buckets_of_a_line_come_from_its_words_alone() -> None:
+    together, alone = features.buckets(facts_of("Share", LOCK)), features.buckets(facts_of(LOCK))
+    assert together[1] == alone[0]
+    assert together[0] != together[1]
+
+
+def test_the_same_lines_are_judged_the_same_each_time() -> None:
+    facts = facts_of("Home", "News", "Sport", *BODY, "Share", "Print")
+    assert probabilities(facts, None) is not None
+    assert probabilities(facts, None) == probabilities(facts, None)
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(st.text(min_size=1, max_size=60), min_size=MIN_LINES, max_size=40))
+def test_whatever_the_lines_are_each_gets_a_probability(lines: list[str]) -> None:
+    facts = facts_of(*lines)
+    found = probabilities(facts, None)
+    if len(facts) < MIN_LINES:
+        assert found is None
+        return
+    assert found is not None
+    assert len(found) == len(facts)
+    assert all(0 <= value <= 1 for value in found)
+
+
+@pytest.mark.parametrize("lines", [0, 1, MIN_LINES - 1, MAX_LINES + 1])
+def test_a_text_with_too_few_or_too_many_lines_is_left_to_the_rules(lines: int) -> None:
+    assert probabilities(facts_of(*["Row"] * lines), None) is None
+
+
+def test_the_weights_are_small() -> None:
+    assert (Path(network.__file__).parent / "weights.npz").stat().st_size <= 500_000
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        (lambda arrays: arrays.pop("look"), "the weights lack look"),
+        (lambda arrays: arrays.update(version=np.array(99)), "of version 99, this code reads version"),
+        (lambda arrays: arrays.update(enter=arrays["enter"][:-1]), "enter has the shape"),
+        (lambda arrays: arrays.update(mean=np.zeros(3)), "mean has the shape"),
+        (lambda arrays: arrays.update(out_b=np.array(np.nan)), "out_b holds what is no number"),
+        (lambda arrays: arrays.update(words=np.array([{"a": 1}], dtype=object)), "are no weights"),
+    ],
+)
+def test_weights_that_this_code_cannot_use_are_refused(
+    change: Callable[[dict[str, np.ndarray]], object], said: str
+) -> None:
+    arrays = shipped_arrays()
+    network.load(packed(arrays))
+    change(arrays)
+    with pytest.raises(network.WeightsError, match=said):
+        network.load(packed(arrays))
+
+
+@pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"not weights at all"])
+def test_bytes_that_are_no_weights_are_refused(data: bytes) -> None:
+    with pytest.raises(network.WeightsError, match="no weights"):
+        network.load(data)
+
+
+def test_the_threshold_is_where_the_expected_agreement_is_greatest() -> None:
+    assert threshold([0.9, 0.8, 0.1], [10, 10, 10]) == pytest.approx(0.8)
+    assert threshold([0.9, 0.4, 0.4], [1, 10, 10]) == pytest.approx(0.4)
+    assert threshold([0.1, 0.05], [10, 10]) == 1
+
+
+TOP = ("Tidewell Echo", "Home", "News", "Mayor opens lock two years late")
+END = ("Most read", "Storm closes school", "Ferry runs again", "Contact", "Imprint")
+LAST = "Skippers of all other boats pay four crowns at the lock house and get a stamp for their log book."
+LIST = (
+    "Passage is free for",
+    "boats built before 1950",
+    "rowing boats of the school",
+    "ferries with a licence from the town",
+)
+
+
+def test_a_list_without_full_stops_is_kept_where_rules_would_drop_it() -> None:
+    lines = (*TOP, *BODY, *LIST, LAST, *END)
+    assert kept(lines, model=True) == [*BODY, *LIST, LAST]
+    assert kept(lines, model=False) == [*BODY, LAST]
+
+
+def test_a_line_that_the_model_takes_out_says_how_sure_it_was() -> None:
+    article = clean("\n".join((*TOP, *BODY, *LIST, LAST, *END)), "text/plain", title="Another heading of it")
+    taken = {entry.text: entry for entry in article.removed}
+    assert taken["Tidewell Echo"].rule == "model"
+    assert taken["Tidewell Echo"].score == pytest.approx(1, abs=0.3)
+    assert taken["Home"].score is None
+
+
+def test_a_dateline_opens_the_article_whatever_the_model_says() -> None:
+    opening = f"TIDEWELL (Reuters) - {LOCK}"
+    facts = facts_of(*TOP, opening, WORKS, BOATS, LAST, *END)
+    assert decide(facts, [0.01] * 5 + [0.9] * (len(facts) - 5))[4] is None
+
+
+def test_another_network_judges_only_where_it_is_asked_to() -> None:
+    facts = facts_of(*TOP, *BODY, *END)
+    before = probabilities(facts, None)
+    arrays = shipped_arrays()
+    with using(network.load(packed(arrays | {"out": arrays["out"] * 0, "out_b": np.array(0.0)}))):
+        assert probabilities(facts, None) == [0.5] * len(facts)
+    assert probabilities(facts, None) == before

@@ -1,0 +1,101 @@
+"""Training: which lines belong is found from the expected text, and the same pack makes the same weights."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from services.extract.clean.model import network
+from tests.factories import BODY
+from wireroom.cli import app
+from wireroom.training import gradients
+from wireroom.training.alignment import align
+from wireroom.training.lines import FOLDS, fold_of
+
+PARAGRAPHS = BODY.split("\n\n")
+
+
+def records(publishers: int = 10) -> list[dict[str, object]]:
+    text = "\n".join(["Home", "News", "Sport", "Tidewell Echo", *PARAGRAPHS, "Share", "Print", "Contact"])
+    return [
+        {"id": f"a/{n}", "publisher": f"paper-{n}", "expected_paragraphs": PARAGRAPHS, "raw_text": text}
+        for n in range(publishers)
+    ]
+
+
+def test_lines_are_found_in_the_order_of_the_expected_text() -> None:
+    assert align(["Home", "a b c d", "Share", "e f g h"], ["a b c d", "e f g h"]) == [0, 1, 0, 1]
+    assert align(["one two three", "Home", "one two three"], ["zero", "one two three"]) in ([1, 0, 0], [0, 0, 1])
+    assert align([], ["a b"]) == []
+    assert align(["a b"], []) == [0]
+
+
+def test_a_line_that_differs_in_a_few_words_is_found_too() -> None:
+    line = "The mayor opened the new lock on Monday morning (photo) two years late"
+    assert align([line], ["The mayor opened the new lock on Monday morning two years late"]) == [1]
+
+
+def test_all_articles_of_a_publisher_are_in_one_fold() -> None:
+    folds = [fold_of(f"paper-{n}") for n in range(200)]
+    assert set(folds) == set(range(FOLDS))
+    assert fold_of("paper-7") == folds[7]
+
+
+def test_the_slopes_are_those_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("DROP_INPUT", "DROP_WORDS", "DROP_HIDDEN"):
+        monkeypatch.setattr(gradients, name, 0.0)
+    random = np.random.default_rng(3)
+    weights: dict[str, Any] = {name: value.astype(np.float64) for name, value in network.fresh(6, random).items()}
+    weights["words"] *= 10
+    width = weights["enter"].shape[0] - network.EMBEDDED
+    examples = [
+        gradients.Example(
+            random.standard_normal((n, width)).astype(np.float32),
+            np.array([0, 3, 5]),
+            np.array([0, 1, 1]),
+            random.integers(0, 2, n).astype(np.float32),
+            np.ones(n, np.float32),
+        )
+        for n in (5, 9)
+    ]
+    batch = gradients.stacked(examples)
+    _, slopes = gradients.slopes_of(weights, batch, random)
+    for name, slope in slopes.items():
+        at = np.unravel_index(np.abs(slope).argmax(), slope.shape)
+        ends = []
+        for step in (1e-3, -1e-3):
+            moved = {key: value.copy() for key, value in weights.items()}
+            moved[name][at] += step
+            ends.append(gradients.slopes_of(moved, batch, random)[0])
+        assert (ends[0] - ends[1]) / 2e-3 == pytest.approx(slope[at], rel=0.05, abs=1e-3), name
+
+
+def test_the_same_pack_and_seed_make_the_same_weights_that_load(tmp_path: Path) -> None:
+    pack = tmp_path / "pack.jsonl"
+    pack.write_text("\n".join(map(json.dumps, records())))
+    files = [tmp_path / "one.npz", tmp_path / "two.npz"]
+    for file in files:
+        result = CliRunner().invoke(app, ["train", "lines", str(pack), "--out", str(file)])
+        assert result.exit_code == 0, result.output
+    assert files[0].read_bytes() == files[1].read_bytes()
+    assert len(network.load(files[0].read_bytes()).buckets) > 0
+
+
+def test_folds_measure_publishers_that_were_held_out_and_write_nothing(tmp_path: Path) -> None:
+    pack, out = tmp_path / "pack.jsonl", tmp_path / "weights.npz"
+    pack.write_text("\n".join(map(json.dumps, records(20))))
+    result = CliRunner().invoke(app, ["train", "lines", str(pack), "--out", str(out), "--folds"])
+    assert result.exit_code == 0, result.output
+    assert "raw_text" in result.output
+    assert not out.exists()
+
+
+def test_a_pack_that_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
+    pack = tmp_path / "pack.jsonl"
+    pack.write_text('{"id": "a/1"}')
+    result = CliRunner().invoke(app, ["train", "lines", str(pack)])
+    assert result.exit_code == 65
+    assert "no pack to train on" in result.output

@@ -1,0 +1,1 @@
+"""How the trained parts are made; nothing of it runs where articles are processed."""
