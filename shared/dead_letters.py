@@ -8,7 +8,7 @@ from nats.js import JetStreamContext
 
 from shared.envelope import passed_on
 from shared.errors import Rejected
-from shared.publishing import PUBLISH_TIMEOUT
+from shared.publishing import publish
 
 log = logging.getLogger(__name__)
 
@@ -16,7 +16,10 @@ _MAX_DETAIL = 1000
 
 
 async def set_aside(raw: Msg, verdict: Rejected, *, service: str, js: JetStreamContext) -> None:
-    """Publish the original bytes to DEAD and wait for the broker's word; repeating it changes nothing."""
+    """Publish the original bytes to DEAD and wait for the broker's word; repeating it changes nothing.
+
+    Raises Unavailable while the broker is away or DEAD is full.
+    """
     place = raw.metadata
     detail = " ".join(verdict.detail.split())[:_MAX_DETAIL].encode("ascii", "backslashreplace").decode()
     headers = passed_on(raw.headers) | {
@@ -31,5 +34,5 @@ async def set_aside(raw: Msg, verdict: Rejected, *, service: str, js: JetStreamC
         "wireroom-at": datetime.now(UTC).isoformat(),
     }
     subject = f"news.dead.{service}.{verdict.reason}"
-    await js.publish(subject, raw.data, stream="DEAD", timeout=PUBLISH_TIMEOUT, headers=headers)
+    await publish(js, subject, raw.data, stream="DEAD", headers=headers)
     log.warning("set aside %s as %s: %s", raw.subject, verdict.reason, verdict.detail[:200])

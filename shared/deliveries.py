@@ -24,6 +24,7 @@ from shared.breaker import Breaker, Key
 from shared.dead_letters import set_aside
 from shared.errors import Reason, Rejected, Unavailable
 from shared.marks import Fate, tell
+from shared.state import Hand
 from shared.suspects import Suspects
 
 log = logging.getLogger(__name__)
@@ -69,17 +70,18 @@ class Desk:
     breaker: Breaker = field(default_factory=Breaker)
 
 
-async def settle(raw: Msg, work: Work, desk: Desk) -> str:
+async def settle(raw: Msg, work: Work, desk: Desk, hand: Hand | None = None) -> str:
     """Run the work for one delivery and answer the broker; returns the outcome's name.
 
-    If setting aside itself fails nothing is answered: the broker delivers again after ack_wait.
+    ``hand`` is told what the delivery waits for, also while it cannot be set aside.
     """
+    hand = hand or Hand()
     async with _signs_of_life(raw, desk.attempts.heartbeat):
         if raw.metadata.num_delivered == 1:
-            outcome = await _settle(raw, work, desk, alone=False)
+            outcome = await _settle(raw, work, desk, hand, alone=False)
         else:
             async with desk.suspects.alone:
-                outcome = await _settle(raw, _watched(raw, work, desk), desk, alone=True)
+                outcome = await _settle(raw, _watched(raw, work, desk), desk, hand, alone=True)
                 await desk.suspects.clear(raw)
         if outcome in _HUNG:
             log.critical("work on %s does not end; ending this process, what it holds comes again", raw.subject)
@@ -103,31 +105,37 @@ def _watched(raw: Msg, work: Work, desk: Desk) -> Work:
     return watched
 
 
-async def _settle(raw: Msg, work: Work, desk: Desk, *, alone: bool) -> str:
+async def _settle(raw: Msg, work: Work, desk: Desk, hand: Hand, *, alone: bool) -> str:
     """Work on it once it is its turn, which is at once unless the breaker is open."""
-    key, breaker = (raw.metadata.stream, raw.metadata.sequence.stream), desk.breaker
+    key, breaker = _key(raw), desk.breaker
     while seconds := breaker.wait(key):  # noqa: ASYNC110 - the clock lets one in, and no event
         await asyncio.sleep(seconds)
     try:
-        return await _tried(raw, work, desk, key, alone=alone)
+        try:
+            return await _tried(raw, work, desk, hand, alone=alone)
+        except Rejected as verdict:
+            return await _never(raw, verdict, desk, hand)
     finally:
         breaker.left(key)
 
 
-async def _tried(raw: Msg, work: Work, desk: Desk, key: Key, *, alone: bool) -> str:
-    attempt, attempts = raw.metadata.num_delivered, desk.attempts
+async def _tried(raw: Msg, work: Work, desk: Desk, hand: Hand, *, alone: bool) -> str:
+    """Work on it and answer; raises Rejected for what is to be set aside."""
+    key, attempt, attempts = _key(raw), raw.metadata.num_delivered, desk.attempts
     try:
-        await _hold_while_unavailable(work, attempts)
-    except Rejected as verdict:
-        return await _never(raw, verdict, desk)
+        await _hold_while_unavailable(work, attempts, hand)
+    except Rejected:
+        raise
     except Hung as hung:  # among others it cannot be told which of them hangs; alone it can
-        return await _never(raw, Rejected(Reason.TIME_LIMIT, str(hung)), desk) if alone else _UNANSWERED
+        if alone:
+            raise Rejected(Reason.TIME_LIMIT, str(hung)) from hung
+        return _UNANSWERED
     except Exception as error:  # the one place: what is unexpected is tried again, then set aside
         log.exception("%s attempt %d of %d failed", desk.service, attempt, attempts.limit)
         desk.breaker.failed(key, error)
         if attempt >= attempts.limit and desk.breaker.reason is None:
             detail = f"{type(error).__name__}: {error}"
-            return await _never(raw, Rejected(Reason.RETRIES_EXHAUSTED, detail), desk)
+            raise Rejected(Reason.RETRIES_EXHAUSTED, detail) from error
         await raw.nak(delay=attempts.delay(attempt))
         return "later"
     desk.breaker.succeeded(key)
@@ -136,12 +144,17 @@ async def _tried(raw: Msg, work: Work, desk: Desk, key: Key, *, alone: bool) -> 
     return "done"
 
 
-async def _hold_while_unavailable(work: Work, attempts: Attempts) -> None:
+def _key(raw: Msg) -> Key:
+    return raw.metadata.stream, raw.metadata.sequence.stream
+
+
+async def _hold_while_unavailable(work: Work, attempts: Attempts, hand: Hand) -> None:
     """Keep the message ours while a dependency is away, so that an outage spends no attempts."""
     tried = 0
     while True:
         try:
-            return await _within(attempts.time_limit, work)
+            with hand.trying():
+                return await _within(attempts.time_limit, work)
         except Unavailable as outage:
             tried += 1
             log.warning("%s; holding the message, waiting", outage)
@@ -175,8 +188,13 @@ async def _signs_of_life(raw: Msg, every: float) -> AsyncIterator[None]:
         telling.cancel()
 
 
-async def _never(raw: Msg, verdict: Rejected, desk: Desk) -> str:
-    await set_aside(raw, verdict, service=desk.service, js=desk.js)
+async def _never(raw: Msg, verdict: Rejected, desk: Desk, hand: Hand) -> str:
+    """Set it aside and only then end it; while there is no room for dead letters it is held."""
+
+    async def put_away() -> None:
+        await set_aside(raw, verdict, service=desk.service, js=desk.js)
+
+    await _hold_while_unavailable(put_away, desk.attempts, hand)
     await tell(raw, Fate.FAILED_AGAIN, desk.service, desk.js)
     await raw.term()
     return verdict.reason

@@ -1,20 +1,38 @@
 """The health check of a container: ``python -m shared.healthcheck`` exits 0 if the service inside can take work."""
 
+import json
 import os
 import sys
 from http.client import HTTPConnection, HTTPException
 
+OK = 200
 TIMEOUT = 3.0  # seconds; compose.yaml gives the whole process four
 
 
 def ready(port: int) -> bool:
+    return ask(port)[0] == OK
+
+
+def why(port: int) -> list[str]:
+    """Return what keeps the service on this port from taking work; empty if nothing does."""
+    status, body = ask(port)
+    if status == OK:
+        return []
+    try:
+        return [str(cause) for cause in json.loads(body)["why"]]
+    except (ValueError, KeyError, TypeError):
+        return ["it does not answer"]
+
+
+def ask(port: int) -> tuple[int | None, bytes]:
     """Ask this machine only, and never through a proxy from the environment."""
     connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/readyz")
-        return connection.getresponse().status == 200  # noqa: PLR2004 - HTTP's own number
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     except (OSError, HTTPException):
-        return False
+        return None, b""
     finally:
         connection.close()
 

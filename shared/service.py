@@ -120,13 +120,11 @@ def _subscribe(broker: NatsBroker, service: Service, running: State, withdrawals
         handler: Handler = broker.context.get("handler")
         desk: Desk = broker.context.get("desk")
 
+        async def work() -> None:
+            await handle(raw, service, handler, desk.js, withdrawals)
+
         with running.holding() as hand:
-
-            async def work() -> None:
-                with hand.trying():
-                    await handle(raw, service, handler, desk.js, withdrawals)
-
-            running.settled(await settle(raw, work, desk))
+            running.settled(await settle(raw, work, desk, hand))
 
 
 @asynccontextmanager

@@ -18,6 +18,7 @@ from services.ingest.app import ingest
 from services.ingest.app import service as ingest_service
 from shared.breaker import Limits
 from shared.deliveries import Attempts
+from shared.healthcheck import why
 from shared.messages import ArticleIngested, ArticleSubmitted, Message
 from shared.service import Delivery, Handler
 from shared.settings import Settings
@@ -94,6 +95,7 @@ async def test_a_service_that_fails_at_everything_stops_and_goes_on_by_itself_on
     async with running(service, settings=settings.model_copy(update={"health_port": port})):
         told = await until(port, red("a bug that was deployed today"))
         assert told["pending"] > 0
+        assert await asyncio.to_thread(why, port) == told["why"]
         mended = True
         await until(port, green)
         await idle(broker, "INBOX", "ingest")

@@ -43,6 +43,8 @@ def test_a_detached_stack_runs_until_it_is_told_to_stop_and_leaves_no_process(fo
     assert found.ready
     assert found.nats_url in started.stdout
     assert list(found.processes) == ["nats-server", "mongod", "ingest", "extract-1", "extract-2", "store"]
+    checked = wireroom(folder, "status", "--check")
+    assert (checked.returncode, checked.stdout) == (0, ""), "each service can take work"
     again = wireroom(folder, "up")
     assert (again.returncode, state.running(folder)) == (1, found)
     assert f"Already running on {folder} as process {found.pid}" in again.stderr

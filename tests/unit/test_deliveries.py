@@ -12,6 +12,7 @@ from shared.breaker import Breaker, Limits
 from shared.deliveries import Attempts, Desk, settle
 from shared.errors import Reason, Rejected, Unavailable
 from shared.publishing import publish
+from shared.state import Hand
 from tests.fakes import FakeJetStream, FakeMsg, FakeSuspects
 
 SOON = Attempts(first_delay=0.0)
@@ -180,11 +181,21 @@ async def test_signs_of_life_are_sent_while_the_work_goes_on() -> None:
     assert message.answers[-1] == "ack"
 
 
-async def test_a_message_is_not_terminated_when_it_could_not_be_set_aside() -> None:
-    message, js = FakeMsg(), FakeJetStream(NatsTimeoutError())
-    with pytest.raises(NatsTimeoutError):
-        await settled(message, failing(Rejected(Reason.SCHEMA, "x")), js)
-    assert message.answers == [], "the broker delivers it again"
+@pytest.mark.parametrize(
+    "error", [NatsTimeoutError(), APIError(code=503, err_code=10077, description="maximum bytes exceeded")]
+)
+async def test_a_message_is_held_and_not_terminated_while_it_cannot_be_set_aside(error: Exception) -> None:
+    message, js, hand = FakeMsg(), FakeJetStream(error, error), Hand()
+    desk = Desk("extract", js, FakeSuspects(), Attempts(first_delay=0.01), _fail)  # type: ignore[arg-type] # fakes
+    settling = asyncio.create_task(settle(message, failing(Rejected(Reason.SCHEMA, "x")), desk, hand))
+    while hand.waits_for is None:  # noqa: ASYNC110 - a hand has no event
+        await asyncio.sleep(0)
+    assert "NATS stream DEAD" in hand.waits_for
+    assert message.answers == []
+    assert await settling == "schema"
+    assert message.answers == ["term"]
+    assert len(js.published) == 1
+    assert hand.waits_for is None
 
 
 async def test_an_outage_spends_no_attempt_and_the_message_is_held() -> None:

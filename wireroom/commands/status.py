@@ -7,6 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
+from shared.healthcheck import why
 from shared.settings import Settings
 from wireroom.connections import mongo_articles, nats_connection
 from wireroom.local import memory, state
@@ -34,7 +35,9 @@ def status(
     stored = _attempt(lambda: _stored(settings))
     local = state.running(context.find_root().params["data"])
     processes = {name: memory.resident(pid) for name, pid in local.processes.items()} if local else {}
-    findings = broker.findings(oldest) if broker else []
+    causes = {name: why(port) for name, port in local.health_ports.items()} if local else {}
+    findings = [f"{name} cannot take work: {'; '.join(said)}." for name, said in causes.items() if said]
+    findings += broker.findings(oldest) if broker else []
     if as_json:
         parts = asdict(broker) if broker else {}
         json_line({"v": 1, **parts, "stored": stored, "processes": processes, "findings": findings})
