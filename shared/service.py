@@ -65,7 +65,7 @@ class Service:
 
 def build(service: Service, settings: Settings) -> AsgiFastStream:
     """Make the application; nothing connects before it runs."""
-    running, withdrawals = State(), Withdrawals()
+    running, withdrawals = State(starting=True), Withdrawals()
 
     async def reconnected() -> None:
         """What was withdrawn while the broker was away was not heard."""
@@ -101,6 +101,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
 
     _subscribe(broker, service, running, withdrawals)
     app = AsgiFastStream(broker, lifespan=lifespan, asgi_routes=health.routes(running), on_shutdown=[running.stop])
+    app.after_startup(running.start)
     return app
 
 

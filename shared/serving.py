@@ -1,34 +1,94 @@
-"""Runs a service's application as this process: its health routes, its signals, its end."""
+"""Runs a service's application as this process: its health routes, its signals, its end.
 
+Health is shown from the first moment on, also while the service waits for its broker or its database to be there.
+"""
+
+import asyncio
 import logging
 import os
+from collections.abc import Awaitable, Callable, MutableMapping
 from types import FrameType
+from typing import Any
 
 import uvicorn
+from faststream.asgi import AsgiFastStream
 
 from shared.service import Service, build
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 
+Event = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Event]]
+Send = Callable[[Event], Awaitable[None]]
+
+
+class _Beside:
+    """The application, started and stopped beside its health routes and not before them."""
+
+    def __init__(self, app: AsgiFastStream) -> None:
+        self._app = app
+        self._end = asyncio.Event()
+        self._running: asyncio.Task[None] | None = None
+        self.started = False
+        self.ended: Callable[[], None] = lambda: None
+
+    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await self._app(scope, receive, send)
+            return
+        await receive()
+        self._running = asyncio.create_task(self._run())
+        self._running.add_done_callback(lambda _: self.ended())
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        self._end.set()
+        if not self.started:
+            self._running.cancel()
+        await asyncio.wait({self._running})
+        await send({"type": "lifespan.shutdown.complete"})
+
+    async def _run(self) -> None:
+        async with self._app.start_lifespan_context():
+            self.started = True
+            await self._end.wait()
+
+    def raise_failure(self) -> None:
+        """Raise what the application ended with, if it failed: a wrong setting, a missing model."""
+        if self._running and self._running.done() and not self._running.cancelled():
+            self._running.result()
+
 
 class _Server(uvicorn.Server):
-    """Ends at once when told to before it has started, which may be waiting for a dependency for ever."""
+    """Ends when the application does; told to end before that has started, which may be never, it ends at once."""
+
+    def __init__(self, config: uvicorn.Config, beside: _Beside) -> None:
+        super().__init__(config)
+        self._beside = beside
+        beside.ended = self._stop
+
+    def _stop(self) -> None:
+        self.should_exit = True
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not self.started:
+        if not self._beside.started:
             log.info("told to end before it started")
             os._exit(0)  # no message was taken yet, so there is nothing to finish
         super().handle_exit(sig, frame)
 
+    async def serve(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's own interface
+        await super().serve(sockets)
+        self._beside.raise_failure()
+
 
 def server(service: Service, settings: Settings) -> uvicorn.Server:
     """Return what runs the service and its health routes until SIGTERM, SIGINT or ``should_exit``."""
+    beside = _Beside(build(service, settings))
     config = uvicorn.Config(
-        build(service, settings),
+        beside,
         host=settings.health_host,
         port=settings.health_port,
         log_config=None,
         lifespan="on",
     )
-    return _Server(config)
+    return _Server(config, beside)

@@ -38,6 +38,7 @@ class State:
     breaker: Breaker = field(default_factory=Breaker)
     broker: str | None = "the consumer was not seen yet"
     dependency: str | None = None
+    starting: bool = False
     stopping: bool = False
     outcomes: Counter[str] = field(default_factory=Counter)
     lag: dict[str, int] = field(default_factory=dict)
@@ -57,6 +58,9 @@ class State:
     def settled(self, outcome: str) -> None:
         self.outcomes[outcome] += 1
         self._still = 0
+
+    def start(self) -> None:
+        self.starting = False
 
     def stop(self) -> None:
         self.stopping = True
@@ -81,7 +85,9 @@ class State:
         """Say what keeps this process from taking work; empty if nothing does."""
         waits_for = next((hand.waits_for for hand in self._hands if hand.waits_for), None)
         causes = [self.broker, self.dependency or waits_for, self.breaker.reason]
-        return (["it is stopping"] if self.stopping else []) + [cause for cause in causes if cause]
+        if self.starting or self.stopping:
+            causes.insert(0, "it is starting" if self.starting else "it is stopping")
+        return [cause for cause in causes if cause]
 
     @property
     def alive(self) -> bool:

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
+from shared.healthcheck import ask, why
 from shared.settings import Settings
+from wireroom.local import ports
 
 pytestmark = pytest.mark.timeout(30)
 ROOT = Path(__file__).parents[2]
@@ -40,9 +42,12 @@ def until_it_says(started: subprocess.Popen[str], word: str) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=lambda number: number.name)
 def test_a_service_that_waits_for_its_broker_says_so_and_ends_when_told_to(number: signal.Signals) -> None:
-    settings = Settings(nats_url="nats://127.0.0.1:1", health_port=0)
+    [port] = ports.free(1)
+    settings = Settings(nats_url="nats://127.0.0.1:1", health_port=port)
     with process("ingest", settings) as started:
         until_it_says(started, "NATS at nats://127.0.0.1:1")
+        status, told = ask(port)
+        assert (status, why(port)[0]) == (503, "it is starting"), told
         started.send_signal(number)
         assert started.wait(10) == 0
 
@@ -55,3 +60,14 @@ async def test_a_service_that_waits_for_its_streams_says_so_and_ends_when_told_t
         until_it_says(started, "run `wireroom setup`")
         started.send_signal(signal.SIGTERM)
         assert started.wait(10) == 0
+
+
+def test_a_service_that_cannot_start_ends_with_the_error() -> None:
+    settings = Settings(nats_url="nats://127.0.0.1:1", health_port=0)
+    known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
+    ended = subprocess.run(
+        [sys.executable, "-m", "shared.run", "extract"], cwd=ROOT, capture_output=True, text=True, check=False,
+        env=os.environ | known | {"WIREROOM_EXTRACT_MODELS": '{"en": "no_such_model"}'},
+    )  # fmt: skip
+    assert ended.returncode == 1
+    assert "no_such_model" in ended.stderr
