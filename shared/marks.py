@@ -72,6 +72,10 @@ class Marks:
             return 0
         return 0
 
+    async def set(self, number: int, mark: Mark) -> None:
+        """Set a mark, whatever was there."""
+        await (await self._open()).put(str(number), mark.model_dump_json().encode())
+
     async def all(self) -> dict[int, Mark]:
         """Return every mark by the number of its letter; there are none where the bucket was never made."""
         marks: dict[int, Mark] = {}

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Collection, Iterable
+from collections.abc import AsyncIterator, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -18,7 +18,7 @@ from shared.reading import all_of
 STREAM = "DEAD"
 OURS = "wireroom-"
 _SIZE = "Nats-Msg-Size"  # the broker's own, where it leaves the bytes out
-_AT_ONCE = 64  # letters dropped side by side
+_AT_ONCE = 256  # letters dropped side by side
 _NO_MESSAGE = 10057  # JetStream: there is none in this place
 
 
@@ -123,18 +123,23 @@ async def summary(js: JetStreamContext) -> Summary:
     return Summary(dict(counts), min(waiting, default=None))
 
 
-async def drop(js: JetStreamContext, letters: Iterable[Letter]) -> None:
-    """Delete letters for good and leave marks that they were; one that is gone already stays gone."""
-    marks = Marks(js)
-    waiting = iter(letters)
+async def drop(js: JetStreamContext, letters: Collection[Letter], every: Choice | None = None) -> None:
+    """Delete letters for good and leave marks that they were; one that is gone already stays gone.
+
+    ``every`` says that these are all that this choice found: then they go at once, and what came later stays.
+    """
+    marks, waiting = Marks(js), iter(letters)
     while some := list(islice(waiting, _AT_ONCE)):
-        await asyncio.gather(*(_drop(js, marks, letter) for letter in some))
+        await asyncio.gather(*(_drop(js, marks, letter, delete=every is None) for letter in some))
+    if every and letters:
+        await js.purge_stream(STREAM, seq=max(letter.sequence for letter in letters) + 1, subject=every.subject)
 
 
-async def _drop(js: JetStreamContext, marks: Marks, letter: Letter) -> None:
-    _, revision = await marks.get(letter.sequence)
+async def _drop(js: JetStreamContext, marks: Marks, letter: Letter, *, delete: bool) -> None:
     made = Mark(fate=Fate.DROPPED, service=letter.fact("service"), reason=letter.fact("reason"))
-    await marks.put(letter.sequence, made, revision)
+    await marks.set(letter.sequence, made)
+    if not delete:
+        return
     try:
         await js.delete_msg(STREAM, letter.sequence)
     except ServerError as error:

@@ -91,13 +91,16 @@ async def states(js: JetStreamContext) -> dict[int, str]:
     return {letter.sequence: fate.value async for letter, fate in letters.choose(js, Choice(fates=tuple(Fate)))}
 
 
-async def test_dropping_what_was_chosen_leaves_other_letters_and_those_that_came_later(broker: Client) -> None:
+@pytest.mark.parametrize("every", [None, Choice(reason="schema")], ids=["one by one", "at once"])
+async def test_dropping_what_was_chosen_leaves_other_letters_and_those_that_came_later(
+    broker: Client, every: Choice | None
+) -> None:
     js = broker.jetstream()
     other = await set_aside(js, reason=Reason.TOO_LARGE)
     gone = [await set_aside(js) for _ in range(100)]
     chosen = await some(js, reason="schema")
     later = await set_aside(js)
-    await letters.drop(js, chosen)
+    await letters.drop(js, chosen, every)
     assert [letter.sequence async for letter in letters.read(js)] == [other, later]
     assert await states(js) == {other: "open", later: "open"} | dict.fromkeys(gone, "dropped")
 

@@ -91,12 +91,13 @@ def drop(
     """
     otherwise = bool(reason or service or succeeded or everything)
     need_a_choice(numbers, otherwise=otherwise, options="--reason, --service, --succeeded and --all")
-    chosen = asyncio.run(_chosen(numbers, Choice(service, reason, (Fate.SUCCEEDED,) if succeeded else ())))
+    choice = Choice(service, reason, (Fate.SUCCEEDED,) if succeeded else ())
+    chosen = asyncio.run(_chosen(numbers, choice))
     if chosen and not yes:
         if not sys.stdin.isatty():
             fail(EX_USAGE, f"{len(chosen)} letters would be deleted for good; say --yes where nobody can be asked.")
         typer.confirm(f"Delete {len(chosen)} letters for good?", abort=True, err=True)
-    asyncio.run(_drop(chosen))
+    asyncio.run(_drop(chosen, None if numbers or succeeded else choice))
     tell(f"dropped {len(chosen)}", {"dropped": len(chosen)}, as_json=as_json)
 
 
@@ -105,6 +106,6 @@ async def _chosen(numbers: list[int] | None, choice: Choice) -> list[Letter]:
         return await meant(connection.jetstream(timeout=5), numbers, choice)
 
 
-async def _drop(chosen: list[Letter]) -> None:
+async def _drop(chosen: list[Letter], every: Choice | None) -> None:
     async with nats_connection(Settings().nats_url) as connection:
-        await letters.drop(connection.jetstream(timeout=10), chosen)
+        await letters.drop(connection.jetstream(timeout=30), chosen, every)
