@@ -87,3 +87,34 @@ async def test_an_item_whose_caller_has_gone_is_not_worked_on() -> None:
     with pytest.raises(asyncio.CancelledError):
         await gone
     assert seen == ["first", "last"]
+
+
+async def test_what_waits_is_shared_among_the_lanes_that_are_free() -> None:
+    batches: list[int] = []
+    both = asyncio.Barrier(2)
+
+    async def together(items: Sequence[int]) -> list[int | Exception]:
+        batches.append(len(items))
+        await both.wait()
+        return list(items)
+
+    async with Batcher(together, size=16, lanes=2).running() as batcher:
+        answers = await asyncio.wait_for(asyncio.gather(*(batcher.submit(number) for number in range(10))), 30)
+    assert answers == list(range(10))
+    assert batches == [5, 5]
+
+
+async def test_of_a_batch_that_failed_each_has_its_answer_as_soon_as_it_is_done() -> None:
+    never = asyncio.Event()
+
+    async def stuck_at_last(items: Sequence[int]) -> list[int | Exception]:
+        if len(items) > 1:
+            raise RuntimeError("one of them")
+        if items == [2]:
+            await never.wait()
+        return list(items)
+
+    async with Batcher(stuck_at_last, size=8).running() as batcher:
+        answers = [asyncio.create_task(batcher.submit(number)) for number in range(3)]
+        assert await asyncio.wait_for(asyncio.gather(*answers[:2]), 30) == [0, 1]
+        assert not answers[2].done()
