@@ -15,7 +15,7 @@ async def test_workers_give_what_the_functions_give() -> None:
     articles = [a_raw_article(), a_raw_article(body=page, media_type="text/html"), a_raw_article(body="Nichts.")]
     expected = wire.replies(extract_batch(articles, load()))
     async with opened(JOB, Limits()) as pool:
-        assert await pool.run([Task(wire.request(article)) for article in articles]) == expected
+        assert await pool.run([Task(wire.request(article, {})) for article in articles]) == expected
         [template] = [child for child in psutil.Process().children() if "template" in " ".join(child.cmdline())]
         assert template.num_threads() == 1, "a thread that is not there after a fork may hold a lock for ever"
         [worker] = template.children()

@@ -26,7 +26,7 @@ def test_a_frame_that_claims_to_be_endless_is_not_waited_for() -> None:
 
 def test_articles_arrive_as_they_were() -> None:
     raw, extracted = a_raw_article(title="Öl\u2028im Hafen"), an_extracted_article()
-    assert wire.requested(wire.request(raw)) == raw
+    assert wire.requested(wire.request(raw, {"a1": 0.75})) == (raw, {"a1": 0.75})
     [reply] = wire.replies([extracted])
     assert wire.replied(reply) == extracted
 
