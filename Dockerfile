@@ -7,7 +7,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CACHE_DIR=/v
 RUN python -m venv /venv
 COPY requirements/${SERVICE}.lock /tmp/service.lock
 RUN --mount=type=cache,target=/var/cache/pip \
-    /venv/bin/pip install --require-hashes --only-binary :all: -r /tmp/service.lock \
+    /venv/bin/pip install --require-hashes --no-deps --only-binary :all: -r /tmp/service.lock \
     && /venv/bin/pip uninstall --yes pip
 
 # Installed rather than copied, so that the image knows its version; only this stage has the build tool.
@@ -16,7 +16,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CACHE_DIR=/v
 WORKDIR /src
 COPY requirements/build.lock ./
 RUN --mount=type=cache,target=/var/cache/pip \
-    pip install --require-hashes --only-binary :all: -r build.lock
+    pip install --require-hashes --no-deps --only-binary :all: -r build.lock
 ARG SERVICE
 COPY pyproject.toml README.md ./
 COPY shared shared

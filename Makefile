@@ -18,8 +18,9 @@ $(READY): requirements/dev.lock
 	@echo "Setting up .venv with Python $(VERSION); the first time takes a minute or two." >&2
 	@rm -rf .venv
 	@$(BASE) -m venv .venv
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps -r requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-build-isolation --no-deps -e .
+	@$(BIN)/python -m pip check --disable-pip-version-check >/dev/null
 	@touch $@
 
 demo: setup ## the whole pipeline on sample articles, with a real broker and database; nothing is left behind
