@@ -14,7 +14,6 @@ from nats.js.api import (
     KeyValueConfig,
     RetentionPolicy,
     StorageType,
-    StoreCompression,
     StreamConfig,
 )
 from nats.js.errors import BadRequestError
@@ -87,6 +86,7 @@ CONSUMERS = (INGEST, EXTRACT, STORE)
 
 def _stream(name: str, subjects: list[str], *, days: float, max_bytes: int, replicas: int) -> StreamConfig:
     # discard new: a full stream refuses its publisher, who waits; discarding old would drop unread work.
+    # Not compressed: of three brokers one that was killed could not read its own blocks again (docs/decisions/0015).
     return StreamConfig(
         name=name,
         subjects=subjects,
@@ -97,7 +97,6 @@ def _stream(name: str, subjects: list[str], *, days: float, max_bytes: int, repl
         max_msg_size=MAX_MESSAGE_BYTES,
         duplicate_window=HOUR,  # covers a publisher's retries; the store's version rule holds for ever
         storage=StorageType.FILE,
-        compression=StoreCompression.S2,
         num_replicas=replicas,
     )
 

@@ -10,6 +10,7 @@ import pytest
 
 _NET = "10.213.77"
 _BRIDGE = "wrtest0"
+_FORWARD = f"FORWARD -i {_BRIDGE} -o {_BRIDGE} -j ACCEPT"
 
 
 @contextmanager
@@ -22,6 +23,7 @@ def hosts(count: int) -> Iterator[dict[str, str]]:
         _run(f"ip link add {_BRIDGE} type bridge")
         _run(f"ip addr add {_NET}.254/24 dev {_BRIDGE}")
         _run(f"ip link set {_BRIDGE} up")
+        _run(f"iptables -w -I {_FORWARD}")  # where Docker has been, what crosses a bridge is dropped by default
         for name, address in names.items():
             _run(f"ip netns add {name}")
             _run(f"ip link add v{name} type veth peer name eth0 netns {name}")
@@ -34,8 +36,9 @@ def hosts(count: int) -> Iterator[dict[str, str]]:
         for name in names:
             with suppress(subprocess.CalledProcessError):
                 _run(f"ip netns delete {name}")
-        with suppress(subprocess.CalledProcessError):
-            _run(f"ip link delete {_BRIDGE}")
+        for undo in (f"ip link delete {_BRIDGE}", f"iptables -w -D {_FORWARD}"):
+            with suppress(subprocess.CalledProcessError):
+                _run(undo)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Rows 9 to 11 of the fault matrix: three brokers and three databases, and the nodes die in turn under load."""
+"""Rows 9 to 11, 13 and 30 of the fault matrix: three brokers and three databases, and what happens to their nodes."""
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -12,9 +12,12 @@ from nats.js.errors import APIError
 from shared import run
 from shared.settings import Settings
 from tests.faults.clusters import Nodes, leader, primary, three_brokers, three_databases
-from tests.faults.harness import Load, Report, Watch, seconds, verify
+from tests.faults.load import Load
 from tests.faults.namespaces import cut_off, hosts
-from tests.faults.test_matrix import SOME, tell
+from tests.faults.report import Report, judge
+from tests.faults.test_matrix import SOME
+from tests.faults.verdict import verify
+from tests.faults.watch import Watch
 from tests.stacks import broker_at
 from wireroom.local import ports, service
 from wireroom.local.programs import until_ready
@@ -43,6 +46,7 @@ async def clusters(
         yield brokers, databases, health, js
 
 
+@pytest.mark.row("9", "11")
 async def test_9_and_11_leader_and_primary_die_in_turn_and_nothing_is_lost(tmp_path: Path, report: Report) -> None:
     async with clusters(tmp_path) as (brokers, databases, health, js):
         with Watch(databases.url, dict, health) as watch:
@@ -55,15 +59,11 @@ async def test_9_and_11_leader_and_primary_die_in_turn_and_nothing_is_lost(tmp_p
                         await nodes.start(dies)
                     await leader(js, stream)
                     await primary(databases)
-            with seconds() as recovery:
-                verdict = await verify(js, databases.url, load.entries)
-            recovered = recovery()
-    title = "three brokers, three databases: leader and primary killed, three times each"
-    tell(report, "9+11", title, verdict, watch, recovery_s=recovered, longest_stall_s=round(load.longest_stall, 1))
-    assert verdict.fine, verdict
-    assert watch.regressions == []
+            for row in ("9", "11"):
+                await judge(report, row, js, databases.url, load.entries, watch, longest_stall_s=load.longest_stall)
 
 
+@pytest.mark.row("10")
 async def test_10_one_broker_of_three_accepts_nothing_and_what_was_accepted_is_there_after(
     tmp_path: Path, report: Report
 ) -> None:
@@ -79,15 +79,10 @@ async def test_10_one_broker_of_three_accepts_nothing_and_what_was_accepted_is_t
                 for name in away:
                     await brokers.start(name)
                 await load.more(SOME)
-            with seconds() as recovery:
-                verdict = await verify(js, databases.url, load.entries)
-            recovered = recovery()
-    title = "two of three brokers are killed: the third accepts nothing"
-    tell(report, "10", title, verdict, watch, recovery_s=recovered, longest_stall_s=round(load.longest_stall, 1))
-    assert verdict.fine, verdict
-    assert watch.regressions == []
+            await judge(report, "10", js, databases.url, load.entries, watch, longest_stall_s=load.longest_stall)
 
 
+@pytest.mark.row("13")
 async def test_13_a_leader_cut_off_from_the_others_acknowledges_nothing_that_is_lost(
     tmp_path: Path, report: Report
 ) -> None:
@@ -111,20 +106,15 @@ async def test_13_a_leader_cut_off_from_the_others_acknowledges_nothing_that_is_
                     for load in taken:
                         await load.more(SOME // 3)
                 entries = [entry for load in taken for entry in load.entries]
-                with seconds() as recovery:
-                    verdict = await verify(js, databases.url, entries)
-                recovered = recovery()
-    stall = round(max(load.longest_stall for load in taken), 1)
-    title = "the leader of INBOX is cut off from the other brokers, with clients on both sides"
-    tell(report, "13", title, verdict, watch, recovery_s=recovered, longest_stall_s=stall)
-    assert verdict.fine, verdict
-    assert watch.regressions == []
+                stall = max(load.longest_stall for load in taken)
+                await judge(report, "13", js, databases.url, entries, watch, longest_stall_s=stall)
 
 
+@pytest.mark.row("30")
 async def test_30_a_damaged_copy_on_one_broker_of_three(tmp_path: Path, report: Report) -> None:
     """Reported and not promised: what a broker does about damaged blocks is its own."""
     async with clusters(tmp_path) as (brokers, databases, health, js):
-        with Watch(databases.url, dict, health) as watch:
+        with Watch(databases.url, dict, health):
             async with Load(js, tmp_path / "ledger", seed=30) as load:
                 await load.more(2 * SOME)
                 leads = await leader(js, "NEWS")
@@ -137,8 +127,13 @@ async def test_30_a_damaged_copy_on_one_broker_of_three(tmp_path: Path, report: 
                     block.write_bytes(data)
                 await brokers.start(damaged)
                 await load.more(SOME)
-            verdict = await verify(js, databases.url, load.entries)
-    tell(report, "30", "a bit flips in the blocks of one broker of three", verdict, watch, blocks=len(blocks))
+            found: dict[str, object] = {"acked": len(load.entries), "blocks": len(blocks)}
+            try:
+                verdict = await verify(js, databases.url, load.entries)
+                found |= {"lost": len(verdict.lost), "outcomes": verdict.outcomes, "whole": verdict.fine}
+            except (NatsError, TimeoutError) as error:
+                found["whole"] = f"could not be told: {type(error).__name__} {error}"
+    report.add("30", **found)
 
 
 async def refuses(js: JetStreamContext, times: int) -> bool:

@@ -13,14 +13,17 @@ from nats.js.errors import APIError
 
 from shared.topology import streams
 from tests.faults.disks import fill, full, small_disk
-from tests.faults.harness import Load, Report, Watch, seconds, verify
-from tests.faults.test_matrix import SOME, hurry, impatient, tell
+from tests.faults.load import Load
+from tests.faults.report import Report, judge
+from tests.faults.test_matrix import SOME, hurry, impatient
+from tests.faults.watch import Watch
 from tests.stacks import broker_of
 from wireroom.local.stack import running
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 
 
+@pytest.mark.row("15")
 async def test_15_a_broker_without_room_refuses_and_is_started_anew_once_there_is_some(
     tmp_path: Path, report: Report
 ) -> None:
@@ -36,15 +39,12 @@ async def test_15_a_broker_without_room_refuses_and_is_started_anew_once_there_i
                         await until(lambda: told(said, "cannot write"))
                     await until(lambda: told(said, "nats-server", "ready again"))
                     await load.more(SOME)
-                with seconds() as recovery:
-                    verdict = await verify(js, stack.mongo_url, load.entries)
-                recovered = recovery()
-    tell(report, "15", "the broker's disk is full", verdict, watch, recovery_s=recovered, restarted_by_the_stack=True)
-    assert verdict.fine, verdict
-    assert watch.regressions == []
-    assert any("starting nats-server anew" in line for line in said)
+                anew = sum("starting nats-server anew" in line for line in said)
+                await judge(report, "15", js, stack.mongo_url, load.entries, watch, restarted_by_the_stack=anew)
+    assert anew
 
 
+@pytest.mark.row("16")
 async def test_16_a_database_without_room_is_waited_for(tmp_path: Path, report: Report) -> None:
     data, said = tmp_path / "stack", list[str]()
     with small_disk(data / "mongo", 400):
@@ -59,15 +59,11 @@ async def test_16_a_database_without_room_is_waited_for(tmp_path: Path, report: 
                             await load.more(SOME)
                             await asyncio.to_thread(fill, data / "mongo/filler")
                     await load.more(SOME)
-                with seconds() as recovery:
-                    verdict = await verify(js, stack.mongo_url, load.entries)
-                recovered = recovery()
-    ends = sum(line.startswith("mongod ended") for line in said)
-    tell(report, "16", "the database's disk is full", verdict, watch, recovery_s=recovered, mongod_ended=ends)
-    assert verdict.fine, verdict
-    assert watch.regressions == []
+                ends = sum(line.startswith("mongod ended") for line in said)
+                await judge(report, "16", js, stack.mongo_url, load.entries, watch, mongod_ended=ends)
 
 
+@pytest.mark.row("17")
 async def test_17_a_full_stream_refuses_and_drops_nothing(tmp_path: Path, report: Report) -> None:
     async with impatient(tmp_path / "stack") as (stack, js):
         usual = {config.name: config for config in streams()}
@@ -81,12 +77,7 @@ async def test_17_a_full_stream_refuses_and_drops_nothing(tmp_path: Path, report
                 for name in ("RAW", "INBOX"):
                     await js.update_stream(usual[name])
                 await load.more(SOME)
-            with seconds() as recovery:
-                verdict = await verify(js, stack.mongo_url, load.entries)
-            recovered = recovery()
-    tell(report, "17", "streams reach max_bytes", verdict, watch, recovery_s=recovered)
-    assert verdict.fine, verdict
-    assert watch.regressions == []
+            await judge(report, "17", js, stack.mongo_url, load.entries, watch)
 
 
 async def refused(js: JetStreamContext) -> bool:

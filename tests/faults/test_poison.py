@@ -7,6 +7,7 @@ again.
 import asyncio
 import os
 import sys
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -22,6 +23,7 @@ from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from shared.settings import Settings
 from shared.topology import INGEST
 from tests.factories import a_submission
+from tests.faults.report import Report
 from tests.running import publish, read, running
 
 ROOT = Path(__file__).parents[2]
@@ -84,9 +86,10 @@ CULPRITS = {
 }
 
 
+@pytest.mark.row("28")
 @pytest.mark.timeout(180)
 async def test_what_ends_a_worker_of_extract_is_set_aside_and_the_service_lives(
-    broker: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
+    broker: Client, settings: Settings, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WIREROOM_EXTRACT_TIME_LIMIT", "4")
     monkeypatch.setenv("WIREROOM_EXTRACT_MEMORY_LIMIT", "200")
@@ -102,6 +105,8 @@ async def test_what_ends_a_worker_of_extract_is_set_aside_and_the_service_lives(
         ArticleIngested.model_validate_json(letter.data).guid: (letter.headers or {})["wireroom-reason"]
         for letter in letters
     }
+    lost = len(guids) - len(letters) - len(clean)
+    report.add("28", acked=len(guids), lost=lost, outcomes={"extracted": len(clean), **Counter(reasons.values())})
     assert reasons == CULPRITS
     assert {ArticleExtracted.model_validate_json(message.data).guid for message in clean} == set(good)
     js = broker.jetstream()

@@ -1,4 +1,4 @@
-"""`wireroom bench soak`, for some seconds: what it kills comes back, and its sum is right."""
+"""Row 31 of the fault matrix: `wireroom bench soak`; what it kills comes back, and its sum is right."""
 
 import asyncio
 import json
@@ -7,17 +7,24 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.report import Report
 
+MINUTES = "1"
+
+
+@pytest.mark.row("31")
 @pytest.mark.nightly
-async def test_a_short_soak_adds_up() -> None:
-    arguments = ("bench", "soak", "--minutes", "0.15", "--every", "1.5", "--rate", "20", "--json")
+@pytest.mark.timeout(420)
+async def test_31_a_soak_adds_up(report: Report) -> None:
+    arguments = ("bench", "soak", "--minutes", MINUTES, "--every", "3", "--json")
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "wireroom", *arguments, cwd=Path(__file__).parents[2],
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
-    out, err = await asyncio.wait_for(process.communicate(), 110)
+    out, err = await asyncio.wait_for(process.communicate(), 400)
     assert process.returncode == 0, err.decode()
     found = json.loads(out)
+    report.add("31", lost=len(found["missing"]), **{name: value for name, value in found.items() if name != "v"})
     assert found["adds_up"]
     assert found["acked"] == sum(found["outcomes"].values()) > 0
     assert {"inserted", "updated", "duplicate"} <= found["outcomes"].keys()

@@ -2,7 +2,7 @@
 
 import json
 
-from nats.js.api import AckPolicy, DiscardPolicy, RetentionPolicy
+from nats.js.api import AckPolicy, DiscardPolicy, RetentionPolicy, StoreCompression
 
 from shared.messages import MAX_BODY_BYTES, MESSAGES
 from shared.topology import CONSUMERS, MAX_MESSAGE_BYTES, MAX_PAYLOAD, streams
@@ -13,6 +13,10 @@ STREAMS = {stream.name: stream for stream in streams()}
 
 def test_a_full_stream_refuses_its_publisher_and_drops_nothing() -> None:
     assert all(stream.discard is DiscardPolicy.NEW and stream.max_bytes for stream in STREAMS.values())
+
+
+def test_no_stream_is_compressed_because_a_killed_broker_could_not_read_its_copy_again() -> None:
+    assert all(stream.compression in {None, StoreCompression.NONE} for stream in STREAMS.values())
 
 
 def test_consumers_answer_each_message_and_never_stop_being_delivered_to() -> None:

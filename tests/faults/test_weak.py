@@ -1,0 +1,171 @@
+"""Rows of the fault matrix in which a service dies at its worst moment, has a defect, or reads a wrong clock."""
+
+import asyncio
+import os
+import sys
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from nats.js import JetStreamContext
+
+from shared.topology import EXTRACT
+from tests.faults.dying import DEFECT, EXIT
+from tests.faults.load import Load, submissions, take
+from tests.faults.report import Report, judge
+from tests.faults.test_matrix import SOME, hurry
+from tests.faults.watch import Watch
+from tests.stacks import broker_of
+from wireroom.local import database, service
+from wireroom.local.programs import Program
+from wireroom.local.stack import Stack, running
+
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
+
+FAKETIME = "WIREROOM_FAKETIME"  # where libfaketime is, if it is in none of the usual places
+_USUAL = ("/usr/lib/x86_64-linux-gnu/faketime/libfaketime.so.1", "/usr/lib64/faketime/libfaketime.so.1")
+Make = Callable[..., Program]
+
+
+@asynccontextmanager
+async def stack_of(folder: Path, said: list[str]) -> AsyncIterator[tuple[Stack, JetStreamContext]]:
+    async with running(folder, said.append, usual_ports=False) as stack, broker_of(stack) as js:
+        await hurry(js)
+        yield stack, js
+
+
+def weakened(point: str, *names: str) -> Make:
+    usual = service.program
+
+    def program(kind: str, *arguments: object, **options: object) -> Program:
+        made = usual(kind, *arguments, **options)  # type: ignore[arg-type] # passed on as they are
+        command = (sys.executable, "-m", "tests.faults.dying", kind, point)
+        return replace(made, command=command) if kind in names else made
+
+    return program
+
+
+DEATHS = {
+    "3/after its write": ("after-work", "store"),
+    "3b/before ack": ("before-ack", "ingest", "extract", "store"),
+    "3b/before term": ("before-term", "ingest", "extract"),
+}
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, marks=pytest.mark.row(row)) for row in DEATHS])
+async def test_a_death_at_the_worst_moment_loses_and_doubles_nothing(
+    row: str, tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(service, "program", weakened(*DEATHS[row]))
+    poison = 0.3 if "term" in row else 0.02
+    async with stack_of(tmp_path / "stack", said) as (stack, js):
+        with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
+            async with Load(js, tmp_path / "ledger", seed=3, poison=poison) as load:
+                async with asyncio.timeout(120):
+                    while _deaths(said) < 3:
+                        await load.more(SOME)
+            await judge(report, row, js, stack.mongo_url, load.entries, watch, deaths=_deaths(said))
+
+
+def _deaths(said: list[str]) -> int:
+    return sum(f"ended with exit code {EXIT}" in line for line in said)
+
+
+@pytest.fixture
+def defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file whose being there makes extract fail at everything."""
+    monkeypatch.setenv(DEFECT, str(tmp_path / "defect"))
+    monkeypatch.setattr(service, "program", weakened("defect", "extract"))
+    return tmp_path / "defect"
+
+
+@contextmanager
+def deployed(defect: Path) -> Iterator[None]:
+    defect.touch()
+    try:
+        yield
+    finally:
+        defect.unlink()
+
+
+async def deliveries(js: JetStreamContext) -> int:
+    delivered = (await js.consumer_info(EXTRACT.stream, EXTRACT.durable)).delivered
+    return delivered.consumer_seq if delivered else 0
+
+
+@pytest.mark.row("19")
+async def test_19_a_service_that_fails_at_everything_is_no_storm(tmp_path: Path, report: Report, defect: Path) -> None:
+    articles = submissions(19, 0.0)
+    async with stack_of(tmp_path / "stack", []) as (stack, js):
+        with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
+            with deployed(defect):
+                entries = [await take(js, next(articles)) for _ in range(500)]
+                await asyncio.sleep(30)
+                made, dead = await deliveries(js), (await js.stream_info("DEAD")).state.messages
+            figures = {"deliveries_while_failing": made, "dead_while_failing": dead}
+            await judge(report, "19", js, stack.mongo_url, entries, watch, **figures)
+    assert made <= len(entries) * 6
+
+
+@pytest.mark.row("22")
+async def test_22_a_defect_that_is_deployed_stops_the_service_until_it_is_mended(
+    tmp_path: Path, report: Report, defect: Path
+) -> None:
+    async with stack_of(tmp_path / "stack", []) as (stack, js):
+        with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
+            async with Load(js, tmp_path / "ledger", seed=22, poison=0.0) as load:
+                await load.more(SOME)
+                with deployed(defect):
+                    await load.more(4 * SOME)
+                    await asyncio.sleep(15)
+                    dead = (await js.stream_info("DEAD")).state.messages
+                await load.more(SOME)
+            await judge(report, "22", js, stack.mongo_url, load.entries, watch, dead_while_broken=dead)
+    assert watch.red == {"extract"}
+
+
+@pytest.mark.row("26")
+async def test_26_clocks_that_jump_do_not_move_versions(
+    tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The broker is a static binary, so that its clock cannot be shifted alone."""
+    clock = tmp_path / "clock"
+    for module in (service, database):
+        monkeypatch.setattr(module, "program", with_clock(module.program, faketime(), clock))
+    clock.write_text("+0")
+    async with stack_of(tmp_path / "stack", []) as (stack, js):
+        with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
+            async with Load(js, tmp_path / "ledger", seed=26) as load:
+                for shift in ("+0", "+3600", "-3600", "+1800", "+0"):
+                    clock.write_text(shift)
+                    await load.more(SOME)
+            shifted = _noted_ahead(tmp_path / "stack/logs/ingest.log")
+            await judge(report, "26", js, stack.mongo_url, load.entries, watch, lines_from_the_future=shifted)
+    assert shifted, "the clock was not shifted"
+
+
+def faketime() -> str:
+    found = [path for path in (os.environ.get(FAKETIME, ""), *_USUAL) if path and Path(path).exists()]
+    if not found:
+        pytest.skip(f"shifting the clock of a process needs libfaketime (Debian: libfaketime; or {FAKETIME}=its path)")
+    return found[0]
+
+
+def with_clock(usual: Make, library: str, clock: Path) -> Make:
+    shift = {"LD_PRELOAD": library, "FAKETIME_TIMESTAMP_FILE": str(clock), "FAKETIME_CACHE_DURATION": "1"}
+
+    def program(*arguments: object, **options: object) -> Program:
+        made = usual(*arguments, **options)
+        return replace(made, environment=made.environment | shift | {"FAKETIME_DONT_FAKE_MONOTONIC": "1"})
+
+    return program
+
+
+def _noted_ahead(log: Path) -> int:
+    """Count the lines of a log with a time that is still to come."""
+    soon = time.strftime("%Y-%m-%dT%H:%M", time.gmtime(time.time() + 600))
+    return sum(line.partition('"time": "')[2][:16] > soon for line in log.read_text().splitlines())
