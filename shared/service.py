@@ -1,7 +1,7 @@
 """A service: one durable consumer, one handler, and around it what every service needs.
 
-FastStream runs the subscription, the lifespan and the HTTP side; the answer to each delivery is ours
-(``shared/deliveries.py``), because FastStream's default terminates a message on any exception.
+FastStream runs the connection, the lifespan and the HTTP side; taking messages (``shared/pulling.py``) and answering
+them (``shared/deliveries.py``) is ours, because its fetching leaves a worker idle and its default loses messages.
 """
 
 import asyncio
@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
-from faststream import AckPolicy
 from faststream.asgi import AsgiFastStream
-from faststream.nats import JStream, NatsBroker, NatsMessage, PullSub
+from faststream.nats import NatsBroker
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
@@ -26,6 +26,7 @@ from shared.envelope import REPLAY, headers
 from shared.errors import Unavailable
 from shared.messages import ArticleWithdrawn, Identity, Message
 from shared.publishing import publish
+from shared.pulling import Reader
 from shared.settings import Settings
 from shared.state import State
 from shared.suspects import Suspects
@@ -65,11 +66,12 @@ class Service:
 
 def build(service: Service, settings: Settings) -> AsgiFastStream:
     """Make the application; nothing connects before it runs."""
-    running, withdrawals = State(starting=True), Withdrawals()
+    running, withdrawals, reader = State(starting=True), Withdrawals(), Reader(service.reads)
 
     async def reconnected() -> None:
-        """What was withdrawn while the broker was away was not heard."""
+        """What was withdrawn while the broker was away was not heard, and what was asked for is not coming."""
         withdrawals.load_soon(jetstream(broker))
+        reader.ask_again()
 
     broker = NatsBroker(
         servers(settings.nats_url),
@@ -77,7 +79,6 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
         logger=None,
         max_reconnect_attempts=-1,  # after giving up, the pull loop would starve the event loop for ever
         ping_interval=10,  # a half-open connection is noticed after two missed pings, not after four minutes
-        graceful_timeout=15,
         closed_cb=_ending(running),
         disconnected_cb=_red(running),
         reconnected_cb=reconnected,
@@ -88,54 +89,32 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
     async def lifespan() -> AsyncIterator[None]:
         open_check = service.open_check or _no_check
         async with service.open_handler(settings) as handler, open_check(settings) as check:
-            app.context.set_global("handler", handler)
             connection = await broker.connect()
             js = jetstream(broker)
             desk = Desk(service.name, js, Suspects(js), service.attempts, health.end_process, running.breaker)
-            app.context.set_global("desk", desk)
+
+            async def take(raw: Msg) -> None:
+                with running.holding() as hand:
+                    work = partial(handle, raw, service, handler, js, withdrawals)
+                    running.settled(await settle(raw, work, desk, hand))
+
             watch = health.Watch(js, service.reads, running, check)
             await watch.wait_until_declared()
             await withdrawals.follow(connection, js)
             async with watch:
+                await reader.start(connection, take)
                 yield
 
-    _subscribe(broker, service, running, withdrawals)
-    app = AsgiFastStream(broker, lifespan=lifespan, asgi_routes=health.routes(running), on_shutdown=[running.stop])
+    stopping = (running.stop, reader.stop)  # before the connection goes, over which the answers do
+    app = AsgiFastStream(broker, lifespan=lifespan, asgi_routes=health.routes(running), on_shutdown=stopping)
     app.after_startup(running.start)
     return app
-
-
-def _subscribe(broker: NatsBroker, service: Service, running: State, withdrawals: Withdrawals) -> None:
-    reads = service.reads
-
-    @broker.subscriber(
-        reads.subject,
-        stream=JStream(reads.stream, declare=False),
-        durable=reads.durable,
-        pull_sub=PullSub(batch_size=reads.batch, timeout=5),
-        ack_policy=AckPolicy.MANUAL,  # answered by settle(); what settle() cannot answer is delivered again
-        decoder=_undecoded,
-    )
-    async def receive(message: NatsMessage) -> None:
-        raw: Msg = message.raw_message
-        handler: Handler = broker.context.get("handler")
-        desk: Desk = broker.context.get("desk")
-
-        async def work() -> None:
-            await handle(raw, service, handler, desk.js, withdrawals)
-
-        with running.holding() as hand:
-            running.settled(await settle(raw, work, desk, hand))
 
 
 @asynccontextmanager
 async def _no_check(_settings: Settings) -> AsyncIterator[None]:
     """Nothing but the broker is needed."""
     yield
-
-
-async def _undecoded(message: NatsMessage) -> bytes:
-    return message.body
 
 
 async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext, withdrawals: Withdrawals) -> None:

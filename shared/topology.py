@@ -48,7 +48,7 @@ class Consumer:
     subject: str
     model: type[Message]
     ack_wait: float  # seconds without a sign of life until a message goes to another replica
-    batch: int  # messages fetched at once; they are worked on concurrently
+    hand: int  # messages one process has at once: some are worked on, the next are here already
     max_ack_pending: int  # out at once over all replicas: the bound on what a crash delivers again
     also: type[Message] | None = None  # what is read between the others, in the order of the stream
 
@@ -78,9 +78,9 @@ def _every(model: type[Message]) -> str:
     return model.subject_pattern.partition("{")[0] + ">"
 
 
-INGEST = Consumer("INBOX", "ingest", "news.v1.submitted", ArticleSubmitted, 30, 64, 1024)
-EXTRACT = Consumer("RAW", "extract", "news.v1.raw.>", ArticleIngested, 30, 32, 1024)
-STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 30, 200, 4096, also=ArticleWithdrawn)
+INGEST = Consumer("INBOX", "ingest", "news.v1.submitted", ArticleSubmitted, 30, 128, 1024)
+EXTRACT = Consumer("RAW", "extract", "news.v1.raw.>", ArticleIngested, 30, 64, 1024)
+STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 30, 400, 4096, also=ArticleWithdrawn)
 CONSUMERS = (INGEST, EXTRACT, STORE)
 
 

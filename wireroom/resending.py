@@ -19,7 +19,7 @@ from shared.topology import EXTRACT
 from shared.withdrawals import erase
 
 STREAM = EXTRACT.stream
-_IN_FRONT = 2 * EXTRACT.batch  # a new article waits for no more than these
+_IN_FRONT = EXTRACT.hand  # a new article waits for no more than these
 _LOOK_EVERY = 16  # messages between two looks at how much is in front
 _PAUSE = 0.2
 

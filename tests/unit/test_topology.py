@@ -23,7 +23,7 @@ def test_consumers_answer_each_message_and_never_stop_being_delivered_to() -> No
     for consumer in CONSUMERS:
         assert consumer.config.ack_policy is AckPolicy.EXPLICIT
         assert consumer.config.max_deliver == -1, "reaching max_deliver is silent loss"
-        assert consumer.batch <= consumer.max_ack_pending
+        assert consumer.hand <= consumer.max_ack_pending
 
 
 def test_every_message_has_a_stream_and_only_the_inbox_forgets_what_was_read() -> None:

@@ -1,0 +1,119 @@
+"""Takes messages from a durable consumer: each is begun as soon as it is here, and no more are in hand than may be.
+
+The pull requests are our own. FastStream fetches again only once all it fetched is answered, so a service that works
+on batches stands still between two; and where two readers share a durable, nats-py's ``fetch`` waits for the rest of
+a batch, up to its whole time-out, with what it has already got.
+"""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
+from typing import Any
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+from nats.aio.subscription import Subscription
+from nats.errors import Error as NatsError
+
+from shared.topology import Consumer
+
+log = logging.getLogger(__name__)
+
+Take = Callable[[Msg], Coroutine[Any, Any, None]]
+
+_EXPIRES = 5.0  # seconds a request waits in the broker
+_OVERDUE = _EXPIRES + 1.0  # without even the end of a request, it was lost with a broker or a connection
+_PAUSE = 1.0  # seconds before the next request, where one was refused: the consumer or the stream may be away
+_PATIENCE = 15.0  # seconds for what is in hand when the service stops
+_TIMED_OUT = "408"  # how a request ends that was not filled
+
+
+class Reader:
+    """One process's reader of a durable that others read too."""
+
+    def __init__(self, reads: Consumer) -> None:
+        self._most = reads.hand
+        self._next = f"$JS.API.CONSUMER.MSG.NEXT.{reads.stream}.{reads.durable}"
+        self._in_hand: set[asyncio.Task[None]] = set()
+        self._asked = 0  # messages that were asked for and are not here
+        self._pause = 0.0
+        self._room = asyncio.Event()
+        self._inbox: Subscription | None = None
+        self._asking: asyncio.Task[None] | None = None
+
+    async def start(self, connection: Client, take: Take) -> None:
+        """Begin to ask for messages, and ``take`` each; what that does not answer is delivered again."""
+
+        async def arrived(message: Msg) -> None:
+            if message.reply:
+                self._begin(take(message))
+            else:  # a word of the broker's about a request; by its headers alone a publisher could pretend to be one
+                self._ended(message.headers or {})
+
+        self._inbox = await connection.subscribe(connection.new_inbox(), cb=arrived)
+        self._asking = asyncio.create_task(self._ask(connection, self._inbox.subject))
+
+    async def stop(self) -> None:
+        """Ask for no more, and wait for what is in hand; what it does not end in time is delivered again."""
+        if self._asking:
+            self._asking.cancel()
+        if self._inbox:
+            with suppress(NatsError):  # the connection is closed already
+                await self._inbox.unsubscribe()
+        if self._in_hand:
+            await asyncio.wait(self._in_hand, timeout=_PATIENCE)
+
+    def ask_again(self) -> None:
+        """Forget what was asked for: a new connection, or a new broker, does not know of it."""
+        self._asked = 0
+        self._room.set()
+
+    async def _ask(self, connection: Client, inbox: str) -> None:
+        while True:
+            self._room.clear()
+            if connection.is_connected and (wanted := self._wanted()):
+                await self._request(connection, inbox, wanted)
+            try:
+                async with asyncio.timeout(_OVERDUE):
+                    await self._room.wait()
+            except TimeoutError:
+                self._asked = 0
+            await asyncio.sleep(self._pause)
+            self._pause = 0.0
+
+    def _wanted(self) -> int:
+        """Return how many to ask for: none for a little room, for each request costs the broker something."""
+        room = self._most - len(self._in_hand) - self._asked
+        return room if room >= max(self._most // 4, 1) else 0
+
+    async def _request(self, connection: Client, inbox: str, messages: int) -> None:
+        request = {"batch": messages, "expires": int(_EXPIRES * 1e9)}
+        self._asked += messages
+        try:
+            await connection.publish(self._next, json.dumps(request).encode(), reply=inbox)
+        except NatsError as error:
+            log.warning("no messages can be asked for: %s", str(error) or type(error).__name__)
+            self._asked, self._pause = 0, _PAUSE
+            self._room.set()
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+        self._asked = max(self._asked - 1, 0)
+        task = asyncio.create_task(work)
+        self._in_hand.add(task)
+        task.add_done_callback(self._put_down)
+
+    def _put_down(self, task: asyncio.Task[None]) -> None:
+        self._in_hand.discard(task)
+        if not task.cancelled() and (error := task.exception()):
+            log.error("a message could not be answered, it will be delivered again", exc_info=error)
+        if self._wanted():
+            self._room.set()
+
+    def _ended(self, headers: Mapping[str, str]) -> None:
+        """Take back what a request asked for and did not get."""
+        self._asked = max(self._asked - int(headers.get("Nats-Pending-Messages", self._asked)), 0)
+        if headers.get("Status") != _TIMED_OUT:
+            self._pause = _PAUSE
+        self._room.set()

@@ -1,0 +1,49 @@
+"""Readers of one durable on a real broker."""
+
+import asyncio
+
+from nats.aio.client import Client
+from nats.aio.msg import Msg
+
+from shared.pulling import Reader
+from shared.topology import INGEST
+from tests.factories import a_submission
+from tests.running import publish
+
+AT_ONCE = 2.0  # seconds; nats-py's fetch takes five where another reader waits too
+
+
+async def test_a_lone_message_is_begun_at_once_although_other_readers_wait_too(broker: Client) -> None:
+    taken: asyncio.Queue[Msg] = asyncio.Queue()
+
+    async def take(message: Msg) -> None:
+        taken.put_nowait(message)
+        await message.ack()
+
+    readers = [Reader(INGEST) for _ in range(3)]
+    for reader in readers:
+        await reader.start(broker, take)
+    for _ in range(6):
+        await publish(broker, a_submission())
+        async with asyncio.timeout(AT_ONCE):
+            await taken.get()
+    for reader in readers:
+        await reader.stop()
+
+
+async def test_two_readers_share_what_waits_and_each_message_comes_once(broker: Client) -> None:
+    taken: asyncio.Queue[int] = asyncio.Queue()
+
+    async def take(message: Msg) -> None:
+        await message.ack()
+        taken.put_nowait(message.metadata.sequence.stream)
+
+    places = await publish(broker, *(a_submission(guid=str(number)) for number in range(300)))
+    readers = [Reader(INGEST) for _ in range(2)]
+    for reader in readers:
+        await reader.start(broker, take)
+    async with asyncio.timeout(30):
+        assert sorted([await taken.get() for _ in places]) == places
+    for reader in readers:
+        await reader.stop()
+    assert taken.empty()
