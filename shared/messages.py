@@ -8,6 +8,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints
 
+MAX_DROPPED = 100  # dropped mentions that an article lists; the counts tell of the rest
 MAX_BODY_BYTES = 2 * 1024 * 1024  # a longer article is a book or a bomb; the broker takes 4 MB with its envelope
 
 Source = Annotated[str, StringConstraints(pattern=r"^[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?$")]
@@ -110,15 +111,30 @@ class Mention(Value):
     text: str
 
 
+class DroppedMention(Mention):
+    """What the entity model took for a name and is none, or none that was wanted, and the rule that says why."""
+
+    label: str
+    rule: str
+
+
+class DroppedCount(Value):
+    """How many mentions a rule dropped."""
+
+    rule: str
+    count: Annotated[int, Field(ge=1)]
+
+
 class Entity(Value):
     """A person, organisation, place or other named thing, with all its mentions in one article."""
 
-    name: str = Field(description="The fullest form used in the article.")
+    name: str = Field(description="The fullest form used in the article, or the canonical name of the alias file.")
     label: str = Field(description="OntoNotes label: PERSON, ORG, GPE, LOC, NORP, FAC, EVENT, ...")
     count: Annotated[int, Field(ge=1)]
     aliases: tuple[str, ...] = Field((), description="The other forms used, by first appearance.")
     salience: Annotated[float, Field(ge=0, le=1)] = Field(0.0, description="1 for the most prominent of the article.")
     mentions: tuple[Mention, ...] = ()
+    identifier: str | None = Field(None, description="From the alias file, such as a Wikidata id.")
 
 
 class Pipeline(Value):
@@ -153,6 +169,12 @@ class ArticleExtracted(Message, Identity):
     removed: tuple[Removed, ...] = ()
     entities: tuple[Entity, ...] = ()
     entities_status: Literal["ok", "no_model"] = "ok"
+    dropped_entities: tuple[DroppedMention, ...] = Field(
+        (), description="What seemed a name, the first 100; without those whose label is not wanted, such as dates."
+    )
+    dropped_entities_counts: tuple[DroppedCount, ...] = Field(
+        (), description="How many mentions each rule dropped; all of them, also label_not_kept."
+    )
     pipeline: Pipeline
 
     @property

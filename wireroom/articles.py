@@ -12,6 +12,7 @@ from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
 from services.ingest.identity import article_id
+from services.store.documents import IDENTIFIER
 from shared.messages import ArticleSubmitted
 from wireroom.intake import file_guid
 
@@ -75,6 +76,14 @@ def versions(database: Database[dict[str, Any]], article: Article) -> list[Artic
     return [version for _, version in sorted((history | {article["version"]: article}).items())]
 
 
+def without_model(database: Database[dict[str, Any]]) -> dict[str, int]:
+    """Return how many articles of which language have no entities for want of a model, most first; by an index."""
+    counted = database["articles"].aggregate(
+        [{"$match": {"entities_status": "no_model"}}, {"$sortByCount": "$language"}]
+    )
+    return {group["_id"]: group["count"] for group in counted}
+
+
 def search(database: Database[dict[str, Any]], words: str, filters: Filters, limit: int) -> Iterator[Article]:
     """Yield matching articles: the best first where words are given, else the newest first."""
     query = _query(filters)
@@ -111,12 +120,18 @@ def _key(entity: str) -> str | dict[str, str]:
 
 
 def names_entity(entities: Iterable[Mapping[str, Any]], wanted: str) -> bool:
-    """Whether one of the entities goes by ``LABEL:name`` or by the name alone."""
+    """Whether one of the entities goes by ``LABEL:name``, or by the name or the identifier alone."""
     label, colon, name = wanted.partition(":")
     if not (colon and label.isupper()):
         label, name = "", wanted
     return any(
-        (not label or entity["label"] == label)
-        and name.casefold() in {form.casefold() for form in (entity["name"], *entity["aliases"])}
+        (not label or known == label) and name.casefold() == form.casefold()
         for entity in entities
+        for known, form in _names_of(entity)
     )
+
+
+def _names_of(entity: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    yield from ((entity["label"], form) for form in (entity["name"], *entity["aliases"]))
+    if identifier := entity.get("identifier"):
+        yield IDENTIFIER, identifier

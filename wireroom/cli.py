@@ -8,6 +8,7 @@ import typer
 
 from shared import __version__
 from wireroom.commands import (
+    aliases,
     audit,
     bench,
     bench_clean,
@@ -92,6 +93,7 @@ training = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 training.command("lines")(train_lines.train_lines)
 app.add_typer(training, name="train", help="Make the trained models anew.")
 app.add_typer(rules.app, name="rules", help="Lines learned from the stream: list, show, approve, veto.")
+app.add_typer(aliases.app, name="aliases", help="Names that mean one thing in every article: check the file of them.")
 app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, edit, replay, export, drop.")
 
 

@@ -26,6 +26,7 @@ def render(article: Mapping[str, Any], console: Console, *, removed: bool) -> No
     _entities(article["entities"], article["entities_status"], article["language"], console)
     if removed:
         _removed(article["removed"], console)
+        _dropped(article.get("dropped_entities", ()), console)
 
 
 def _head(article: Mapping[str, Any], console: Console) -> None:
@@ -78,11 +79,12 @@ def _entities(entities: Sequence[Mapping[str, Any]], status: str, language: str,
         often = "once" if entity["count"] == 1 else f"{entity['count']} times"
         aliases = ", ".join(one_line(alias, 60) for alias in entity.get("aliases", ()))
         also = f", also {aliases}" if aliases else ""
+        known = f", {one_line(entity['identifier'], 60)}" if entity.get("identifier") else ""
         console.print(
             Text.assemble(
                 (f"{entity['label']:<11}", "dim"),
                 one_line(entity["name"], 80),
-                (f"  {often}{also}", "dim"),
+                (f"  {often}{also}{known}", "dim"),
             )
         )
     if len(entities) > _NAMED:
@@ -97,6 +99,14 @@ def _removed(lines: Sequence[Mapping[str, Any]], console: Console) -> None:
     for line in lines:
         where = f"{line['line']:>4}  {line['rule']:<16} "
         console.print(Text.assemble((where, "dim"), (one_line(line["text"], 90), "strike")))
+
+
+def _dropped(mentions: Sequence[Mapping[str, Any]], console: Console) -> None:
+    if mentions:
+        console.print(Text(f"\nNot taken for names, {len(mentions)} in all:", style="bold"))
+    for mention in mentions:
+        where = f"{mention['label']:<11} {mention['rule']:<16} "
+        console.print(Text.assemble((where, "dim"), one_line(mention["text"], 90)))
 
 
 def entity_names(entities: Sequence[Mapping[str, Any]], count: int) -> str:

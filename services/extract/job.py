@@ -3,9 +3,8 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.extract import wire
+from services.extract import tagging, wire
 from services.extract.clean import packs
-from services.extract.entities import load
 from services.extract.pool.worker import Job
 from services.extract.settings import ExtractSettings
 from services.extract.worker import extract_batch
@@ -19,7 +18,7 @@ def open_job() -> Job:
     """Load everything, also what is loaded when it is first used: what the template has, its workers share."""
     options = ExtractSettings()
     packs.use(options.rules)
-    tagger = load(options.models)
+    tagger = tagging.tagger(options)
     extract_batch([_article(media_type, body) for media_type, body in _FIRST], tagger)
 
     def job(payloads: Sequence[bytes]) -> list[bytes]:

@@ -64,5 +64,7 @@ def _finish(item: Cleaned, tags: TaggedEntities) -> ArticleExtracted:
         removed=article.removed,
         entities=tags.entities,
         entities_status=tags.status,
+        dropped_entities=tags.dropped,
+        dropped_entities_counts=tags.dropped_counts,
         pipeline=Pipeline(wireroom=__version__, rules=RULES_VERSION, model=tags.model),
     )

@@ -49,6 +49,8 @@ _PROPERTIES: dict[str, Any] = {
         },
     },
     "entity_keys": _TEXTS,
+    "dropped_entities": _OBJECTS,
+    "dropped_entities_counts": _OBJECTS,
     "entities_status": {"enum": ["ok", "no_model"]},
     "pipeline": {"bsonType": "object", "required": ["wireroom", "rules"]},
     "summary": _TEXT,
@@ -67,6 +69,9 @@ _ARTICLE_INDEXES = [
     IndexModel([("entity_keys", ASCENDING), ("published_at", DESCENDING)], name="latest_of_entity"),
     IndexModel(  # partial and not sparse: a compound sparse index would hold every document for its source
         [("guid", ASCENDING), ("source", ASCENDING)], name="guid", partialFilterExpression={"guid": {"$gt": ""}}
+    ),
+    IndexModel(  # counted by `wireroom status`
+        [("language", ASCENDING)], name="no_model", partialFilterExpression={"entities_status": "no_model"}
     ),
     IndexModel(  # the override names a field that no document has: `language` holds values that the server refuses
         [("title", TEXT), ("summary", TEXT)], name="words", default_language="none", language_override="text_language"

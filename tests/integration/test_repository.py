@@ -269,7 +269,16 @@ async def test_preparing_again_and_at_once_changes_nothing(database: Database, a
     before = await database.articles.index_information()
     await asyncio.gather(*(articles.prepare() for _ in range(3)))
     assert await database.articles.index_information() == before
-    assert set(before) == {"_id_", "newest", "latest", "latest_of_source", "latest_of_entity", "guid", "words"}
+    assert set(before) == {
+        "_id_",
+        "newest",
+        "latest",
+        "latest_of_source",
+        "latest_of_entity",
+        "guid",
+        "words",
+        "no_model",
+    }
 
 
 async def test_a_new_database_is_prepared_by_several_replicas_at_once(mongo_url: str) -> None:

@@ -7,6 +7,7 @@ from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
 from services.store.repository import Articles
+from shared.messages import Entity
 from shared.settings import Settings
 from tests.factories import an_extracted_article
 from wireroom import articles
@@ -50,3 +51,25 @@ async def test_a_guid_that_two_sources_use_names_neither(
     with pytest.raises(NotFound, match=f"{other.id}.*{one.id}|{one.id}.*{other.id}"):
         articles.one(database, "n-17")
     assert articles.one(database, one.id)["source"] == "tide-times"
+
+
+async def test_an_entity_is_found_under_every_name_and_its_identifier(
+    settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    entity = Entity(name="Northmoor Ferry Authority", label="ORG", count=1, aliases=("NFA",), identifier="Q1234")
+    named, other = an_extracted_article(entities=(entity,)), an_extracted_article(title="Another")
+    await store(settings, named, other)
+    for wanted in ("Q1234", "ID:Q1234", "nfa", "ORG:northmoor ferry authority"):
+        assert [one["_id"] for one in articles.search(database, "", Filters(entity=wanted), 5)] == [named.id]
+    assert list(articles.search(database, "", Filters(entity="ORG:Q1234"), 5)) == []
+
+
+async def test_articles_that_no_model_reads_are_counted_by_language(
+    settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    unread = [
+        an_extracted_article(language=language, entities_status="no_model", guid=str(number))
+        for number, language in enumerate(("fi", "cy", "fi"))
+    ]
+    await store(settings, *unread, an_extracted_article())
+    assert articles.without_model(database) == {"fi": 2, "cy": 1}

@@ -4,8 +4,9 @@ import pytest
 
 from services.extract.entities.agree import spread, vote
 from services.extract.entities.names import acronyms_of, is_acronym, key_of
+from services.extract.entities.options import Options
 from services.extract.entities.pieces import pieces
-from services.extract.entities.spans import Span
+from services.extract.entities.spans import Dropped, Span
 from services.extract.entities.tagger import entities_in
 from services.extract.entities.trim import names_in, trim
 from shared.messages import Entity
@@ -22,7 +23,7 @@ def found(text: str, *names: tuple[str, str]) -> list[Span]:
 
 
 def entities(text: str, *names: tuple[str, str], title: str | None = None) -> dict[str, Entity]:
-    return {entity.name: entity for entity in entities_in(text, found(text, *names), title)}
+    return {entity.name: entity for entity in entities_in(text, found(text, *names), title).entities}
 
 
 def forms(entity: Entity) -> list[str]:
@@ -56,18 +57,53 @@ def test_edges_that_are_no_part_of_a_name_are_trimmed(raw: str, name: str) -> No
     if name:
         assert text[span.start : span.end] == name
     else:
-        assert names_in(text, [Span(3, 3 + len(raw), "ORG")]) == []
+        assert names_in(text, [Span(3, 3 + len(raw), "ORG")])[0] == []
 
 
-@pytest.mark.parametrize("junk", ["--", "7", "council", "X", "https://Brindle.example", "info@Brindle", "Q" * 81])
-def test_what_is_no_name_is_left_out(junk: str) -> None:
-    assert names_in(junk, [Span(0, len(junk), "ORG")]) == []
+@pytest.mark.parametrize(
+    ("junk", "rule"),
+    [
+        ("--", "too_short"),
+        ("7", "too_short"),
+        ("council", "no_capital"),
+        ("X", "too_short"),
+        ("https://Brindle.example", "link"),
+        ("info@Brindle", "link"),
+        ("Q" * 81, "too_long"),
+        ("Quill\n\nNorthmoor", "crosses_lines"),
+    ],
+)
+def test_what_is_no_name_is_left_out_and_told_with_the_rule(junk: str, rule: str) -> None:
+    assert names_in(junk, [Span(0, len(junk), "ORG")]) == ([], [Dropped(0, len(junk), "ORG", rule)])
+
+
+def test_dropped_mentions_are_listed_and_counted_and_unwanted_labels_only_counted() -> None:
+    text = "Ten council boats of Mara Quill left on Monday."
+    spans = found(text, ("Ten", "CARDINAL"), ("council", "ORG"), ("Mara Quill", "PERSON"), ("Monday", "DATE"))
+    tagged = entities_in(text, spans)
+    assert [(one.text, one.label, one.rule) for one in tagged.dropped] == [("council", "ORG", "no_capital")]
+    assert {one.rule: one.count for one in tagged.dropped_counts} == {"label_not_kept": 2, "no_capital": 1}
+
+
+def test_the_list_of_dropped_mentions_is_bounded_and_the_count_is_not() -> None:
+    text = "council " * 150
+    tagged = entities_in(text, [Span(at * 8, at * 8 + 7, "ORG") for at in range(150)])
+    assert len(tagged.dropped) == 100
+    assert [one.count for one in tagged.dropped_counts] == [150]
+
+
+def test_labels_and_least_mentions_are_the_users_choice() -> None:
+    text = "Mara Quill left Northmoor for Tidewell. Mara Quill slept."
+    spans = found(text, ("Mara Quill", "PERSON"), ("Northmoor", "GPE"), ("Mara Quill", "PERSON"))
+    tagged = entities_in(text, [*spans, Span(30, 38, "LOC")], options=Options(frozenset({"PERSON", "GPE"}), 80, 2))
+    assert [entity.name for entity in tagged.entities] == ["Mara Quill"]
+    assert {one.rule: one.count for one in tagged.dropped_counts} == {"label_not_kept": 1, "few_mentions": 1}
 
 
 def test_only_named_things_are_kept_and_per_means_person() -> None:
     text = "Mara Quill paid Ten crowns on Monday in Northmoor"
     spans = found(text, ("Mara Quill", "PER"), ("Ten crowns", "MONEY"), ("Monday", "DATE"), ("Northmoor", "GPE"))
-    assert [(text[span.start : span.end], span.label) for span in names_in(text, spans)] == [
+    assert [(text[span.start : span.end], span.label) for span in names_in(text, spans)[0]] == [
         ("Mara Quill", "PERSON"),
         ("Northmoor", "GPE"),
     ]
@@ -75,12 +111,12 @@ def test_only_named_things_are_kept_and_per_means_person() -> None:
 
 def test_a_name_never_crosses_a_paragraph() -> None:
     text = "said Mara Quill\n\nNorthmoor"
-    assert names_in(text, [Span(5, len(text), "PERSON")]) == []
+    assert names_in(text, [Span(5, len(text), "PERSON")])[0] == []
 
 
 def test_a_name_is_kept_when_only_blank_lines_were_caught_with_it() -> None:
     text = "said Mara Quill\n\n \nThen"
-    assert names_in(text, [Span(5, 18, "PERSON")]) == [Span(5, 15, "PERSON")]
+    assert names_in(text, [Span(5, 18, "PERSON")]) == ([Span(5, 15, "PERSON")], [])
 
 
 def test_the_most_frequent_label_of_a_name_wins() -> None:
@@ -229,7 +265,7 @@ def test_salience_is_above_zero_and_its_maximum_is_one() -> None:
 
 
 def test_a_text_without_names_has_no_entities() -> None:
-    assert entities_in("nothing to see", []) == ()
+    assert entities_in("nothing to see", []).entities == ()
 
 
 @pytest.mark.parametrize("text", ["", "short", "one two three\n\nfour five six", "x" * 25, "one two three four five"])

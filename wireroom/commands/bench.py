@@ -87,14 +87,14 @@ def sample_submissions() -> Iterator[ArticleSubmitted]:
 
 
 def _extract_alone(submissions: list[ArticleSubmitted]) -> float:
-    from services.extract.entities import load  # noqa: PLC0415 - loading spaCy takes a second
+    from services.extract import tagging  # noqa: PLC0415 - loading spaCy takes a second
     from services.extract.settings import ExtractSettings  # noqa: PLC0415
     from services.extract.worker import extract_batch  # noqa: PLC0415
     from services.ingest.identity import ingested  # noqa: PLC0415
 
     options, now = ExtractSettings(), datetime.now(UTC)
     raw: list[ArticleIngested] = [ingested(item, version=n, received_at=now) for n, item in enumerate(submissions, 1)]
-    tagger = load(options.models)
+    tagger = tagging.tagger(options)
     extract_batch(raw[: options.batch], tagger)  # the first batch fills caches
     began = time.perf_counter()
     for start in range(0, len(raw), options.batch):

@@ -9,6 +9,7 @@ import typer
 
 from shared.healthcheck import why
 from shared.settings import Settings
+from wireroom.articles import without_model
 from wireroom.connections import mongo_articles, nats_connection
 from wireroom.local import memory, state
 from wireroom.moments import duration
@@ -64,12 +65,13 @@ async def _broker(url: str) -> PipelineState:
         return await look(connection.jetstream(timeout=5))
 
 
-def _stored(settings: Settings) -> dict[str, int]:
+def _stored(settings: Settings) -> dict[str, Any]:
     with mongo_articles(settings) as database:
-        return {name: database[name].estimated_document_count() for name in ("articles", "article_versions")}
+        counts = {name: database[name].estimated_document_count() for name in ("articles", "article_versions")}
+        return {**counts, "no_model": without_model(database)}
 
 
-def _show(broker: PipelineState | None, stored: dict[str, int] | None, processes: dict[str, int | None]) -> None:
+def _show(broker: PipelineState | None, stored: dict[str, Any] | None, processes: dict[str, int | None]) -> None:
     if broker:
         columns = ("service", "pending", "unanswered", "delivered again", "oldest", "last answer", "state")
         rows = [
@@ -90,6 +92,9 @@ def _show(broker: PipelineState | None, stored: dict[str, int] | None, processes
             out.print()
     if stored:
         out.print(f"stored {stored['articles']:,} articles, {stored['article_versions']:,} versions of corrected ones")
+        if unread := stored["no_model"]:
+            languages = ", ".join(f"{count:,} {language}" for language, count in unread.items())
+            out.print(f"without entities, because no model reads their language: {languages}", markup=False)
     if processes:
         out.print()
         sizes = [(name, "-" if size is None else f"{size / _MB:.0f}") for name, size in processes.items()]

@@ -64,8 +64,9 @@ def _show_lines(submission: intake.Submission) -> None:
 
 def results(submissions: list[intake.Submission]) -> Iterator[tuple[intake.Submission, ArticleExtracted | Exception]]:
     """Run each submission through the services' own functions, in micro-batches, keeping the order."""
+    from services.extract import tagging  # noqa: PLC0415 - loading spaCy takes a second
     from services.extract.clean import packs  # noqa: PLC0415
-    from services.extract.entities import load  # noqa: PLC0415 - loading spaCy takes a second
+    from services.extract.entities import AliasError, ModelUnavailable  # noqa: PLC0415
     from services.extract.settings import ExtractSettings  # noqa: PLC0415
     from services.extract.worker import extract_batch  # noqa: PLC0415
 
@@ -74,7 +75,10 @@ def results(submissions: list[intake.Submission]) -> Iterator[tuple[intake.Submi
         packs.use(options.rules)
     except packs.PackError as error:
         fail(EX_CONFIG, f"{error}.")
-    tagger = load(options.models)
+    try:
+        tagger = tagging.tagger(options)
+    except (AliasError, ModelUnavailable) as error:
+        fail(EX_CONFIG, f"{error}.")
     now = datetime.now(UTC)
     numbered = iter(enumerate(submissions, 1))
     while batch := list(islice(numbered, _BATCH)):

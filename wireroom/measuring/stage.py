@@ -5,7 +5,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from services.extract.entities import load
+from services.extract import tagging
 from services.extract.settings import ExtractSettings
 from services.extract.worker import extract_batch
 from services.ingest.identity import ingested
@@ -14,7 +14,7 @@ from shared.messages import ArticleSubmitted
 
 def main(_model: str, way: str) -> None:
     options = ExtractSettings()
-    tagger, now = load(options.models), datetime.now(UTC)
+    tagger, now = tagging.tagger(options), datetime.now(UTC)
     for line in sys.stdin:
         texts = json.loads(line)
         raw = [

@@ -4,20 +4,22 @@ import re
 from collections.abc import Sequence
 from math import log
 
-from services.extract.entities.names import fold, without_title
-from services.extract.entities.spans import Span, most_frequent
+from services.extract.entities.link import Cluster
+from services.extract.entities.names import fold, fullest
+from services.extract.entities.spans import most_frequent
 from shared.messages import Entity, Mention
 
 
-def describe(text: str, clusters: Sequence[Sequence[Span]], title: str | None) -> tuple[Entity, ...]:
+def describe(text: str, clusters: Sequence[Cluster], title: str | None) -> tuple[Entity, ...]:
     """Return the entities, the most salient first; without a title the first paragraph stands for it."""
     if not clusters:
         return ()
     headline = fold(title or text.partition("\n")[0])
     forms = [_forms(text, cluster) for cluster in clusters]
     weights = [_weight(text, *both, headline) for both in zip(clusters, forms, strict=True)]
-    most_mentions = log(1 + max(map(len, clusters)))
-    scores = [log(1 + len(cluster)) / most_mentions + weight for cluster, weight in zip(clusters, weights, strict=True)]
+    most_mentions = log(1 + max(len(cluster.spans) for cluster in clusters))
+    counts = [log(1 + len(cluster.spans)) / most_mentions for cluster in clusters]
+    scores = [count + weight for count, weight in zip(counts, weights, strict=True)]
     top = max(scores)
     entities = [
         _entity(text, cluster, names, max(round(score / top, 3), 0.001))
@@ -26,12 +28,12 @@ def describe(text: str, clusters: Sequence[Sequence[Span]], title: str | None) -
     return tuple(sorted(entities, key=lambda entity: (-entity.salience, entity.mentions[0].start)))
 
 
-def _forms(text: str, cluster: Sequence[Span]) -> list[str]:
-    return list(dict.fromkeys(text[span.start : span.end] for span in cluster))
+def _forms(text: str, cluster: Cluster) -> list[str]:
+    return list(dict.fromkeys(text[span.start : span.end] for span in cluster.spans))
 
 
-def _weight(text: str, cluster: Sequence[Span], forms: Sequence[str], headline: str) -> float:
-    early = 1 - cluster[0].start / len(text)
+def _weight(text: str, cluster: Cluster, forms: Sequence[str], headline: str) -> float:
+    early = 1 - cluster.spans[0].start / len(text)
     return early + any(_stands_in(fold(form), headline) for form in forms)
 
 
@@ -39,20 +41,15 @@ def _stands_in(name: str, headline: str) -> bool:
     return name in headline and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", headline) is not None
 
 
-def _entity(text: str, cluster: Sequence[Span], forms: Sequence[str], salience: float) -> Entity:
-    label = most_frequent([span.label for span in cluster])
-    name = fullest(forms, label)
+def _entity(text: str, cluster: Cluster, forms: Sequence[str], salience: float) -> Entity:
+    label = cluster.entry.label if cluster.entry else most_frequent([span.label for span in cluster.spans])
+    name = cluster.entry.name if cluster.entry else fullest(forms, label)
     return Entity(
         name=name,
         label=label,
-        count=len(cluster),
+        count=len(cluster.spans),
         aliases=tuple(form for form in forms if form != name),
         salience=salience,
-        mentions=tuple(Mention(start=s.start, end=s.end, text=text[s.start : s.end]) for s in cluster),
+        mentions=tuple(Mention(start=s.start, end=s.end, text=text[s.start : s.end]) for s in cluster.spans),
+        identifier=cluster.entry.identifier if cluster.entry else None,
     )
-
-
-def fullest(forms: Sequence[str], label: str) -> str:
-    """Return the longest form, of a person preferably one with a first name and without a title."""
-    bare = [form for form in forms if " " in form and without_title(form) == form] if label == "PERSON" else []
-    return max(bare or forms, key=len)

@@ -1,7 +1,7 @@
 """What two forms of one name have in common."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 from types import MappingProxyType
 
@@ -55,6 +55,12 @@ def without_title(name: str) -> str:
     while title := _TITLE.match(name):
         name = name[title.end() :]
     return name
+
+
+def fullest(forms: Sequence[str], label: str) -> str:
+    """Return the longest form, of a person preferably one with a first name and without a title."""
+    bare = [form for form in forms if " " in form and without_title(form) == form] if label == "PERSON" else []
+    return max(bare or forms, key=len)
 
 
 def is_acronym(name: str) -> bool:

@@ -4,15 +4,18 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-LABELS: Mapping[str, str] = MappingProxyType(
-    {
-        label: label
-        for label in (
-            *("PERSON", "ORG", "GPE", "LOC", "NORP", "FAC"),
-            *("EVENT", "PRODUCT", "WORK_OF_ART", "LAW", "LANGUAGE"),
-        )
-    }
-    | {"PER": "PERSON"}  # the models of most other languages say PER
+LABELS = (
+    *("PERSON", "ORG", "GPE", "LOC", "NORP", "FAC"),
+    *("EVENT", "PRODUCT", "WORK_OF_ART", "LAW", "LANGUAGE", "MISC"),
+)
+# what the models of other languages say for the same
+_SAME: Mapping[str, str] = MappingProxyType(
+    dict.fromkeys(("PER", "persName", "PRS", "PS"), "PERSON")
+    | dict.fromkeys(("orgName", "ORGANIZATION", "OG"), "ORG")
+    | dict.fromkeys(("placeName", "GPE_LOC", "GPE_ORG"), "GPE")
+    | dict.fromkeys(("geogName", "LC"), "LOC")
+    | {"NAT_REL_POL": "NORP", "FACILITY": "FAC", "OBJ": "PRODUCT", "PROD": "PRODUCT"}
+    | {"EVN": "EVENT", "EVT": "EVENT", "WRK": "WORK_OF_ART"}
 )
 
 
@@ -22,6 +25,20 @@ class Span(NamedTuple):
     start: int
     end: int
     label: str
+
+
+class Dropped(NamedTuple):
+    """What the model took for a name, and the rule that says why it is none."""
+
+    start: int
+    end: int
+    label: str
+    rule: str
+
+
+def our_label(label: str) -> str:
+    """Return the OntoNotes label for a model's own; what has none there stays as it is."""
+    return _SAME.get(label, label)
 
 
 def most_frequent(labels: Sequence[str]) -> str:

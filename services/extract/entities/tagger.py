@@ -1,18 +1,21 @@
 """Articles in, entities out: one call of each model for a whole batch."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
 from services.extract.entities.agree import agree
 from services.extract.entities.describe import describe
+from services.extract.entities.link import link
 from services.extract.entities.merge import merge
 from services.extract.entities.model import keep_freed_memory
+from services.extract.entities.options import DEFAULT, Options
 from services.extract.entities.pipeline import Pipeline
-from services.extract.entities.spans import Span
-from services.extract.entities.trim import names_in
-from shared.messages import Entity
+from services.extract.entities.spans import Dropped, Span
+from services.extract.entities.trim import LABEL_NOT_KEPT, names_in
+from shared.messages import MAX_DROPPED, DroppedCount, DroppedMention, Entity
 
 DEFAULT_MODELS: Mapping[str, str] = MappingProxyType({"en": "en_core_web_sm"})
 
@@ -21,9 +24,11 @@ Article = tuple[str, tuple[str, ...], str | None]  # language, paragraphs, title
 
 @dataclass(frozen=True)
 class TaggedEntities:
-    """What one article names; ``model`` is None where no model reads its language."""
+    """What one article names, and what only seemed a name; ``model`` is None where no model reads its language."""
 
     entities: tuple[Entity, ...] = ()
+    dropped: tuple[DroppedMention, ...] = ()
+    dropped_counts: tuple[DroppedCount, ...] = ()
     status: Literal["ok", "no_model"] = "no_model"
     model: str | None = None
 
@@ -31,8 +36,8 @@ class TaggedEntities:
 class Tagger:
     """Tags articles of any language; only for use by one thread at a time."""
 
-    def __init__(self, pipelines: Mapping[str, Pipeline]) -> None:
-        self._pipelines = pipelines
+    def __init__(self, pipelines: Mapping[str, Pipeline], options: Options = DEFAULT) -> None:
+        self._pipelines, self._options = pipelines, options
 
     def tag(self, articles: Sequence[Article]) -> list[TaggedEntities]:
         """Return one result for each article, in order; mentions count in its paragraphs joined by a blank line."""
@@ -41,17 +46,32 @@ class Tagger:
             chosen = [index for index, article in enumerate(articles) if article[0] == language]
             texts = ["\n\n".join(articles[index][1]) for index in chosen]
             for index, text, found in zip(chosen, texts, pipeline.find(texts), strict=True):
-                results[index] = TaggedEntities(entities_in(text, found, articles[index][2]), "ok", pipeline.version)
+                tagged = entities_in(text, found, articles[index][2], self._options)
+                results[index] = replace(tagged, status="ok", model=pipeline.version)
             pipeline.renew_if_full()
         return results
 
 
-def entities_in(text: str, found: Iterable[Span], title: str | None = None) -> tuple[Entity, ...]:
-    """Make entities of what a model found in the text: cleaned, agreed upon, merged and described."""
-    return describe(text, merge(text, agree(text, names_in(text, found))), title)
+def entities_in(
+    text: str, found: Iterable[Span], title: str | None = None, options: Options = DEFAULT
+) -> TaggedEntities:
+    """Make entities of what a model found in the text: cleaned, agreed upon, merged, linked and described."""
+    names, dropped = names_in(text, found, options)
+    clusters = link(text, merge(text, agree(text, names)), options.aliases)
+    frequent = [cluster for cluster in clusters if len(cluster.spans) >= options.least_mentions]
+    if len(frequent) < len(clusters):
+        rare = (span for cluster in clusters if len(cluster.spans) < options.least_mentions for span in cluster.spans)
+        dropped += [Dropped(*span, "few_mentions") for span in rare]
+    entities = describe(text, frequent, title)
+    shown = [one for one in dropped if one.rule != LABEL_NOT_KEPT][:MAX_DROPPED]
+    return TaggedEntities(
+        entities,
+        tuple(DroppedMention(text=text[one.start : one.end], **one._asdict()) for one in shown),
+        tuple(DroppedCount(rule=rule, count=count) for rule, count in Counter(one.rule for one in dropped).items()),
+    )
 
 
-def load(models: Mapping[str, str] = DEFAULT_MODELS) -> Tagger:
+def load(models: Mapping[str, str] = DEFAULT_MODELS, options: Options = DEFAULT) -> Tagger:
     """Load the model of each language; takes a third of a second and some 100 MB for each."""
     keep_freed_memory()
-    return Tagger({language: Pipeline(name, language) for language, name in models.items()})
+    return Tagger({language: Pipeline(name, language) for language, name in models.items()}, options)

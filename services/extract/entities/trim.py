@@ -3,9 +3,10 @@
 import re
 from collections.abc import Iterable
 
-from services.extract.entities.spans import LABELS, Span
+from services.extract.entities.options import DEFAULT, Options
+from services.extract.entities.spans import Dropped, Span, our_label
 
-MAX_NAME = 80  # code points; what is longer is a sentence the model took for a title
+LABEL_NOT_KEPT = "label_not_kept"
 
 _SPACE = " \t\n\r\f\v\u00a0\u2002\u2003\u2009\u200b\u202f"
 _QUOTES = "\"'“”‘’«»`"  # noqa: RUF001 - all of them are meant
@@ -20,12 +21,31 @@ _NO_NAME = re.compile(r"https?:|www\.|@\w|\.(?:com|org|net)/", re.IGNORECASE)
 _LINE = re.compile(r"[^\n]*[^\s][^\n]*")
 
 
-def names_in(text: str, found: Iterable[Span]) -> list[Span]:
-    """Return what remains once labels, edges and junk are dealt with, in the order of the text."""
-    named = (Span(start, end, LABELS[label]) for start, end, label in found if label in LABELS)
-    one_line = (inside for span in named if (inside := within_one_line(text, span)) is not None)
-    links_apart = (span for span in one_line if not _NO_NAME.search(text, span.start, span.end))
-    return sorted(span for span in (trim(text, span) for span in links_apart) if is_name(text[span.start : span.end]))
+def names_in(text: str, found: Iterable[Span], options: Options = DEFAULT) -> tuple[list[Span], list[Dropped]]:
+    """Return what remains once labels, edges and junk are dealt with, in the order of the text, and what went."""
+    names, dropped = [], []
+    for start, end, own_label in found:
+        span = Span(start, end, our_label(own_label))
+        name, rule = _name(text, span, options)
+        if name:
+            names.append(name)
+        else:
+            dropped.append(Dropped(*span, rule))
+    return sorted(names), dropped
+
+
+def _name(text: str, span: Span, options: Options) -> tuple[Span | None, str]:
+    """Return the name a span holds, or the rule by which it holds none."""
+    if span.label not in options.labels:
+        return None, LABEL_NOT_KEPT
+    line = within_one_line(text, span)
+    if line is None:
+        return None, "crosses_lines"
+    if _NO_NAME.search(text, line.start, line.end):
+        return None, "link"
+    name = trim(text, line)
+    rule = no_name(text[name.start : name.end], options.longest_name)
+    return (None, rule) if rule else (name, "")
 
 
 def within_one_line(text: str, span: Span) -> Span | None:
@@ -63,6 +83,10 @@ def _trim_right(name: str) -> str:
     return name[:bracket] if bracket > 0 and ")" not in name[bracket:] else name  # "Name (ABC": its end was cut off
 
 
-def is_name(name: str) -> bool:
-    """Tell a name from junk: two code points up to a line, with a capital."""
-    return 1 < len(name) <= MAX_NAME and any(char.isupper() for char in name)
+def no_name(name: str, longest: int) -> str | None:
+    """Return the rule by which it is no name: those have two code points up to a line, and a capital."""
+    if len(name) <= 1:
+        return "too_short"
+    if len(name) > longest:
+        return "too_long"
+    return None if any(char.isupper() for char in name) else "no_capital"
