@@ -50,3 +50,12 @@ async def test_a_guid_that_two_sources_use_names_neither(
     with pytest.raises(NotFound, match=f"{other.id}.*{one.id}|{one.id}.*{other.id}"):
         articles.one(database, "n-17")
     assert articles.one(database, one.id)["source"] == "tide-times"
+
+
+async def test_an_article_with_a_guid_is_found_by_its_link_too(
+    settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    article = an_extracted_article(guid="n-18", url="https://tide.example/n-18")
+    await store(settings, article)
+    assert articles.one(database, "https://tide.example/n-18")["_id"] == article.id
+    assert articles.one(database, "https://tide.example/n-18?utm_source=mail")["_id"] == article.id
