@@ -42,6 +42,7 @@ class Mark(Value):
     service: str
     reason: str
     edited: bool = False  # what was replayed were other bytes than the letter's
+    place: int | None = None  # in INBOX, of what a dropped letter had been
     at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
 
 

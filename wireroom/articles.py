@@ -11,7 +11,7 @@ from pymongo import DESCENDING
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from services.ingest.identity import article_id
+from services.ingest.identity import article_id, canonical_url
 from services.store.documents import IDENTIFIER
 from shared.messages import ArticleSubmitted
 from wireroom.intake import file_guid
@@ -47,6 +47,8 @@ def newest(database: Database[dict[str, Any]]) -> Article:
 def one(database: Database[dict[str, Any]], name: str) -> Article:
     """Return the article with this id, start of an id, link, or file it was published from."""
     found = list(database["articles"].find(_names(name)).limit(_NAMED))
+    if not found and "://" in name:  # an article with a guid is not named by its link, but people know it by that
+        found = list(database["articles"].find({"url": {"$in": [name, canonical_url(name)]}}).limit(_NAMED))
     if not found and (tombstone := database["withdrawn"].find_one(_names(name))):
         since = tombstone["withdrawn_at"].isoformat(" ", "seconds")
         raise NotFound(f"article {tombstone['_id']} was withdrawn on {since}: {tombstone['reason']}")

@@ -7,13 +7,13 @@ import asyncio
 import json
 from collections import Counter
 from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import StreamState
 from nats.js.errors import NotFoundError
 
+from shared.marks import Fate, Marks
 from shared.messages import ArticleStored, ArticleWithdrawn
 from shared.reading import all_of
 from shared.topology import EXTRACT, STORE
@@ -31,7 +31,7 @@ class Evidence:
     stored: dict[int, ArticleStored] = field(default_factory=dict)
     withdrawn: dict[int, str] = field(default_factory=dict)  # places and the ids of their articles
     dead: dict[int, str] = field(default_factory=dict)
-    dropped: int = 0
+    dropped: frozenset[int] = frozenset()  # places whose letter was deleted with `wireroom dead drop`
     raw: frozenset[int] = frozenset()
     extracted: frozenset[int] = frozenset()
     inbox: frozenset[int] = frozenset()
@@ -39,18 +39,19 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Balance:
-    """``missing`` are places without any trace; up to ``dropped`` of them may be letters that somebody deleted."""
+    """``missing`` are places without any trace; ``too_old`` is how many of a ledger are older than the streams."""
 
     accepted: int
     outcomes: dict[str, int]
     dead: int
-    in_flight: int
     dropped: int
+    in_flight: int
+    too_old: int
     missing: tuple[int, ...]
 
     @property
     def adds_up(self) -> bool:
-        return len(self.missing) <= self.dropped
+        return not self.missing
 
 
 def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
@@ -60,38 +61,84 @@ def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
     wanted = covered if places is None else set(places)
     withdrawn = wanted & evidence.withdrawn.keys()
     stored = {place: event for place, event in evidence.stored.items() if place in wanted - withdrawn}
-    dead = wanted & evidence.dead.keys() - stored.keys() - withdrawn
-    flying = (wanted & (evidence.inbox | evidence.raw | evidence.extracted)) - stored.keys() - withdrawn - dead
-    missing = wanted - stored.keys() - withdrawn - dead - flying
+    settled = withdrawn | stored.keys()
+    dead = wanted & evidence.dead.keys() - settled
+    dropped = wanted & evidence.dropped - settled - dead
+    flying = (wanted & (evidence.inbox | evidence.raw | evidence.extracted)) - settled - dead - dropped
+    unknown = wanted - settled - dead - dropped - flying
+    missing = {place for place in unknown if place >= evidence.first}
     outcomes = Counter[str](event.outcome for event in stored.values())
     if withdrawn:
         outcomes["withdrawn"] = len(withdrawn)
-    return Balance(len(wanted), dict(outcomes), len(dead), len(flying), evidence.dropped, tuple(sorted(missing)))
+    return Balance(
+        accepted=len(wanted),
+        outcomes=dict(outcomes),
+        dead=len(dead),
+        dropped=len(dropped),
+        in_flight=len(flying),
+        too_old=len(unknown - missing),
+        missing=tuple(sorted(missing)),
+    )
 
 
 async def gather(js: JetStreamContext) -> Evidence:
-    """Read the streams; costs a read of all announcements and of the headers of the articles."""
+    """Read the streams; costs a read of all announcements and of the headers of the articles.
+
+    What moves on meanwhile can be missed once, between INBOX and RAW: whatever is missing is looked for again.
+    """
+    seen = await _look(js)
+    return _both(seen, await _look(js)) if balance(seen).missing else seen
+
+
+def _both(earlier: Evidence, later: Evidence) -> Evidence:
+    """Return what either of two looks saw, of the places that the earlier covers."""
+    return replace(
+        earlier,
+        stored=earlier.stored | later.stored,
+        withdrawn=earlier.withdrawn | later.withdrawn,
+        dead=earlier.dead | later.dead,
+        dropped=earlier.dropped | later.dropped,
+        raw=earlier.raw | later.raw,
+        extracted=earlier.extracted | later.extracted,
+        inbox=earlier.inbox | later.inbox,
+    )
+
+
+async def _look(js: JetStreamContext) -> Evidence:
+    """Read downstream, the way that messages go: each is in its next stream before it is answered in the one before."""
     inbox = (await js.stream_info("INBOX")).state
     last = inbox.last_seq
+    raw = await _places(js, "RAW", EXTRACT.subject)
+    unanswered_raw = await _unanswered(js, raw, EXTRACT.stream, EXTRACT.durable)
+    news = await _places(js, "NEWS", STORE.subject)
+    unanswered_news = await _unanswered(js, news, STORE.stream, STORE.durable)
     stored, withdrawn = await _fates(js)
-    dead = {place: letter async for place, letter in _letters(js)}
-    state = (await js.stream_info("DEAD")).state
-    raw = {_version(m): m.metadata.sequence.stream async for m in all_of(js, "RAW", EXTRACT.subject, headers_only=True)}
-    news = {_version(m): m.metadata.sequence.stream async for m in all_of(js, "NEWS", STORE.subject, headers_only=True)}
+    dropped = frozenset(m.place for m in (await Marks(js).all()).values() if m.fate is Fate.DROPPED and m.place)
+    dead = {place: reason async for place, reason in _letters(js)}
     expired = (await js.stream_info("RAW")).state.first_seq > 1
     first = min(raw, default=last + 1) if expired else 1
-    unknown = set(range(first, last + 1)) - stored.keys() - withdrawn.keys() - dead.keys() - raw.keys() - news.keys()
+    known = stored.keys() | withdrawn.keys() | dead.keys() | dropped | raw.keys() | news.keys()
     return Evidence(
         first=first,
         last=last,
         stored=stored,
         withdrawn=withdrawn,
         dead=dead,
-        dropped=state.last_seq - state.messages,
-        raw=await _unanswered(js, raw, EXTRACT.stream, EXTRACT.durable),
-        extracted=await _unanswered(js, news, STORE.stream, STORE.durable),
-        inbox=await _waiting(js, inbox, unknown),
+        dropped=dropped,
+        raw=unanswered_raw,
+        extracted=unanswered_news,
+        inbox=await _waiting(js, inbox, set(range(first, last + 1)) - known),
     )
+
+
+async def _places(js: JetStreamContext, stream: str, subject: str) -> dict[int, int]:
+    """Return where in a stream the last message of each place is; what others put there has none."""
+    found = {}
+    async for message in all_of(js, stream, subject, headers_only=True):
+        place = (message.headers or {}).get("ce-id", "").rpartition(":")[2]
+        if place.isdecimal():
+            found[int(place)] = message.metadata.sequence.stream
+    return found
 
 
 async def _fates(js: JetStreamContext) -> tuple[dict[int, ArticleStored], dict[int, str]]:
@@ -116,10 +163,6 @@ async def _letters(js: JetStreamContext) -> AsyncIterator[tuple[int, str]]:
     async for message in all_of(js, "DEAD", "news.dead.>"):
         if place := origin(message):
             yield place, (message.headers or {}).get("wireroom-reason", "")
-
-
-def _version(message: Msg) -> int:
-    return int((message.headers or {})["ce-id"].rpartition(":")[2])
 
 
 async def _unanswered(js: JetStreamContext, places: dict[int, int], stream: str, durable: str) -> frozenset[int]:

@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import islice
@@ -136,7 +136,8 @@ async def drop(js: JetStreamContext, letters: Collection[Letter], every: Choice 
 
 
 async def _drop(js: JetStreamContext, marks: Marks, letter: Letter, *, delete: bool) -> None:
-    made = Mark(fate=Fate.DROPPED, service=letter.fact("service"), reason=letter.fact("reason"))
+    service, reason = letter.fact("service"), letter.fact("reason")
+    made = Mark(fate=Fate.DROPPED, service=service, reason=reason, place=_place(letter.headers))
     await marks.set(letter.sequence, made)
     if not delete:
         return
@@ -150,9 +151,16 @@ async def _drop(js: JetStreamContext, marks: Marks, letter: Letter, *, delete: b
 def origin(letter: Msg) -> int | None:
     """Return the place in INBOX of what was set aside, which later messages carry as their version; None if unknown."""
     headers = letter.headers or {}
+    if (place := _place(headers)) is not None or headers.get(f"{OURS}stream") == "INBOX":
+        return place
     try:
-        if headers.get(f"{OURS}stream") == "INBOX":
-            return int(headers[f"{OURS}sequence"])
         return int(json.loads(letter.data)["version"])
     except (ValueError, KeyError, TypeError):
         return None  # set aside by others, or no message of ours
+
+
+def _place(headers: Mapping[str, str]) -> int | None:
+    """Return the place as far as the headers tell it; INBOX has what anyone may have written into a ``ce-id``."""
+    inbox = headers.get(f"{OURS}stream") == "INBOX"
+    place = headers.get(f"{OURS}sequence", "") if inbox else headers.get("ce-id", "").rpartition(":")[2]
+    return int(place) if place.isdecimal() else None

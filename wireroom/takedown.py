@@ -17,6 +17,7 @@ from shared.publishing import publish
 from shared.reading import all_of
 from shared.topology import NEWS
 from shared.withdrawals import Tombstone, erase, withdraw, withdrawal
+from wireroom import letters
 
 _HOLDING_TEXT: tuple[tuple[str, type[Identity]], ...] = (  # the announcement holds the title
     ("RAW", ArticleIngested),
@@ -47,9 +48,9 @@ async def find(js: JetStreamContext, wanted: str, stored: Mapping[str, Any] | No
             message = await js.get_msg(stream, place)
             found.add(_identity(json.loads(message.data or b"{}")))
             found.places.append((stream, place))
-    async for letter in all_of(js, "DEAD", "news.dead.>"):
+    async for letter in all_of(js, letters.STREAM, "news.dead.>"):
         if _names(letter.data) == wanted:
-            found.places.append(("DEAD", letter.metadata.sequence.stream))
+            found.places.append((letters.STREAM, letter.metadata.sequence.stream))
     return found
 
 
@@ -85,5 +86,8 @@ async def take_down(js: JetStreamContext, wanted: str, found: Found, reason: str
         envelope["Nats-Msg-Id"] += f":{tombstone.at.timestamp()}"  # lifted and withdrawn again it is another event
         await publish(js, event.subject, event.model_dump_json().encode(), stream=NEWS, headers=envelope)
     for stream, place in found.places:
-        await erase(js, stream, place)
+        if stream != letters.STREAM:
+            await erase(js, stream, place)
+        elif letter := await letters.get(js, place):
+            await letters.drop(js, [letter[0]])  # which leaves a mark: the audit asks for it
     return tombstone

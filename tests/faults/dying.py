@@ -1,20 +1,23 @@
-"""A service with a weak point: it dies there now and then, or fails at everything while a file says so.
+"""A service with a weak point, for tests that run `python -m tests.faults.dying SERVICE POINT`.
 
-`python -m tests.faults.dying SERVICE POINT`; a test runs it and starts it again whenever it ends.
+There it dies now and then, or fails at everything while a file is there, or has a clock that a file says is wrong.
 """
 
 import asyncio
 import os
 import random
 import sys
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
 from nats.aio.msg import Msg
 
+from shared import logs
 from shared.messages import Message
 from shared.run import load
 from shared.service import Delivery, Handler, Service
@@ -24,6 +27,7 @@ from shared.settings import Settings
 EXIT = 137
 DEFECT = "WIREROOM_TEST_DEFECT"  # the file that makes a service fail at everything
 _SHARE = 0.04  # of the messages that reach the point
+CLOCK = "WIREROOM_TEST_CLOCK"  # the file with the seconds by which a service's clock is wrong
 CALLS = {"before-ack": "ack", "before-term": "term"}  # points that are calls of the client
 
 
@@ -65,9 +69,30 @@ def before(call: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None
     return dying
 
 
+class Wrong(datetime):
+    """What our modules take for the date and time."""
+
+    @classmethod
+    def now(cls, tz: tzinfo | None = None) -> datetime:  # type: ignore[override] # never one of this class
+        return datetime.fromtimestamp(time.time(), tz)
+
+
+def shift_the_clock() -> None:
+    """Put a wrong clock under everything of ours that is loaded, and under the log."""
+    right, file = time.time, Path(os.environ[CLOCK])
+    time.time = lambda: right() + float(file.read_text() or 0)
+    for name, module in list(sys.modules.items()):
+        if name.startswith(("shared.", "services.")) and getattr(module, "datetime", None) is datetime:
+            module.datetime = Wrong  # type: ignore[attr-defined] # it has one
+
+
 if __name__ == "__main__":
     name, at = sys.argv[1:]
+    service = load(name)
+    logs.configure("INFO")
+    if at == "clock":
+        shift_the_clock()
     if at in CALLS:
         setattr(Msg, CALLS[at], before(getattr(Msg, CALLS[at])))
-    asyncio.run(server(weak(load(name), at), Settings()).serve())
+    asyncio.run(server(weak(service, at), Settings()).serve())
     sys.exit(0)

@@ -51,7 +51,7 @@ MATRIX = {
     "23": Row("messages at the limits and far beyond them", LOAD),
     "24": Row("consumers are deleted and made anew", LOAD),
     "25": Row("messages of older and newer releases, and of another major version", LOAD),
-    "26": Row("the clocks of services and mongod jump by an hour, forth and back", LOAD),
+    "26": Row("the clocks of the services jump by an hour, forth and back, and to beyond 2038", LOAD),
     "27": Row("each service is asked to end", LOAD + " I9"),
     "28": Row("articles that end, hang or fill a worker of extract", "I1 I4"),
     "29": Row("the services' access to the broker is revoked and given back", LOAD),

@@ -60,6 +60,7 @@ async def test_14_a_slow_link_to_the_broker(tmp_path: Path, report: Report) -> N
 
 
 @pytest.mark.row("18")
+@pytest.mark.timeout(1200)
 async def test_18_a_backlog_takes_time_and_no_memory(
     tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -68,7 +69,7 @@ async def test_18_a_backlog_takes_time_and_no_memory(
     async with parts(tmp_path / "parts") as (stack, js):
         for name in SERVICES:
             await stack.nodes.kill(name)
-        await _all_at_once(js, [_submitted(n, BODY * 12) for n in range(BACKLOG)])
+        await _all_at_once(js, [_submitted(n, BODY * 4) for n in range(BACKLOG)])
         grown, peaks, took = dict[str, float](), dict[str, int](), dict[str, float]()
         for consumer in CONSUMERS:
             name = consumer.durable
@@ -96,7 +97,7 @@ async def _all_at_once(js: JetStreamContext, articles: list[bytes]) -> None:
 
 
 async def _drained(js: JetStreamContext, stream: str, durable: str) -> None:
-    async with asyncio.timeout(400):
+    async with asyncio.timeout(600):
         while True:
             info = await js.consumer_info(stream, durable)
             if not info.num_pending and not info.num_ack_pending:

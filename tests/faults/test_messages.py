@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from nats.errors import MaxPayloadError
+from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
 from services.ingest.identity import ingested
@@ -28,7 +29,15 @@ pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 EXAMPLES = Path(__file__).parents[2] / "shared/examples/v1"
 ROUND = 500
 ROUNDS = 3
-LONG = "\n\n".join([BODY] * 12)  # some 4 kB: an article of usual length
+AT_ONCE = 50
+_PLACES = ("Tidewell", "Karsholm", "Brackwater", "Aldercroft", "Fenwick", "Stonemere", "Harrowgate", "Linsted", "Ostry")
+_SENTENCE = (
+    "In {3} the council of {1} had asked for a second lock in {2}, said Marta Bellamy, and it was refused by a vote. "
+    "Nobody in {0} remembers a winter in which so many boats had to wait, the harbour master of {2} told the paper."
+)
+LONG = "\n\n".join(  # 4 kB, an article of usual length; paragraphs that repeat would be taken out
+    _SENTENCE.format(*(_PLACES[(n * step + step) % len(_PLACES)] for step in (1, 2, 4)), 1990 + n) for n in range(18)
+)
 
 
 @dataclass
@@ -53,7 +62,7 @@ async def test_21_poison_is_set_aside_and_its_neighbours_go_on(tmp_path: Path, r
             for share in [0.0, *[0.0, 0.1] * ROUNDS]:
                 some = [next(loads[share]) for _ in range(ROUND)]
                 began = time.monotonic()
-                taken = [await take(js, article) for article in some]
+                taken = [entry for start in range(0, ROUND, AT_ONCE) for entry in await all_at_once(js, some[start:])]
                 await follow(js, {entry.place for entry in taken}, patience=120, progress=lambda _: None)
                 if entries:  # the first round warms up
                     paces[share].count += ROUND
@@ -64,6 +73,10 @@ async def test_21_poison_is_set_aside_and_its_neighbours_go_on(tmp_path: Path, r
             kinds = len({article.data for article in [next(loads[0.1]) for _ in range(2000)] if article.expected})
             await judge(report, "21", js, stack.mongo_url, entries, watch, poisons=kinds, **rates)
     assert share >= 0.8
+
+
+async def all_at_once(js: JetStreamContext, articles: list[Submission]) -> list[Entry]:
+    return await asyncio.gather(*(take(js, article) for article in articles[:AT_ONCE]))
 
 
 @pytest.mark.row("23")

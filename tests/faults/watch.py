@@ -16,7 +16,7 @@ from pymongo.errors import PyMongoError
 from shared.healthcheck import ready
 
 _MB = 1024 * 1024
-LIMITS_MB = {"ingest": 150, "extract": 150, "store": 150, "nats-server": 500}  # extract without its workers
+LIMITS_MB = {"ingest": 150, "extract": 150, "store": 150}  # extract without its workers, which have a limit of theirs
 _READY_WITHIN = 30.0  # seconds after everything is settled
 
 

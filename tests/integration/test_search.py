@@ -73,3 +73,12 @@ async def test_articles_that_no_model_reads_are_counted_by_language(
     ]
     await store(settings, *unread, an_extracted_article())
     assert articles.without_model(database) == {"fi": 2, "cy": 1}
+
+
+async def test_an_article_with_a_guid_is_found_by_its_link_too(
+    settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    article = an_extracted_article(guid="n-18", url="https://tide.example/n-18")
+    await store(settings, article)
+    assert articles.one(database, "https://tide.example/n-18")["_id"] == article.id
+    assert articles.one(database, "https://tide.example/n-18?utm_source=mail")["_id"] == article.id

@@ -2,8 +2,6 @@
 
 from dataclasses import replace
 
-import pytest
-
 from services.store.app import stored
 from shared.messages import ArticleStored, Outcome
 from tests.factories import an_extracted_article
@@ -43,9 +41,17 @@ def test_a_place_without_a_trace_is_named() -> None:
     assert not found.adds_up
 
 
-@pytest.mark.parametrize(("dropped", "fine"), [(1, False), (2, True), (3, True)])
-def test_letters_that_somebody_dropped_explain_as_many_places(dropped: int, fine: bool) -> None:
-    assert balance(replace(EVIDENCE, last=8, dropped=dropped)).adds_up is fine
+def test_a_letter_that_was_dropped_explains_its_own_place_and_no_other() -> None:
+    found = balance(replace(EVIDENCE, last=8, dropped=frozenset({7})))
+    assert (found.dropped, found.missing, found.adds_up) == (1, (8,), False)
+    assert balance(replace(EVIDENCE, last=7, dropped=frozenset({3, 4, 7}))).dropped == 1, (
+        "3 is stored, 4 is still there"
+    )
+
+
+def test_what_a_ledger_names_and_the_streams_no_longer_keep_is_not_called_missing() -> None:
+    found = balance(replace(EVIDENCE, first=3, stored={3: event(3)}), [1, 2, 3, 9])
+    assert (found.accepted, found.too_old, found.missing) == (4, 2, (9,))
 
 
 def test_a_ledger_asks_for_its_own_places_only() -> None:

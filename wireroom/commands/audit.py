@@ -24,7 +24,7 @@ def audit(
     ledger: Annotated[Path | None, typer.Option(help="Only what this ledger of `publish --ledger` names.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Check that accepted = inserted + updated + duplicate + superseded + withdrawn + set aside + in flight.
+    """Check that accepted = inserted + updated + duplicate + superseded + withdrawn + set aside + dropped + in flight.
 
     Looks back as far as the streams do. Exit code 1 if something is missing.
 
@@ -70,14 +70,13 @@ def _not_in_mongo(evidence: Evidence, settings: Settings) -> list[str]:
 def _show(found: Balance, unsaid: list[str], *, fine: bool) -> None:
     parts = [f"{number} {outcome}" for outcome, number in sorted(found.outcomes.items())]
     parts += [f"{found.dead} set aside", f"{found.in_flight} in flight"]
+    parts += [f"{number} {what}" for number, what in ((found.dropped, "dropped"), (found.too_old, "too old")) if number]
     if found.missing:
         parts.append(f"{len(found.missing)} without a trace")
     out.print(f"accepted {found.accepted} = {' + '.join(parts)}   {'OK' if fine else 'NOT OK'}")
-    if found.missing and fine:
-        out.print(
-            f"{found.dropped} dead letters were dropped by hand or have expired, which explains what has no trace."
-        )
-    elif found.missing:
+    if found.too_old:
+        out.print(f"{found.too_old} are older than what the streams keep, so nothing can be said of them.")
+    if found.missing:
         named = ", ".join(map(str, found.missing[:_NAMED])) + (", ..." if len(found.missing) > _NAMED else "")
         out.print(
             f"Without a trace, by their place in INBOX: {named}. Look for them in the logs of ingest and extract."

@@ -1,0 +1,40 @@
+"""The audit of streams that move on while they are read."""
+
+import asyncio
+
+from nats.aio.client import Client
+
+from services.ingest import app as ingest
+from services.store import app as store
+from shared.settings import Settings
+from tests.factories import a_submission
+from tests.model import without_a_model
+from tests.running import idle, publish, read, running
+from wireroom import letters
+from wireroom.audit import balance, gather
+from wireroom.letters import Choice
+
+
+async def test_what_moves_on_while_it_is_counted_is_not_called_missing(broker: Client, settings: Settings) -> None:
+    js, looks = broker.jetstream(timeout=10), 0
+    async with running(ingest.service, without_a_model(), store.service, settings=settings):
+        publishing = asyncio.create_task(publish(broker, *(a_submission(guid=f"moving-{n}") for n in range(400))))
+        while not publishing.done() or balance(await gather(js)).in_flight:
+            looks += 1
+            assert balance(await gather(js)).missing == ()
+    found = balance(await gather(js))
+    assert looks, "all was done before the first look"
+    assert (found.outcomes, found.missing) == ({"inserted": 400}, ())
+
+
+async def test_a_letter_that_was_dropped_is_counted_and_hides_no_loss(broker: Client, settings: Settings) -> None:
+    js = broker.jetstream(timeout=10)
+    async with running(ingest.service, settings=settings):
+        await publish(broker, b"{", b"{", a_submission(guid="kept"), a_submission(guid="lost"))
+        await read(broker, "DEAD", "news.dead.>", 2)
+        await idle(broker, "INBOX", "ingest")
+    await letters.drop(js, [letter async for letter in letters.read(js)], Choice())
+    found = balance(await gather(js))
+    assert (found.accepted, found.dropped, found.in_flight, found.missing) == (4, 2, 2, ())
+    await js.delete_msg("RAW", 2)
+    assert balance(await gather(js)).missing == (4,)
