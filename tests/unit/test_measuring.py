@@ -1,5 +1,6 @@
 """What the benches compute; what they measure is asserted nowhere."""
 
+import json
 import os
 import time
 from itertools import islice
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wireroom.cli import app
-from wireroom.commands.bench_memory import Growth, growth
+from wireroom.commands.bench_memory import Growth, facts, growth
 from wireroom.measuring import processor
 from wireroom.measuring.children import Child, child
 from wireroom.measuring.latency import percentile
@@ -19,6 +20,12 @@ from wireroom.measuring.texts import given, renamed, submissions, with_new_words
 def test_growth_compares_the_most_memory_before_and_since() -> None:
     found = growth([(500, 100.0), (1000, 200.0), (1500, 150.0), (2000, 250.0)], settled=1000)
     assert found == Growth(before=200.0, after=250.0, growth=0.25)
+
+
+def test_what_was_resident_is_told_as_json() -> None:
+    told = json.loads(json.dumps(facts([(500, 100.0), (5000, 110.0)], articles=5000, new=10)))
+    assert told["resident_mb"] == {"500": 100.0, "5000": 110.0}
+    assert told["growth"] == pytest.approx(0.1)
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(0, 1), (50, 50), (95, 95), (99, 99), (100, 100)])

@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from itertools import islice
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -44,16 +44,22 @@ def bench_memory(
     say(f"{articles} articles, each with {new} words that no other has; this takes some minutes")
     began = time.perf_counter()
     samples = _watch(articles, new)
-    found = growth(samples, settled=articles // 10)
     if as_json:
-        json_line({"v": 1, "articles": articles, "new_words": new, **asdict(found), "resident_mb": dict(samples)})
+        json_line(facts(samples, articles, new))
         return
+    found = growth(samples, settled=articles // 10)
     steps = [max(n for n, _ in samples if n <= articles * part // _ROWS) for part in range(1, _ROWS + 1)]
     table(("articles", "MB resident"), [(n, f"{dict(samples)[n]:.0f}") for n in steps], numbers=("articles",))
     out.print(
         f"at most {found.before:.0f} MB until the {articles // 10}th, {found.after:.0f} MB since: {found.growth:+.1%}"
         f"   {articles / (time.perf_counter() - began):.0f} articles/s"
     )
+
+
+def facts(samples: Sequence[tuple[int, float]], articles: int, new: int) -> dict[str, Any]:
+    resident = {str(number): size for number, size in samples}
+    found = asdict(growth(samples, settled=articles // 10))
+    return {"v": 1, "articles": articles, "new_words": new, **found, "resident_mb": resident}
 
 
 def growth(samples: Sequence[tuple[int, float]], settled: int) -> Growth:
@@ -70,4 +76,6 @@ def _watch(articles: int, new: int) -> list[tuple[int, float]]:
             if refused := stage.ask(list(islice(texts, _ROUND)))["refused"]:
                 fail(EX_SOFTWARE, f"{refused} of {_ROUND} articles were refused, so nothing was measured")
             samples.append((done, round((memory.resident(stage.pid) or 0) / _MB, 1)))
+            if done % (articles // _ROWS) < _ROUND:
+                say(f"{done} articles: {samples[-1][1]:.0f} MB")
     return samples
