@@ -13,6 +13,7 @@ from wireroom.commands import (
     bench,
     bench_clean,
     bench_extract,
+    bench_memory,
     bench_servers,
     bench_soak,
     dead,
@@ -85,6 +86,7 @@ measure = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)
 measure.command("extract")(bench_extract.bench_extract)
+measure.command("memory")(bench_memory.bench_memory)
 measure.command("publish")(bench_servers.bench_publish)
 measure.command("store")(bench_servers.bench_store)
 measure.command("soak")(bench_soak.bench_soak)

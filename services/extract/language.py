@@ -9,6 +9,8 @@ from shared.messages import UNDETERMINED
 
 _SAMPLE = 2000  # characters; more do not change the answer
 _ENOUGH = 100  # characters; on less the model is a guess among neighbours, such as Danish and Norwegian
+_GLANCE, _EVERY = 60, 200  # characters of every so many are enough where they leave no doubt
+_NO_DOUBT = 0.9995  # told as 1; then the whole sample was never found to say anything else, and it takes twice as long
 _SURE, _LIKELY, _POSSIBLE = 0.9, 0.6, 0.02
 _NO_LANGUAGE = "zxx"  # the model's label for what is no language
 _SHORT_CODES = {
@@ -28,9 +30,18 @@ def identify(text: str, declared: str | None) -> Identified:
     """Return the language of a text; ``declared`` is BCP 47, such as de-AT."""
     sample = text[:_SAMPLE]
     hint = _code(declared)
-    ranked = dict(_identifier().rank(sample))
+    ranked = _ranked(sample)
     language = _choose(ranked, hint, long=len(sample) >= _ENOUGH)
     return Identified(language, round(min(ranked.get(language, 0.0), 1.0), 3))
+
+
+def _ranked(sample: str) -> dict[str, float]:
+    if len(sample) > 2 * _EVERY:
+        glance = "".join(sample[start : start + _GLANCE] for start in range(0, len(sample), _EVERY))
+        ranked = dict(_identifier().rank(glance))
+        if max(ranked.values()) >= _NO_DOUBT:
+            return ranked
+    return dict(_identifier().rank(sample))
 
 
 def _choose(ranked: dict[str, float], hint: str | None, *, long: bool) -> str:

@@ -104,3 +104,17 @@ def test_a_language_comes_with_how_likely_it_is() -> None:
     assert 0 < unsure.confidence < 0.9
     assert identify("1234", None) == ("und", 0)
     assert identify("1234", "de").confidence < 0.5
+
+
+@pytest.mark.parametrize("language", TEXTS)
+@pytest.mark.parametrize("other", ["en", "de", "ja"])
+def test_a_glance_at_a_long_text_says_what_the_whole_of_it_does(
+    language: str, other: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also of texts in two languages, whichever comes first and however much of it there is."""
+    texts = [TEXTS[language] * 20, *(TEXTS[language] * part + TEXTS[other] * 20 for part in (1, 2, 4, 8))]
+    glances = [identify(text, None) for text in texts]
+    monkeypatch.setattr("services.extract.language._EVERY", 10_000)
+    wholes = [identify(text, None) for text in texts]
+    assert [glance.language for glance in glances] == [whole.language for whole in wholes]
+    assert [glance.confidence for glance in glances] == pytest.approx([w.confidence for w in wholes], abs=0.0011)

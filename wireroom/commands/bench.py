@@ -1,124 +1,69 @@
 """``wireroom bench end-to-end``: articles a second through everything, beside the extract stage alone."""
 
 import asyncio
-import json
-import tempfile
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
-from itertools import cycle, islice
+from dataclasses import asdict
+from itertools import islice
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from shared.messages import ArticleIngested, ArticleSubmitted
-from wireroom.commands.publish import published
 from wireroom.commands.stack import say
-from wireroom.connections import nats_connection
-from wireroom.intake import Submission
-from wireroom.local import memory
-from wireroom.outcomes import follow
-from wireroom.samples import sample_lines
-from wireroom.terminal import json_line, table
+from wireroom.measuring.texts import submissions
+from wireroom.terminal import fail, json_line, out, table
 
-_PATIENCE = 600.0
-_MB = 1024 * 1024
+if TYPE_CHECKING:
+    from wireroom.measuring.pipeline import Measured, Plan
 
-
-@dataclass(frozen=True)
-class Result:
-    """Rates in articles per second; ``share`` is end to end as a part of the extract stage alone."""
-
-    articles: int
-    words_per_article: int
-    extract_processes: int
-    extract_alone: float
-    publish: float
-    end_to_end: float
-    share: float
-    resident_mb: dict[str, int]
+EX_DATA = 65
 
 
 def bench(
-    articles: Annotated[int, typer.Option(min=20, help="How many go through.")] = 600,
-    extract: Annotated[int, typer.Option(min=1, help="Services of extract, each with its workers.")] = 1,
+    texts: Annotated[Path | None, typer.Argument(help="JSON Lines with `text`; else our samples.")] = None,
+    articles: Annotated[int, typer.Option(min=100, help="How many go through.")] = 1200,
+    extract: Annotated[int, typer.Option(min=1, help="Services of extract.")] = 1,
+    workers: Annotated[int, typer.Option(min=1, help="Processes that work in each of them.")] = 1,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Measure the whole path with a real broker and database in a temporary folder.
+    """Measure the whole path with a real broker and database in a temporary folder: rate, processor, memory, latency.
 
-    Examples: `wireroom bench end-to-end`, `wireroom bench end-to-end --articles 2000 --extract 2 --json`
+    The extract stage alone is measured before and after, in one process that has the machine for itself.
+
+    Examples: `wireroom bench end-to-end`, `wireroom bench end-to-end articles.jsonl --workers 2 --json`
     """
-    submissions = list(islice(sample_submissions(), articles))
-    words = sum(len(item.body.split()) for item in submissions) // articles
-    say(f"{articles} articles of {words} words on average; first the extract stage alone, in this process")
-    alone = _extract_alone(submissions)
-    processes = extract * _workers()
-    with tempfile.TemporaryDirectory(prefix="wireroom-bench-") as folder:
-        publish, end_to_end, resident = asyncio.run(_end_to_end(Path(folder), submissions, extract))
-    share = end_to_end / (alone * processes)
-    result = Result(articles, words, processes, alone, publish, end_to_end, share, resident)
+    from wireroom.measuring.pipeline import Plan, measure  # noqa: PLC0415 - spaCy and the supervisor take seconds
+
+    try:
+        plan = Plan(list(islice(submissions(texts), articles)), extract, workers)
+    except (OSError, ValueError, KeyError) as error:
+        fail(EX_DATA, f"{texts} is no file of JSON lines with a text in each: {error}.")
+    words = sum(len(item.body.split()) for item in plan.articles) // articles
+    say(f"{articles} articles of {words} words on average")
+    found = asyncio.run(measure(plan, say))
+    share = found.end_to_end / (found.extract_alone * plan.cores)
     if as_json:
-        json_line({"v": 1, **asdict(result)})
+        facts = {"articles": articles, "words_per_article": words, "extract_processes": plan.processes, "share": share}
+        json_line({"v": 1, **facts, **asdict(found), "latency_ratio": found.latency.ratio})
         return
+    _show(found, plan, share)
+
+
+def _show(found: "Measured", plan: "Plan", share: float) -> None:
     rows = [
-        ("extract alone, one process", f"{result.extract_alone:.1f}"),
-        (f"end to end, {processes} extract", f"{result.end_to_end:.1f}"),
-        ("publish", f"{result.publish:.0f}"),
+        ("extract alone, one process", f"{found.extract_alone:.1f}"),
+        (f"end to end, {plan.processes} extract", f"{found.end_to_end:.1f}"),
+        ("publish", f"{found.publish:.0f}"),
     ]
     table(("measured", "articles/s"), rows, numbers=("articles/s",))
-    table(("process", "MB resident"), list(result.resident_mb.items()), numbers=("MB resident",))
-    say(f"end to end is {result.share:.2f} of {processes} times the extract stage alone")
-
-
-def _workers() -> int:
-    from services.extract.settings import ExtractSettings  # noqa: PLC0415 - as a service reads them
-
-    return ExtractSettings().workers
-
-
-def sample_submissions() -> Iterator[ArticleSubmitted]:
-    """Yield the English samples over and over without end, each an article of its own by its guid."""
-    parsed = [json.loads(line) for line in sample_lines()]
-    good = [item for item in parsed if item.get("language") == "en" and set(item) <= set(ArticleSubmitted.model_fields)]
-    for number, item in enumerate(cycle(good)):
-        yield ArticleSubmitted(**{**item, "guid": f"bench-{number}"})
-
-
-def _extract_alone(submissions: list[ArticleSubmitted]) -> float:
-    from services.extract import tagging  # noqa: PLC0415 - loading spaCy takes a second
-    from services.extract.settings import ExtractSettings  # noqa: PLC0415
-    from services.extract.worker import extract_batch  # noqa: PLC0415
-    from services.ingest.identity import ingested  # noqa: PLC0415
-
-    options, now = ExtractSettings(), datetime.now(UTC)
-    raw: list[ArticleIngested] = [ingested(item, version=n, received_at=now) for n, item in enumerate(submissions, 1)]
-    tagger = tagging.tagger(options)
-    extract_batch(raw[: options.batch], tagger)  # the first batch fills caches
-    began = time.perf_counter()
-    for start in range(0, len(raw), options.batch):
-        extract_batch(raw[start : start + options.batch], tagger)
-    return len(raw) / (time.perf_counter() - began)
-
-
-async def _end_to_end(
-    folder: Path, submissions: list[ArticleSubmitted], extract: int
-) -> tuple[float, float, dict[str, int]]:
-    from wireroom.local.stack import running  # noqa: PLC0415 - the supervisor's imports take half a second
-
-    items = [Submission(item.guid or "", item.model_dump_json().encode()) for item in submissions]
-    async with (
-        running(folder, say, extract=extract, usual_ports=False) as stack,
-        nats_connection(stack.nats_url) as connection,
-    ):
-        js = connection.jetstream(timeout=10)
-        began = time.perf_counter()
-        places = await published(js, items)
-        publishing = time.perf_counter() - began
-        fates = await follow(js, places, patience=_PATIENCE, progress=lambda _: None)
-        took = time.perf_counter() - began
-        resident = {name: (memory.resident(pid) or 0) // _MB for name, pid in stack.processes.items()}
-    if len(fates) < len(places):
-        say(f"{len(places) - len(fates)} articles had no outcome after {_PATIENCE:.0f} s; the rate counts the others")
-    return len(items) / publishing, len(fates) / took, resident
+    processes = [(name, f"{found.processor_ms[name]:.2f}", size) for name, size in found.resident_mb.items()]
+    table(
+        ("process", "ms of processor each", "MB resident"), processes, numbers=("ms of processor each", "MB resident")
+    )
+    delays = found.latency
+    out.print(
+        f"published to stored: {delays.one_by_one:.1f} ms one by one, {delays.ratio:.2f} times the "
+        f"{delays.alone:.1f} ms of cleaning and tagging alone (medians)\n"
+        f"at half load, {delays.half_load_rate:.0f}/s: p50 {delays.p50:.0f} ms, p95 {delays.p95:.0f} ms, "
+        f"p99 {delays.p99:.0f} ms\n"
+        f"end to end is {share:.2f} of {plan.cores} times the extract stage alone"
+    )

@@ -20,10 +20,10 @@ from services.store.repository import Articles, connect
 from shared import run
 from shared.messages import ArticleExtracted, Pipeline
 from shared.settings import Settings
-from wireroom.commands.bench import sample_submissions
 from wireroom.commands.publish import IN_FLIGHT, published
 from wireroom.connections import nats_connection
 from wireroom.intake import Submission
+from wireroom.measuring.texts import sample_submissions
 from wireroom.terminal import json_line, table
 
 _BATCH = 200  # as store takes them

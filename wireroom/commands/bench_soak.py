@@ -21,8 +21,8 @@ from nats.js.errors import APIError
 
 from shared.messages import ArticleSubmitted
 from wireroom.audit import balance, gather
-from wireroom.commands.bench import sample_submissions
 from wireroom.commands.stack import say
+from wireroom.measuring.texts import sample_submissions
 from wireroom.outcomes import follow
 from wireroom.terminal import json_line, out
 

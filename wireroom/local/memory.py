@@ -12,12 +12,12 @@ def resident(pid: int) -> int | None:
 
     Of a process with children it is the sum over all of them, each page that several share counted once.
     """
-    family = [pid, *_descendants(pid)]
+    family = [pid, *descendants(pid)]
     sizes = [size for member in family if (size := _size(member, shared=len(family) > 1)) is not None]
     return sum(sizes) if sizes else None
 
 
-def _descendants(pid: int) -> list[int]:
+def descendants(pid: int) -> list[int]:
     """Return the children of a process, and theirs; a child belongs to the thread that made it."""
     found: list[int] = []
     for path in _PROC.glob(f"{pid}/task/*/children"):
@@ -26,7 +26,7 @@ def _descendants(pid: int) -> list[int]:
         except OSError:
             continue
         for child in children:
-            found += [child, *_descendants(child)]
+            found += [child, *descendants(child)]
     return found
 
 

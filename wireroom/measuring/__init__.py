@@ -1,1 +1,1 @@
-"""Programs that `wireroom bench extract` runs, each in a process with settings of its own."""
+"""What the benches measure with: texts, processes with settings of their own, the clock and the memory of others."""

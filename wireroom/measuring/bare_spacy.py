@@ -1,4 +1,4 @@
-"""Bare spaCy as a process of its own, for ``wireroom bench extract``: nothing of ours is loaded or set here.
+"""Bare spaCy as a process of its own, for the benches: nothing of ours is loaded or set here.
 
 Reads rounds from standard input, a JSON array of texts on each line; answers each with the seconds of processor time.
 """

@@ -1,4 +1,4 @@
-"""The extract stage as a process of its own, for ``wireroom bench extract``; speaks as ``bare_spacy`` does."""
+"""The extract stage as a process of its own, for the benches; speaks as ``bare_spacy`` does."""
 
 import json
 import sys
@@ -21,13 +21,14 @@ def main(_model: str, way: str) -> None:
             ingested(ArticleSubmitted(source="bench", body=text, guid=str(n)), version=n, received_at=now)
             for n, text in enumerate(texts, 1)
         ]
-        began = time.process_time()
+        refused, began = 0, time.process_time()
         for start in range(0, len(raw), options.batch):
             if way == "tag":
                 tagger.tag([("en", (text,), None) for text in texts[start : start + options.batch]])
             else:
-                extract_batch(raw[start : start + options.batch], tagger)
-        sys.stdout.write(json.dumps({"seconds": time.process_time() - began}) + "\n")
+                results = extract_batch(raw[start : start + options.batch], tagger)
+                refused += sum(isinstance(result, Exception) for result in results)
+        sys.stdout.write(json.dumps({"seconds": time.process_time() - began, "refused": refused}) + "\n")
         sys.stdout.flush()
 
 
