@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from services.extract.entities.options import DEFAULT, Options
+from services.extract.entities.places import STATE, needs_full_stop
 from services.extract.entities.spans import Dropped, Span, our_label
 
 LABEL_NOT_KEPT = "label_not_kept"
@@ -44,6 +45,8 @@ def _name(text: str, span: Span, options: Options) -> tuple[Span | None, str]:
     if _NO_NAME.search(text, line.start, line.end):
         return None, "link"
     name = trim(text, line)
+    if text[name.end : name.end + 1] == "." and needs_full_stop(text[name.start : name.end]):
+        name = name._replace(end=name.end + 1)
     rule = no_name(text[name.start : name.end], options.longest_name)
     return (None, rule) if rule else (name, "")
 
@@ -77,7 +80,7 @@ def _trim_left(name: str) -> str:
 
 def _trim_right(name: str) -> str:
     name = _POSSESSIVE.sub("", name.rstrip(_SPACE)).rstrip(_RIGHT)
-    if name.endswith(".") and not _ABBREVIATION.search(name):
+    if name.endswith(".") and not _ABBREVIATION.search(name) and not STATE.match(name):
         name = name[:-1]
     bracket = name.rfind("(")
     return name[:bracket] if bracket > 0 and ")" not in name[bracket:] else name  # "Name (ABC": its end was cut off
