@@ -27,13 +27,14 @@ def complete(text: str, spans: Sequence[Span], *, places: bool = True) -> list[S
 
 def split_lists(text: str, spans: Sequence[Span]) -> list[Span]:
     """Take a list for one name no longer where each part is a name of the article, or the end of a person's."""
-    if not any(_BETWEEN.search(text, span.start, span.end) for span in spans):
+    lists = {span for span in spans if _BETWEEN.search(text, span.start, span.end)}
+    if not lists:
         return list(spans)
     known = {text[span.start : span.end]: span.label for span in spans}
     for name, label in list(known.items()):
         if label == "PERSON" and " " in name:
             known.setdefault(name.rpartition(" ")[2], label)
-    return [part for span in spans for part in _parts(text, span, known)]
+    return [part for span in spans for part in (_parts(text, span, known) if span in lists else (span,))]
 
 
 def _parts(text: str, span: Span, known: Mapping[str, str]) -> list[Span]:
@@ -41,7 +42,7 @@ def _parts(text: str, span: Span, known: Mapping[str, str]) -> list[Span]:
     starts = [span.start, *(after for _, after in ends)]
     places = list(zip(starts, [*(before for before, _ in ends), span.end], strict=True))
     labels = [known.get(text[start:end]) for start, end in places]
-    if not ends or None in labels:
+    if None in labels:
         return [span]
     return [Span(start, end, label) for (start, end), label in zip(places, labels, strict=True) if label]
 

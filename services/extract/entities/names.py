@@ -73,7 +73,7 @@ def fullest(forms: Sequence[str], label: str) -> str:
 
 def is_slip(word: str, other: str) -> bool:
     """Whether two long words differ in one letter: left out, put in, taken for another, or changed with the next."""
-    if word == other or min(len(word), len(other)) < _LONG or word[0] != other[0] or abs(len(word) - len(other)) > 1:
+    if word[0] != other[0] or word == other or min(len(word), len(other)) < _LONG or abs(len(word) - len(other)) > 1:
         return False
     start = next((at for at, (a, b) in enumerate(zip(word, other, strict=False)) if a != b), min(len(word), len(other)))
     one, two = word[start:], other[start:]
