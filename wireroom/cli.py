@@ -12,6 +12,7 @@ from wireroom.commands import (
     audit,
     bench,
     bench_clean,
+    bench_entities,
     bench_extract,
     bench_memory,
     bench_servers,
@@ -85,6 +86,7 @@ app.command()(replay.reprocess)
 measure = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 measure.command("end-to-end")(bench.bench)
 measure.command("clean")(bench_clean.bench_clean)
+measure.command("entities")(bench_entities.bench_entities)
 measure.command("extract")(bench_extract.bench_extract)
 measure.command("memory")(bench_memory.bench_memory)
 measure.command("publish")(bench_servers.bench_publish)

@@ -1,6 +1,5 @@
 """Turns the mentions of one thing into an entity, and tells how much the article is about it."""
 
-import re
 from collections.abc import Sequence
 from math import log
 
@@ -38,7 +37,13 @@ def _weight(text: str, cluster: Cluster, forms: Sequence[str], headline: str) ->
 
 
 def _stands_in(name: str, headline: str) -> bool:
-    return name in headline and re.search(rf"(?<!\w){re.escape(name)}(?!\w)", headline) is not None
+    start = headline.find(name)
+    while start >= 0:
+        end = start + len(name)
+        if not (headline[start - 1 : start].isalnum() or headline[end : end + 1].isalnum()):
+            return True
+        start = headline.find(name, end)
+    return False
 
 
 def _entity(text: str, cluster: Cluster, forms: Sequence[str], salience: float) -> Entity:

@@ -7,10 +7,10 @@ from itertools import pairwise
 
 from services.extract.entities.groups import Groups
 from services.extract.entities.names import acronyms_of, is_acronym, key_of
+from services.extract.entities.people import join_full_names, join_short_names
 from services.extract.entities.spans import Span, most_frequent
 
 _PREFIXABLE = frozenset({"ORG", "FAC", "EVENT", "PRODUCT", "WORK_OF_ART", "LAW"})
-_LONGEST_SHORT_NAME = 2  # words: "Berg", "van Berg"
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,8 @@ def merge(text: str, spans: Sequence[Span]) -> list[list[Span]]:
     shared = join_short_names(persons, groups)
     join_acronyms(names, groups)
     join_definitions(text, spans, keys, groups)
-    join_prefixes([name.key for name in names if name.label in _PREFIXABLE], groups)
+    join_parts([name.key for name in names if name.label in _PREFIXABLE], groups)
+    join_towns([name.key for name in names if name.label == "GPE"], groups)
     clusters: dict[str, list[Span]] = {}
     for owner, span in zip(_owners(keys, shared, groups), spans, strict=True):
         clusters.setdefault(owner, []).append(span)
@@ -46,42 +47,6 @@ def _names(text: str, spans: Sequence[Span], keys: Sequence[str]) -> list[Name]:
         labels[key].append(span.label)
         forms.setdefault(key, text[span.start : span.end])
     return [Name(key, most_frequent(labels[key]), form) for key, form in forms.items()]
-
-
-def join_full_names(persons: Sequence[str], groups: Groups) -> None:
-    """Persons with the same first and last name are one, whatever stands between."""
-    seen: dict[tuple[str, str], str] = {}
-    for key in persons:
-        words = key.split()
-        if len(words) > 1:
-            groups.join(key, seen.setdefault((words[0], words[-1]), key))
-
-
-def join_short_names(persons: Sequence[str], groups: Groups) -> Mapping[str, frozenset[str]]:
-    """Join surnames, else first names, to their person; return those that several persons of the article share."""
-    by_last, by_first = _by_part(persons)
-    shared = {}
-    for key in persons:
-        if len(key.split()) > _LONGEST_SHORT_NAME or not groups.is_free(key):
-            continue
-        owners = {groups.root(full) for full in by_last.get(key) or by_first.get(key) or []} - {key}
-        if len(owners) == 1:
-            groups.join(key, owners.pop())
-        elif owners:
-            shared[key] = frozenset(owners)
-    return shared
-
-
-def _by_part(persons: Sequence[str]) -> tuple[Mapping[str, list[str]], Mapping[str, list[str]]]:
-    by_last: defaultdict[str, list[str]] = defaultdict(list)
-    by_first: defaultdict[str, list[str]] = defaultdict(list)
-    for key in persons:
-        words = key.split()
-        if len(words) > 1:
-            by_first[words[0]].append(key)
-            for size in range(1, min(len(words), _LONGEST_SHORT_NAME + 1)):
-                by_last[" ".join(words[-size:])].append(key)
-    return by_last, by_first
 
 
 def join_acronyms(names: Sequence[Name], groups: Groups) -> None:
@@ -104,21 +69,33 @@ def join_definitions(text: str, spans: Sequence[Span], keys: Sequence[str], grou
     for (before, key), (short, short_key) in pairwise(zip(spans, keys, strict=True)):
         declared = text[before.end : short.start].rstrip("\"'“") == " (" and ")" in text[short.end : short.end + 2]
         form = text[short.start : short.end]
-        if declared and is_acronym(form) and form[0] == text[before.start].upper() and groups.is_free(short_key):
+        alike = form[0] == text[before.start].upper() or before.label == short.label == "ORG"  # it may be translated
+        if declared and is_acronym(form) and alike and groups.is_free(short_key):
             groups.join(short_key, key)
 
 
-def join_prefixes(keys: Sequence[str], groups: Groups) -> None:
-    """Join a name to the only longer one of the article that begins with its words."""
-    longer: defaultdict[str, list[str]] = defaultdict(list)
+def join_parts(keys: Sequence[str], groups: Groups) -> None:
+    """Join a name to the only longer one of the article that begins with its words, or else ends with them."""
+    begins: defaultdict[str, list[str]] = defaultdict(list)
+    ends: defaultdict[str, list[str]] = defaultdict(list)
     for key in keys:
         words = key.split()
         for size in range(1, len(words)):
-            longer[" ".join(words[:size])].append(key)
+            begins[" ".join(words[:size])].append(key)
+            ends[" ".join(words[-size:])].append(key)
     for key in filter(groups.is_free, keys):
-        owners = {groups.root(other) for other in longer.get(key, [])} - {key}
+        owners = {groups.root(other) for other in begins.get(key) or ends.get(key) or []} - {key}
         if len(owners) == 1:
             groups.join(key, owners.pop())
+
+
+def join_towns(keys: Sequence[str], groups: Groups) -> None:
+    """Join a town that is named with its country or state to the town: Northmoor, Estovia."""
+    known = frozenset(keys)
+    for key in filter(groups.is_free, keys):
+        town, comma, _ = key.partition(", ")
+        if comma and town in known:
+            groups.join(key, town)
 
 
 def _owners(keys: Sequence[str], shared: Mapping[str, frozenset[str]], groups: Groups) -> Iterator[str]:

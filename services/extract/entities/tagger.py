@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Literal
 
 from services.extract.entities.agree import agree
+from services.extract.entities.complete import complete
 from services.extract.entities.describe import describe
 from services.extract.entities.link import link
 from services.extract.entities.merge import merge
@@ -57,7 +58,8 @@ def entities_in(
 ) -> TaggedEntities:
     """Make entities of what a model found in the text: cleaned, agreed upon, merged, linked and described."""
     names, dropped = names_in(text, found, options)
-    clusters = link(text, merge(text, agree(text, names)), options.aliases)
+    mentions = agree(text, complete(text, names, places="GPE" in options.labels))
+    clusters = link(text, merge(text, mentions), options.aliases)
     frequent = [cluster for cluster in clusters if len(cluster.spans) >= options.least_mentions]
     if len(frequent) < len(clusters):
         rare = (span for cluster in clusters if len(cluster.spans) < options.least_mentions for span in cluster.spans)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 
 from services.extract.entities.options import DEFAULT, Options
+from services.extract.entities.places import STATE, needs_full_stop
 from services.extract.entities.spans import Dropped, Span, our_label
 
 LABEL_NOT_KEPT = "label_not_kept"
@@ -25,8 +26,12 @@ def names_in(text: str, found: Iterable[Span], options: Options = DEFAULT) -> tu
     """Return what remains once labels, edges and junk are dealt with, in the order of the text, and what went."""
     names, dropped = [], []
     for start, end, own_label in found:
-        span = Span(start, end, our_label(own_label))
-        name, rule = _name(text, span, options)
+        label = our_label(own_label)
+        if label not in options.labels:
+            dropped.append(Dropped(start, end, label, LABEL_NOT_KEPT))
+            continue
+        span = Span(start, end, label)
+        name, rule = _name(text, span, options.longest_name)
         if name:
             names.append(name)
         else:
@@ -34,17 +39,17 @@ def names_in(text: str, found: Iterable[Span], options: Options = DEFAULT) -> tu
     return sorted(names), dropped
 
 
-def _name(text: str, span: Span, options: Options) -> tuple[Span | None, str]:
+def _name(text: str, span: Span, longest: int) -> tuple[Span | None, str]:
     """Return the name a span holds, or the rule by which it holds none."""
-    if span.label not in options.labels:
-        return None, LABEL_NOT_KEPT
     line = within_one_line(text, span)
     if line is None:
         return None, "crosses_lines"
     if _NO_NAME.search(text, line.start, line.end):
         return None, "link"
     name = trim(text, line)
-    rule = no_name(text[name.start : name.end], options.longest_name)
+    if text[name.end : name.end + 1] == "." and needs_full_stop(text[name.start : name.end]):
+        name = name._replace(end=name.end + 1)
+    rule = no_name(text[name.start : name.end], longest)
     return (None, rule) if rule else (name, "")
 
 
@@ -77,7 +82,7 @@ def _trim_left(name: str) -> str:
 
 def _trim_right(name: str) -> str:
     name = _POSSESSIVE.sub("", name.rstrip(_SPACE)).rstrip(_RIGHT)
-    if name.endswith(".") and not _ABBREVIATION.search(name):
+    if name.endswith(".") and not _ABBREVIATION.search(name) and not STATE.match(name):
         name = name[:-1]
     bracket = name.rfind("(")
     return name[:bracket] if bracket > 0 and ")" not in name[bracket:] else name  # "Name (ABC": its end was cut off
