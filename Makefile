@@ -5,7 +5,7 @@ VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2
 BASE := $(shell $(PYTHON) -c 'import sys; print(sys._base_executable)' 2>/dev/null)
 READY := .venv/.ready-$(VERSION)
 
-.PHONY: help setup demo up down test test-faults coverage lint format bench contracts lock clean
+.PHONY: help setup demo up down test test-faults reliability coverage lint format bench contracts lock clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | sort
@@ -37,6 +37,9 @@ test: setup ## all tests that need no Docker; with Docker the servers run in con
 
 test-faults: setup ## the whole fault matrix, 25 minutes; SKIPS=n where this machine allows less (no root: 7)
 	@WIREROOM_EXPECTED_SKIPS=$(or $(SKIPS),0) $(BIN)/python -m pytest tests/faults -m "nightly or not nightly" $(PYTEST)
+
+reliability: setup ## write the table of docs/reliability.md from the last `make test-faults`
+	@$(BIN)/python -m tests.faults.page
 
 coverage: setup ## the same, and which lines no test runs
 	@$(BIN)/python -m pytest --cov --cov-report=term-missing:skip-covered $(PYTEST)

@@ -1,40 +1,13 @@
-"""Conservation: every submission that was acknowledged has a fate, or is on its way, or is missing and named.
+"""Conservation: every submission that was acknowledged has a fate, or is on its way, or is missing and named."""
 
-Places are sequences in INBOX, which are the versions of articles; all evidence is read from the streams anew.
-"""
-
-import asyncio
 import json
 from collections import Counter
-from collections.abc import AsyncIterator, Iterable
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterable
+from dataclasses import dataclass
 
 from nats.js import JetStreamContext
-from nats.js.api import StreamState
-from nats.js.errors import NotFoundError
 
-from shared.marks import Fate, Marks
-from shared.messages import ArticleStored, ArticleWithdrawn
-from shared.reading import all_of
-from shared.topology import EXTRACT, STORE
-from wireroom.letters import origin
-
-_AT_ONCE = 64  # questions to the broker
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the streams say. ``raw`` and ``extracted`` hold places whose message its reader has not answered yet."""
-
-    first: int  # place that is looked at first: what is older may have left the streams
-    last: int
-    stored: dict[int, ArticleStored] = field(default_factory=dict)
-    withdrawn: dict[int, str] = field(default_factory=dict)  # places and the ids of their articles
-    dead: dict[int, str] = field(default_factory=dict)
-    dropped: frozenset[int] = frozenset()  # places whose letter was deleted with `wireroom dead drop`
-    raw: frozenset[int] = frozenset()
-    extracted: frozenset[int] = frozenset()
-    inbox: frozenset[int] = frozenset()
+from wireroom.evidence import Evidence, both, look
 
 
 @dataclass(frozen=True)
@@ -86,113 +59,8 @@ async def gather(js: JetStreamContext) -> Evidence:
 
     What moves on meanwhile can be missed once, between INBOX and RAW: whatever is missing is looked for again.
     """
-    seen = await _look(js)
-    return _both(seen, await _look(js)) if balance(seen).missing else seen
-
-
-def _both(earlier: Evidence, later: Evidence) -> Evidence:
-    """Return what either of two looks saw, of the places that the earlier covers."""
-    return replace(
-        earlier,
-        stored=earlier.stored | later.stored,
-        withdrawn=earlier.withdrawn | later.withdrawn,
-        dead=earlier.dead | later.dead,
-        dropped=earlier.dropped | later.dropped,
-        raw=earlier.raw | later.raw,
-        extracted=earlier.extracted | later.extracted,
-        inbox=earlier.inbox | later.inbox,
-    )
-
-
-async def _look(js: JetStreamContext) -> Evidence:
-    """Read downstream, the way that messages go: each is in its next stream before it is answered in the one before."""
-    inbox = (await js.stream_info("INBOX")).state
-    last = inbox.last_seq
-    raw = await _places(js, "RAW", EXTRACT.subject)
-    unanswered_raw = await _unanswered(js, raw, EXTRACT.stream, EXTRACT.durable)
-    news = await _places(js, "NEWS", STORE.subject)
-    unanswered_news = await _unanswered(js, news, STORE.stream, STORE.durable)
-    stored, withdrawn = await _fates(js)
-    dropped = frozenset(m.place for m in (await Marks(js).all()).values() if m.fate is Fate.DROPPED and m.place)
-    dead = {place: reason async for place, reason in _letters(js)}
-    expired = (await js.stream_info("RAW")).state.first_seq > 1
-    first = min(raw, default=last + 1) if expired else 1
-    known = stored.keys() | withdrawn.keys() | dead.keys() | dropped | raw.keys() | news.keys()
-    return Evidence(
-        first=first,
-        last=last,
-        stored=stored,
-        withdrawn=withdrawn,
-        dead=dead,
-        dropped=dropped,
-        raw=unanswered_raw,
-        extracted=unanswered_news,
-        inbox=await _waiting(js, inbox, set(range(first, last + 1)) - known),
-    )
-
-
-async def _places(js: JetStreamContext, stream: str, subject: str) -> dict[int, int]:
-    """Return where in a stream the last message of each place is; what others put there has none."""
-    found = {}
-    async for message in all_of(js, stream, subject, headers_only=True):
-        place = (message.headers or {}).get("ce-id", "").rpartition(":")[2]
-        if place.isdecimal():
-            found[int(place)] = message.metadata.sequence.stream
-    return found
-
-
-async def _fates(js: JetStreamContext) -> tuple[dict[int, ArticleStored], dict[int, str]]:
-    """Return what was announced of each place; where it was stored and withdrawn the later word holds."""
-    stored: dict[int, ArticleStored] = {}
-    said: dict[int, int] = {}
-    async for message in all_of(js, "NEWS", "news.v1.stored.>"):
-        event = ArticleStored.model_validate_json(message.data)
-        stored.setdefault(event.version, event)  # extracted anew, a first version stays one
-        said[event.version] = message.metadata.sequence.stream
-    withdrawn = {}
-    async for message in all_of(js, "NEWS", "news.v1.withdrawn.>"):
-        event_of_removal = ArticleWithdrawn.model_validate_json(message.data)
-        place = event_of_removal.version
-        if said.get(place, 0) < message.metadata.sequence.stream:
-            stored.pop(place, None)
-            withdrawn[place] = event_of_removal.id
-    return stored, withdrawn
-
-
-async def _letters(js: JetStreamContext) -> AsyncIterator[tuple[int, str]]:
-    async for message in all_of(js, "DEAD", "news.dead.>"):
-        if place := origin(message):
-            yield place, (message.headers or {}).get("wireroom-reason", "")
-
-
-async def _unanswered(js: JetStreamContext, places: dict[int, int], stream: str, durable: str) -> frozenset[int]:
-    """Return the places whose message is beyond what the reader has answered without a gap."""
-    info = await js.consumer_info(stream, durable)
-    if not info.num_pending and not info.num_ack_pending:
-        return frozenset()
-    floor = info.ack_floor.stream_seq if info.ack_floor else 0
-    return frozenset(place for place, sequence in places.items() if sequence > floor)
-
-
-async def _waiting(js: JetStreamContext, inbox: StreamState, places: set[int]) -> frozenset[int]:
-    """Return which of the places are still in INBOX; only where it has gaps each has to be asked for."""
-    candidates = sorted(place for place in places if inbox.first_seq <= place)
-    if not inbox.num_deleted:
-        return frozenset(candidates)
-    found: list[int] = []
-    for start in range(0, len(candidates), _AT_ONCE):
-        some = candidates[start : start + _AT_ONCE]
-        there = await asyncio.gather(*(_is_in_inbox(js, place) for place in some))
-        found += [place for place, is_there in zip(some, there, strict=True) if is_there]
-    return frozenset(found)
-
-
-async def _is_in_inbox(js: JetStreamContext, place: int) -> bool:
-    try:
-        await js.get_msg("INBOX", place)
-    except NotFoundError:
-        return False
-    return True
+    seen = await look(js)
+    return both(seen, await look(js)) if balance(seen).missing else seen
 
 
 def ledger_places(lines: Iterable[str]) -> list[int]:

@@ -22,6 +22,7 @@ STREAM = EXTRACT.stream
 _IN_FRONT = EXTRACT.hand  # a new article waits for no more than these
 _LOOK_EVERY = 16  # messages between two looks at how much is in front
 _PAUSE = 0.2
+_EVENT = re.compile(r"raw:(?P<id>[0-9a-f]{32}):(?P<version>\d+)")
 
 Test = Callable[[Mapping[str, Any]], bool]
 
@@ -47,8 +48,9 @@ async def kept(js: JetStreamContext, source: str | None = None) -> list[Kept]:
 async def _headers(js: JetStreamContext, subject: str) -> AsyncIterator[Kept]:
     async for message in all_of(js, STREAM, subject, headers_only=True):
         given = message.headers or {}
-        _, id_, version = given["ce-id"].split(":")
-        yield Kept(message.metadata.sequence.stream, id_, int(version), datetime.fromisoformat(given["ce-time"]))
+        if event := _EVENT.fullmatch(given.get("ce-id", "")):  # what others put there has none
+            taken_at = datetime.fromisoformat(given["ce-time"])
+            yield Kept(message.metadata.sequence.stream, event["id"], int(event["version"]), taken_at)
 
 
 async def resend(

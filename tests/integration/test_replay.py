@@ -112,3 +112,14 @@ async def test_raw_articles_that_have_left_the_broker_are_counted(
     assert code == 0
     assert "sent 2 of 3 through again; the raw articles of 1 have left the broker" in " ".join(said.split())
     assert database["articles"].count_documents({}) == 3
+
+
+async def test_what_others_put_into_our_streams_is_passed_over(broker: Client, settings: Settings) -> None:
+    js = broker.jetstream(timeout=10)
+    for stream, subject in (("RAW", "raw.x"), ("NEWS", "extracted.en.x"), ("NEWS", "stored.en.x")):
+        await js.publish(f"news.v1.{subject}", b'{"hello": 1}', stream=stream)
+    code, said = await wireroom(settings, "replay", "--dry-run", "--json")
+    assert (code, json.loads(said)) == (1, {"v": 1, "would_replay": 0})
+    code, said = await wireroom(settings, "tail", "--all", "--until-idle", "1s")
+    assert (code, said.split(maxsplit=1)[1].strip()) == (0, "no article  news.v1.extracted.en.x")
+    assert balance(await gather(js)).adds_up

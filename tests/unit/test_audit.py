@@ -5,7 +5,8 @@ from dataclasses import replace
 from services.store.app import stored
 from shared.messages import ArticleStored, Outcome
 from tests.factories import an_extracted_article
-from wireroom.audit import Evidence, balance, ledger_places
+from wireroom.audit import balance, ledger_places
+from wireroom.evidence import Evidence
 
 
 def event(place: int, outcome: Outcome = "inserted") -> ArticleStored:

@@ -1,7 +1,17 @@
 """The headers say what a message is, and let the broker drop our own repeats and nothing else."""
 
+import json
+from typing import Any
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.decoding import decode
 from shared.envelope import headers, passed_on
+from shared.messages import ArticleIngested
 from tests.factories import NOON, a_raw_article, a_submission
+
+JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3)
 
 
 def test_an_event_carries_what_a_cloudevents_reader_needs() -> None:
@@ -36,3 +46,16 @@ def test_the_brokers_own_headers_do_not_travel_on() -> None:
     given = {"traceparent": "t", "Nats-Msg-Id": "m", "nats-expected-stream": "RAW", "x-publisher": "p"}
     assert passed_on(given) == {"traceparent": "t", "x-publisher": "p"}
     assert passed_on(None) == {}
+
+
+@given(st.dictionaries(st.text(min_size=1).filter(lambda name: name not in ArticleIngested.model_fields), JSON))
+def test_fields_of_a_newer_release_harm_no_reader_of_an_event(unknown: dict[str, Any]) -> None:
+    article = a_raw_article()
+    newer = json.dumps(unknown | json.loads(article.model_dump_json())).encode()
+    assert decode(newer, ArticleIngested, headers(article, service="ingest", now=NOON)) == article
+
+
+@given(st.dictionaries(st.sampled_from(["Nats-Msg-Id", "nats-anything", "ce-id", "x-publisher"]), st.text()))
+def test_what_travels_on_travels_on_unchanged_however_often(given_headers: dict[str, str]) -> None:
+    once = passed_on(given_headers)
+    assert passed_on(once) == once == {k: v for k, v in given_headers.items() if k in {"ce-id", "x-publisher"}}

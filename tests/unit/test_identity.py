@@ -68,6 +68,21 @@ def test_any_text_as_a_link_is_an_address_or_refused(url: str) -> None:
     assert canonical_url(form) == form, "the one form of a link is its own form"
 
 
+_TRACKERS = st.lists(st.sampled_from(["utm_source=app", "fbclid=x", "gclid=1", "utm_campaign=a%20b"]), max_size=3)
+
+
+@given(
+    st.from_regex(r"[a-z]{1,8}(/[a-z0-9-]{1,8}){0,3}", fullmatch=True),
+    _TRACKERS,
+    st.from_regex(r"[a-z]*", fullmatch=True),
+)
+def test_trackers_fragments_and_case_of_the_host_never_make_another_article(
+    path: str, trackers: list[str], fragment: str
+) -> None:
+    shared = f"HTTPS://Tide.EXAMPLE/{path}?{'&'.join(trackers)}#{fragment}"
+    assert article_id(a_submission(url=shared)) == article_id(a_submission(url=f"https://tide.example/{path}"))
+
+
 def test_the_guid_names_the_article_within_its_source() -> None:
     named = a_submission(guid="17", url=LINK)
     assert article_id(named) == article_id(a_submission(guid="17", body="another text"))

@@ -10,8 +10,9 @@ from nats.js.errors import NotFoundError
 
 from shared.messages import ArticleStored
 from shared.settings import Settings
-from wireroom.audit import Balance, Evidence, balance, gather, ledger_places
+from wireroom.audit import Balance, balance, gather, ledger_places
 from wireroom.connections import mongo_articles, nats_connection
+from wireroom.evidence import Evidence
 from wireroom.terminal import fail, json_line, out
 
 EX_CHECK = 1

@@ -101,7 +101,7 @@ async def _messages(js: JetStreamContext, wanted: _Wanted, start: ConsumerConfig
             if wanted.idle:
                 return
             continue
-        if wanted.entity and not names_entity(orjson.loads(message.data)["entities"], wanted.entity):
+        if wanted.entity and not names_entity(_fields(message).get("entities", ()), wanted.entity):
             continue
         seen += 1
         yield message
@@ -111,7 +111,16 @@ def _as_object(message: Msg, stage: Stage) -> dict[str, Any]:
     if stage is Stage.DEAD:
         headers = {k: v for k, v in (message.headers or {}).items() if k.startswith("wireroom-")}
         return {"v": 1, "sequence": message.metadata.sequence.stream, **headers}
-    return {"v": 1, **orjson.loads(message.data)}
+    return {"v": 1, **_fields(message)}
+
+
+def _fields(message: Msg) -> dict[str, Any]:
+    """Return the fields of a message, none if it is no message of ours: anyone may publish."""
+    try:
+        found = orjson.loads(message.data)
+    except orjson.JSONDecodeError:
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def _as_line(message: Msg, stage: Stage) -> Text:
@@ -121,10 +130,12 @@ def _as_line(message: Msg, stage: Stage) -> Text:
         place = f"{message.metadata.sequence.stream:<6}"
         reason = f"{headers.get('wireroom-service')} {headers.get('wireroom-reason')}  "
         return Text.assemble((at, "dim"), place, (reason, "red"), one_line(headers.get("wireroom-detail", ""), 120))
-    article = orjson.loads(message.data)
+    article = _fields(message)
+    if not {"id", "source"} <= article.keys():
+        return Text.assemble((at, "dim"), ("no article  ", "red"), one_line(message.subject, 120))
     if stage is Stage.WITHDRAWN:
         which = f"{at}{article['id'][:12]}  {article['source']}  "
-        return Text.assemble((which, "dim"), ("withdrawn  ", "red"), one_line(article["reason"], 120))
+        return Text.assemble((which, "dim"), ("withdrawn  ", "red"), one_line(article.get("reason", ""), 120))
     facts = [article["id"][:12], article.get("outcome"), article["source"], article.get("language")]
     title = article.get("title") or next(iter(article.get("paragraphs", ())), "") or "(no title)"
     names = entity_names(article.get("entities", ()), _SHOWN_ENTITIES)
