@@ -1,9 +1,10 @@
 """What an independent look at the streams and documents finds, against the ledger of what was acknowledged."""
 
+import asyncio
 import hashlib
+import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from wireroom.audit import balance, gather
 from wireroom.letters import origin
 from wireroom.outcomes import follow
 
-_READS = 5
+_PAUSE = 1.0
 
 
 @dataclass(frozen=True)
@@ -50,10 +51,14 @@ async def verify(js: JetStreamContext, mongo_url: str, entries: list[Entry], *, 
 
     Brokers that have just found each other again may let a reader wait in vain: then it is read anew.
     """
-    for _ in range(_READS - 1):
-        with suppress(NatsError, TimeoutError):
+    deadline = time.monotonic() + patience
+    while True:
+        try:
             return await _compare(js, mongo_url, entries, patience)
-    return await _compare(js, mongo_url, entries, patience)
+        except (NatsError, TimeoutError):
+            if time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(_PAUSE)
 
 
 async def _compare(js: JetStreamContext, mongo_url: str, entries: list[Entry], patience: float) -> Verdict:

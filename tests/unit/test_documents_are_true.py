@@ -7,6 +7,8 @@ import pytest
 import typer
 
 from shared.settings import Settings
+from tests.faults import page as reliability
+from tests.faults.report import Report, untold
 from wireroom.cli import app
 
 ROOT = Path(__file__).parents[2]
@@ -39,3 +41,10 @@ def test_the_settings_page_has_every_setting_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
         assert f"`WIREROOM_{name.upper()}`" in page
         assert f"`{field.default}`" in page
+
+
+def test_the_reliability_page_says_what_the_kept_report_says() -> None:
+    rows = Report(reliability.KEPT).rows()
+    assert untold(rows) == [], "rows of the matrix without a word"
+    assert reliability.PAGE.read_text() == reliability.written(reliability.PAGE.read_text(), rows)
+    assert [row for row, seen in rows.items() if not seen.get("fine") and not seen.get("skipped")] == []
