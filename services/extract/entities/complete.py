@@ -15,13 +15,13 @@ _DATELINE = re.compile(
 )
 
 
-def complete(text: str, spans: Sequence[Span], *, places: bool = True) -> list[Span]:
-    """Split the names that were caught as one and add what the model missed; ``places``: datelines are wanted."""
+def complete(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Split the names that were caught as one and add what the model missed."""
     parts = split_lists(text, spans)
     taken = bytearray(len(text))
     for span in parts:
         taken[span.start : span.end] = b"\1" * (span.end - span.start)
-    more = [*_declared(text, parts), *(_datelines(text) if places else ())]
+    more = [*_declared(text, parts), *_datelines(text, spans)]
     return sorted([*parts, *(span for span in more if not any(taken[span.start : span.end]))])
 
 
@@ -57,6 +57,9 @@ def _declared(text: str, spans: Sequence[Span]) -> Iterator[Span]:
             yield Span(short.start(1), short.end(1), span.label)
 
 
-def _datelines(text: str) -> Iterator[Span]:
-    """Yield the places that stand in capitals before a dash at the start of a paragraph."""
-    return (Span(match.start(1), match.end(1), "GPE") for match in _DATELINE.finditer(text))
+def _datelines(text: str, spans: Sequence[Span]) -> Iterator[Span]:
+    """Yield the places that stand in capitals before a dash at the start of a paragraph, labelled as others are."""
+    labels = {span.label for span in spans}
+    label = next((label for label in ("GPE", "LOC") if label in labels), None)
+    if label:
+        yield from (Span(match.start(1), match.end(1), label) for match in _DATELINE.finditer(text))

@@ -33,7 +33,7 @@ def merge(text: str, spans: Sequence[Span]) -> list[list[Span]]:
     join_acronyms(names, groups)
     join_definitions(text, spans, keys, groups)
     join_parts([name.key for name in names if name.label in _PREFIXABLE], groups)
-    join_towns([name.key for name in names if name.label == "GPE"], groups)
+    join_towns([name.key for name in names if name.label in {"GPE", "LOC"}], groups)
     clusters: dict[str, list[Span]] = {}
     for owner, span in zip(_owners(keys, shared, groups), spans, strict=True):
         clusters.setdefault(owner, []).append(span)
