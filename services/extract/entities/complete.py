@@ -3,14 +3,15 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from services.extract.entities.names import acronyms_of
-from services.extract.entities.spans import Span
+from services.extract.entities.names import acronyms_of, fold
+from services.extract.entities.places import PLACES
+from services.extract.entities.spans import Span, most_frequent
 
-_BETWEEN = re.compile(r",? and |, | & |/")
+_BETWEEN = re.compile(r",? and |, |/")  # a firm of two has & between them
 _DECLARED = re.compile(r" \([\"“']?([A-Z][A-Z0-9.&-]{1,9})[\"”']?[);,]")
 _CAPITALS = r"[A-Z][A-Z.'-]{2,}(?: [A-Z][A-Z.'-]+){0,3}"
 _DATELINE = re.compile(
-    rf"^({_CAPITALS})(?:, [A-Z][\w. ]{{1,24}})?(?: \([\w /]{{2,24}}\))? [-–—]{{1,2}} ",  # noqa: RUF001
+    rf"^(?P<place>{_CAPITALS})(?P<rest>(?:, [A-Z][\w. ]{{1,24}})?(?: \([\w /]{{2,24}}\))?) [-–—]{{1,2}} ",  # noqa: RUF001
     re.MULTILINE,
 )
 
@@ -58,8 +59,13 @@ def _declared(text: str, spans: Sequence[Span]) -> Iterator[Span]:
 
 
 def _datelines(text: str, spans: Sequence[Span]) -> Iterator[Span]:
-    """Yield the places that stand in capitals before a dash at the start of a paragraph, labelled as others are."""
-    labels = {span.label for span in spans}
-    label = next((label for label in ("GPE", "LOC") if label in labels), None)
-    if label:
-        yield from (Span(match.start(1), match.end(1), label) for match in _DATELINE.finditer(text))
+    """Yield the places that stand in capitals before a dash at the start of a paragraph: known ones, or in full form.
+
+    What has neither a country nor an agency and is no place of the article may be UPDATE or EXCLUSIVE.
+    """
+    places = [span for span in spans if span.label in PLACES]
+    label = most_frequent([span.label for span in places] or ["GPE"])
+    known = {fold(text[span.start : span.end]) for span in places}
+    for match in _DATELINE.finditer(text):
+        if match["rest"] or fold(match["place"]) in known:
+            yield Span(match.start("place"), match.end("place"), label)
