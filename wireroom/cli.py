@@ -19,6 +19,7 @@ from wireroom.commands import (
     bench_soak,
     dead,
     demo,
+    models,
     publish,
     replay,
     rules,
@@ -97,6 +98,7 @@ training = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 training.command("lines")(train_lines.train_lines)
 app.add_typer(training, name="train", help="Make the trained models anew.")
 app.add_typer(rules.app, name="rules", help="Lines learned from the stream: list, show, approve, veto.")
+app.add_typer(models.app, name="models", help="The models that find names: list, check.")
 app.add_typer(aliases.app, name="aliases", help="Names that mean one thing in every article: check the file of them.")
 app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, edit, replay, export, drop.")
 

@@ -5,9 +5,11 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from services.extract import tagging
 from services.extract.entities import AliasError, Aliases, Options, entities_in, read_aliases
 from services.extract.entities.aliases import Entry
 from services.extract.entities.spans import Span
+from services.extract.settings import ExtractSettings
 from services.store.documents import entity_keys
 from shared.messages import Entity
 from wireroom.articles import names_entity
@@ -138,3 +140,13 @@ def test_the_command_checks_a_file(tmp_path: Path) -> None:
     bad = CliRunner().invoke(app, ["aliases", "check", str(a_file(tmp_path, "[[entity]]\n"))])
     assert bad.exit_code == 78
     assert "line 1" in bad.output
+
+
+def test_settings_reach_the_tagger(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIREROOM_ALIASES", str(a_file(tmp_path, FILE)))
+    monkeypatch.setenv("WIREROOM_EXTRACT_LABELS", '["ORG", "PERSON"]')
+    text = "Mara Quill of the Northmoor Ferry Authority flew from Chicago to Berlin."
+    (tagged,) = tagging.tagger(ExtractSettings()).tag([("en", (text,), None)])
+    assert {entity.label for entity in tagged.entities} <= {"ORG", "PERSON"}
+    assert "Q1234" in {entity.identifier for entity in tagged.entities}
+    assert {one.rule for one in tagged.dropped_counts} == {"label_not_kept"}

@@ -1,9 +1,13 @@
 """The real model behind the rules: few claims, for what it finds is not ours to promise."""
 
+import json
+
 import pytest
+from typer.testing import CliRunner
 
 from services.extract.entities import ModelUnavailable, Tagger, load
 from services.extract.entities.tagger import Article
+from wireroom.cli import app
 
 LEAD = "Theresa Holloway, the mayor of Chicago, met officials of Brindle Freight Corp. in Berlin on Monday."
 MORE = "“We will rebuild the harbour,” Holloway told reporters in Chicago. 🚢 The U.S. said it would help Holloway."
@@ -71,3 +75,21 @@ def test_a_missing_model_is_named_with_its_language_and_the_remedy() -> None:
 def test_a_model_of_another_language_is_refused() -> None:
     with pytest.raises(ModelUnavailable, match="is for 'en', not for 'de'"):
         load({"de": "en_core_web_sm"})
+
+
+def test_models_are_listed_with_what_they_can_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIREROOM_EXTRACT_MODELS", '{"en": "en_core_web_sm"}')
+    listed = CliRunner().invoke(app, ["models", "ls", "--json"])
+    row = next(row for line in listed.stdout.splitlines() if (row := json.loads(line))["language"] == "en")
+    assert (row["model"], row["version"], row["speed"], row["trouble"]) == ("en_core_web_sm", "3.8.0", "fast", None)
+    assert "PERSON" in row["labels"]
+    assert row["found"] > 10
+
+
+def test_checking_models_fails_where_one_is_missing_and_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WIREROOM_EXTRACT_MODELS", '{"en": "en_core_web_sm", "fi": "xx_no_such_model"}')
+    checked = CliRunner().invoke(app, ["models", "check"])
+    assert checked.exit_code == 78
+    assert "python -m spacy download xx_no_such_model" in checked.stdout
+    monkeypatch.setenv("WIREROOM_EXTRACT_MODELS", '{"en": "en_core_web_sm"}')
+    assert CliRunner().invoke(app, ["models", "check"]).exit_code == 0

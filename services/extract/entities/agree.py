@@ -36,7 +36,7 @@ def surnames_are_persons(text: str, spans: Sequence[Span]) -> list[Span]:
     """A lone word that ends a person's full name is that person, whatever the model made of it."""
     persons = [text[span.start : span.end].split() for span in spans if span.label == "PERSON"]
     surnames = {words[-1] for words in persons if len(words) > 1}
-    surnames |= {surname.upper() for surname in surnames}
+    surnames |= {surname.upper() for surname in surnames if len(surname) > _MIN_SPREAD}  # three capitals are an acronym
     return [span._replace(label="PERSON") if text[span.start : span.end] in surnames else span for span in spans]
 
 

@@ -3,25 +3,26 @@
 import re
 from collections.abc import Iterator, Mapping, Sequence
 
-from services.extract.entities.names import acronyms_of
-from services.extract.entities.spans import Span
+from services.extract.entities.names import acronyms_of, fold
+from services.extract.entities.places import PLACES
+from services.extract.entities.spans import Span, most_frequent
 
-_BETWEEN = re.compile(r",? and |, | & |/")
+_BETWEEN = re.compile(r",? and |, |/")  # a firm of two has & between them
 _DECLARED = re.compile(r" \([\"“']?([A-Z][A-Z0-9.&-]{1,9})[\"”']?[);,]")
 _CAPITALS = r"[A-Z][A-Z.'-]{2,}(?: [A-Z][A-Z.'-]+){0,3}"
 _DATELINE = re.compile(
-    rf"^({_CAPITALS})(?:, [A-Z][\w. ]{{1,24}})?(?: \([\w /]{{2,24}}\))? [-–—]{{1,2}} ",  # noqa: RUF001
+    rf"^(?P<place>{_CAPITALS})(?P<rest>(?:, [A-Z][\w. ]{{1,24}})?(?: \([\w /]{{2,24}}\))?) [-–—]{{1,2}} ",  # noqa: RUF001
     re.MULTILINE,
 )
 
 
-def complete(text: str, spans: Sequence[Span], *, places: bool = True) -> list[Span]:
-    """Split the names that were caught as one and add what the model missed; ``places``: datelines are wanted."""
+def complete(text: str, spans: Sequence[Span]) -> list[Span]:
+    """Split the names that were caught as one and add what the model missed."""
     parts = split_lists(text, spans)
     taken = bytearray(len(text))
     for span in parts:
         taken[span.start : span.end] = b"\1" * (span.end - span.start)
-    more = [*_declared(text, parts), *(_datelines(text) if places else ())]
+    more = [*_declared(text, parts), *_datelines(text, spans)]
     return sorted([*parts, *(span for span in more if not any(taken[span.start : span.end]))])
 
 
@@ -57,6 +58,14 @@ def _declared(text: str, spans: Sequence[Span]) -> Iterator[Span]:
             yield Span(short.start(1), short.end(1), span.label)
 
 
-def _datelines(text: str) -> Iterator[Span]:
-    """Yield the places that stand in capitals before a dash at the start of a paragraph."""
-    return (Span(match.start(1), match.end(1), "GPE") for match in _DATELINE.finditer(text))
+def _datelines(text: str, spans: Sequence[Span]) -> Iterator[Span]:
+    """Yield the places that stand in capitals before a dash at the start of a paragraph: known ones, or in full form.
+
+    What has neither a country nor an agency and is no place of the article may be UPDATE or EXCLUSIVE.
+    """
+    places = [span for span in spans if span.label in PLACES]
+    label = most_frequent([span.label for span in places] or ["GPE"])
+    known = {fold(text[span.start : span.end]) for span in places}
+    for match in _DATELINE.finditer(text):
+        if match["rest"] or fold(match["place"]) in known:
+            yield Span(match.start("place"), match.end("place"), label)

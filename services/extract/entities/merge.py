@@ -8,6 +8,7 @@ from itertools import pairwise
 from services.extract.entities.groups import Groups
 from services.extract.entities.names import acronyms_of, is_acronym, key_of
 from services.extract.entities.people import join_full_names, join_short_names
+from services.extract.entities.places import PLACES
 from services.extract.entities.spans import Span, most_frequent
 
 _PREFIXABLE = frozenset({"ORG", "FAC", "EVENT", "PRODUCT", "WORK_OF_ART", "LAW"})
@@ -33,7 +34,7 @@ def merge(text: str, spans: Sequence[Span]) -> list[list[Span]]:
     join_acronyms(names, groups)
     join_definitions(text, spans, keys, groups)
     join_parts([name.key for name in names if name.label in _PREFIXABLE], groups)
-    join_towns([name.key for name in names if name.label == "GPE"], groups)
+    join_towns([name.key for name in names if name.label in PLACES], groups)
     clusters: dict[str, list[Span]] = {}
     for owner, span in zip(_owners(keys, shared, groups), spans, strict=True):
         clusters.setdefault(owner, []).append(span)

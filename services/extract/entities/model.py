@@ -53,6 +53,11 @@ def find_model(name: str) -> Path | None:
     return folder if (folder / "meta.json").is_file() else None
 
 
+def installed() -> list[str]:
+    """Return the names of all packages that bring a model."""
+    return sorted(spacy.util.get_installed_models())
+
+
 def meta_of(path: Path) -> dict[str, Any]:
     meta: dict[str, Any] = spacy.util.get_model_meta(path)
     return meta

@@ -46,11 +46,7 @@ def join_short_names(persons: Sequence[str], groups: Groups) -> Mapping[str, fro
     for key in persons:
         if len(key.split()) > _LONGEST_SHORT_NAME or not groups.is_free(key):
             continue
-        full = (
-            by_last.get(key)
-            or by_first.get(key)
-            or [one for last in by_last if is_slip(key, last) for one in by_last[last]]
-        )
+        full = by_last.get(key) or by_first.get(key) or _misspelt(key, by_last)
         owners = {groups.root(one) for one in full} - {key}
         if len(owners) == 1:
             groups.join(key, owners.pop())

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from types import MappingProxyType
 
+PLACES = ("GPE", "LOC")
 _FORMS = {
     "united states": ("us", "u.s.", "u.s", "usa", "u.s.a.", "america", "united states of america"),
     "united kingdom": ("uk", "u.k.", "britain", "great britain"),

@@ -58,7 +58,7 @@ def entities_in(
 ) -> TaggedEntities:
     """Make entities of what a model found in the text: cleaned, agreed upon, merged, linked and described."""
     names, dropped = names_in(text, found, options)
-    mentions = agree(text, complete(text, names, places="GPE" in options.labels))
+    mentions = agree(text, complete(text, names))
     clusters = link(text, merge(text, mentions), options.aliases)
     frequent = [cluster for cluster in clusters if len(cluster.spans) >= options.least_mentions]
     if len(frequent) < len(clusters):

@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable
 
 from services.extract.entities.options import DEFAULT, Options
-from services.extract.entities.places import STATE, needs_full_stop
+from services.extract.entities.places import PLACES, STATE, needs_full_stop
 from services.extract.entities.spans import Dropped, Span, our_label
 
 LABEL_NOT_KEPT = "label_not_kept"
@@ -47,7 +47,7 @@ def _name(text: str, span: Span, longest: int) -> tuple[Span | None, str]:
     if _NO_NAME.search(text, line.start, line.end):
         return None, "link"
     name = trim(text, line)
-    if text[name.end : name.end + 1] == "." and needs_full_stop(text[name.start : name.end]):
+    if span.label in PLACES and text.startswith(".", name.end) and needs_full_stop(text[name.start : name.end]):
         name = name._replace(end=name.end + 1)
     rule = no_name(text[name.start : name.end], longest)
     return (None, rule) if rule else (name, "")
