@@ -2,17 +2,21 @@
 
 import json
 import logging
+import random
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from spacy.language import Language
 
 from services.extract.clean import clean
-from services.extract.entities import fast
+from services.extract.entities import decoder, fast
+from services.extract.entities.decoder import Decoder
 from services.extract.entities.encoder import Encoder, UnknownLayout
-from services.extract.entities.fast import CHECK_TEXT, accelerate
+from services.extract.entities.fast import CHECK_TEXT, Fast
 from services.extract.entities.model import load_model
 from services.extract.entities.pieces import pieces
 from services.extract.entities.pipeline import Pipeline
@@ -75,6 +79,58 @@ def test_entities_stay_the_same_while_a_small_table_is_emptied_again_and_again(
     assert [pipeline.find([text])[0] for text in corpus] == expected
 
 
+def test_names_that_are_longer_than_is_followed_at_once_are_read_to_their_end(
+    monkeypatch: pytest.MonkeyPatch, corpus: tuple[str, ...], expected: list[list[Span]]
+) -> None:
+    monkeypatch.setattr(decoder, "_FOLLOWED", 1)
+    pipeline = Pipeline("en_core_web_sm", "en")
+    assert pipeline.slow_because is None
+    assert pipeline.find(corpus) == expected
+
+
+def test_random_texts_of_odd_tokens_have_the_same_entities_as_by_spacy_alone() -> None:
+    """Names at the end, across white space and of many tokens: what edited articles do not have."""
+    nlp, pipeline = load_model("en_core_web_sm", "en"), Pipeline("en_core_web_sm", "en")
+    words = [
+        "Mara",
+        "Quill",
+        "of",
+        "the",
+        "University",
+        "\n",
+        "  ",
+        "and",
+        "$",
+        "3.5",
+        "million",
+        "-",
+        ",",
+        "'s",
+        "Bank",
+    ]
+    chance = random.Random(5)
+    texts = [" ".join(chance.choices(words, k=chance.randint(1, 120))) for _ in range(150)]
+    expected = [stock_spans(nlp, text) for text in texts]
+    assert max(len(nlp.make_doc(text[start:end])) for text, found in zip(texts, expected, strict=True)
+               for start, end, _ in found) > 16  # fmt: skip
+    assert pipeline.find(texts) == expected
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda ner: ner.cfg.update(beam_width=8), "beam"),
+        (lambda ner: ner.model.attrs["unseen_classes"].add(3), "never saw"),
+        (lambda ner: ner.model.attrs.update(has_upper=False), "made of"),
+    ],
+)
+def test_a_parser_that_decides_in_another_way_is_refused(change: Callable[[Any], None], why: str) -> None:
+    nlp = load_model("en_core_web_sm", "en")
+    change(nlp.get_pipe("ner"))
+    with pytest.raises(UnknownLayout, match=why):
+        Decoder(nlp.get_pipe("ner"))
+
+
 def test_rows_are_those_of_spacy_and_no_more_are_kept_than_allowed() -> None:
     nlp = load_model("en_core_web_sm", "en")
     stock = nlp.get_pipe("ner").model.layers[0]
@@ -127,7 +183,7 @@ def test_a_model_of_an_unknown_layout_is_left_as_it_was(path: tuple[str, ...], v
         config = config[key]
     config[path[-1]] = value
     with pytest.raises(UnknownLayout, match=path[-1]):
-        accelerate(nlp)
+        Fast(nlp)
     assert nlp.get_pipe("ner").model.layers[0] is stock
 
 
@@ -143,7 +199,7 @@ def test_an_encoder_that_computes_something_else_is_refused() -> None:
 
     norms[-1]._func = doubled  # noqa: SLF001
     with pytest.raises(UnknownLayout, match="computes something else"):
-        accelerate(nlp)
+        Fast(nlp)
 
 
 def test_an_unknown_model_works_at_spacys_speed_and_says_so(

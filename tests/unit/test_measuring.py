@@ -10,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from wireroom.cli import app
+from wireroom.commands.bench_extract import compared
 from wireroom.commands.bench_memory import Growth, facts, growth
 from wireroom.measuring import processor
 from wireroom.measuring.children import Child, child
@@ -26,6 +27,11 @@ def test_what_was_resident_is_told_as_json() -> None:
     told = json.loads(json.dumps(facts([(500, 100.0), (5000, 110.0)], articles=5000, new=10)))
     assert told["resident_mb"] == {"500": 100.0, "5000": 110.0}
     assert told["growth"] == pytest.approx(0.1)
+
+
+def test_all_ways_are_held_against_bare_spacy_whole_and_with_ner_only() -> None:
+    rows = compared({"whole": 10.0, "only ner": 30.0, "ours": 90.0})
+    assert [(row.times_full, row.times_ner) for row in rows] == [(1.0, 1 / 3), (3.0, 1.0), (9.0, 3.0)]
 
 
 @pytest.mark.parametrize(("percent", "expected"), [(0, 1), (50, 50), (95, 95), (99, 99), (100, 100)])

@@ -60,7 +60,7 @@ class Encoder:
             window[:width] = states[:, :-2]
             window[width : 2 * width] = states[:, 1:-1]
             window[2 * width : -1] = states[:, 2:]
-            states[:, 1:-1] += _normalised(_maxout(layer.weights @ window, layer.pieces), layer)
+            states[:, 1:-1] += _normalised(maxout(layer.weights @ window, layer.pieces), layer)
         encoded: Floats = states[:, depth + 1 : depth + 1 + tokens].T @ self._weights + self._bias
         return encoded
 
@@ -110,7 +110,8 @@ class Rows:
         return rows
 
 
-def _maxout(candidates: Floats, pieces: int) -> Floats:
+def maxout(candidates: Floats, pieces: int) -> Floats:
+    """Return the largest of each output's candidates, which stand piece after piece; in place."""
     first, *others = np.split(candidates, pieces)
     for other in others:
         np.maximum(first, other, out=first)

@@ -1,18 +1,23 @@
 """One language's model at work: texts in, what it takes for names out; its memory stays bounded."""
 
+import gc
 import logging
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 
 from spacy.language import Language
 from spacy.tokens import Doc
 
+from services.extract.entities.decoder import Found
 from services.extract.entities.encoder import CAPACITY, UnknownLayout
-from services.extract.entities.fast import accelerate
+from services.extract.entities.fast import Fast, found_by
 from services.extract.entities.model import load_model
 from services.extract.entities.pieces import pieces
 from services.extract.entities.spans import Span
 
 log = logging.getLogger(__name__)
+
+Find = Callable[[Sequence[Doc]], list[list[Found]]]
 
 # spaCy never forgets a word: a new pipeline keeps the memory flat, for under 1 % of the time
 _MOST_NEW_STRINGS = 60_000
@@ -39,13 +44,16 @@ class Pipeline:
 
     def _renew(self) -> None:
         self._nlp = load_model(self._name, self._language)
-        self._ner = self._nlp.get_pipe("ner")
-        try:
-            accelerate(self._nlp, self._capacity)
-        except UnknownLayout as why:
-            self.slow_because = str(why)
+        self._find = self._chosen()
         self._strings_at_start = len(self._nlp.vocab.strings)
         self.generation += 1
+
+    def _chosen(self) -> Find:
+        try:
+            return Fast(self._nlp, self._capacity)
+        except UnknownLayout as why:
+            self.slow_because = str(why)
+            return partial(found_by, self._nlp.get_pipe("ner"))
 
     def find(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return what the model takes for names in each text, as it finds them."""
@@ -53,15 +61,16 @@ class Pipeline:
         parts = ((index, *piece) for index, text in enumerate(texts) for piece in pieces(text))
         for batch in _batches(parts, _AT_ONCE_STOCK if self.slow_because else _AT_ONCE):
             docs = [self._nlp.make_doc(piece) for _, _, piece in batch]
-            self._ner.set_annotations(docs, self._ner.predict(docs))
-            for (index, offset, _), doc in zip(batch, docs, strict=True):
-                found[index] += _spans(doc, offset)
+            for (index, offset, _), doc, names in zip(batch, docs, self._find(docs), strict=True):
+                found[index] += _spans(doc, names, offset)
         return found
 
     def renew_if_full(self) -> bool:
         """Load the pipeline anew once it has learnt too many strings, and tell whether it was."""
         full = len(self._nlp.vocab.strings) - self._strings_at_start >= self._most_new_strings
         if full:
+            del self._nlp, self._find  # before the next is loaded: two at once would be the most this process ever has
+            gc.collect()
             self._renew()
         return full
 
@@ -71,8 +80,10 @@ class Pipeline:
         return self._nlp
 
 
-def _spans(doc: Doc, offset: int) -> Iterator[Span]:
-    return (Span(offset + ent.start_char, offset + ent.end_char, ent.label_) for ent in doc.ents)
+def _spans(doc: Doc, names: Iterable[Found], offset: int) -> Iterator[Span]:
+    for first, after, label in names:
+        last = doc[after - 1]
+        yield Span(offset + doc[first].idx, offset + last.idx + len(last), label)
 
 
 def _batches(parts: Iterable[tuple[int, int, str]], most: int) -> Iterator[list[tuple[int, int, str]]]:
