@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import accumulate, chain, pairwise
+from itertools import accumulate, pairwise
 from math import log1p
 from zlib import crc32
 
@@ -18,6 +18,7 @@ _LENGTHS = (1, 2, 3, 5, 8, 13, 21, 41, 81)  # words
 _FIRST, _LAST, _SHORT = 4, 2, 8  # words that are looked at by themselves; a line so short is one word as a whole
 _INSIDE = 60  # words of a line that are looked at as a whole
 _CONTENT_CHARS = 4  # shorter words say little about the topic
+_NO_CUES = (0.0,) * (4 + len(FURNITURE))
 _BULLETS = frozenset("•·|»›▶►→–—-*")  # noqa: RUF001 - the dashes are meant
 _QUOTES = "\"“”«»„'‘’「『"  # noqa: RUF001 - the quotes of several languages are meant
 
@@ -40,9 +41,7 @@ def _own(line: Facts) -> list[float]:
     text, words = line.line.text, line.words
     pieces = text.split(" ")
     first, last = text[0], text[-1]
-    capitals = sum(piece[:1].isupper() for piece in pieces)
-    cued = sum(cue.words for cue in line.cues)
-    rules = {cue.rule for cue in line.cues}
+    capitals = sum(map(str.isupper, [piece[:1] for piece in pieces]))
     furniture = line.furniture
     return [
         log1p(words) / 4,
@@ -80,14 +79,21 @@ def _own(line: Facts) -> list[float]:
         line.line.caption,
         line.copy_of is not None,
         line.doubtful,
-        cued / max(words, 1),
+        furniture is not None,
+        *(_cued(line) if line.cues else _NO_CUES),
+        *[line.role == role for role in _ROLES],
+    ]  # fmt: skip
+
+
+def _cued(line: Facts) -> list[float]:
+    rules = {cue.rule for cue in line.cues}
+    return [
+        sum(cue.words for cue in line.cues) / max(line.words, 1),
         len(line.cues) / 3,
         any(cue.whole_line for cue in line.cues),
         any(cue.at_start for cue in line.cues),
-        furniture is not None,
         *[rule in rules for rule in FURNITURE],
-        *[line.role == role for role in _ROLES],
-    ]  # fmt: skip
+    ]
 
 
 def _shared(facts: Sequence[Facts], title: str | None) -> np.ndarray:
@@ -97,10 +103,8 @@ def _shared(facts: Sequence[Facts], title: str | None) -> np.ndarray:
     content = [{word for word in line.tokens if len(word) >= _CONTENT_CHARS} for line in facts]
     strong = Counter(word for line, words in zip(facts, content, strict=True) if line.strong for word in words)
     wanted = {word for word in tokens(title or "") if len(word) >= _CONTENT_CHARS}
-    trigrams = [set(zip(line.tokens, line.tokens[1:], line.tokens[2:], strict=False)) for line in facts]
-    shared = Counter(chain.from_iterable(trigrams))
     rows = []
-    for line, words, threes in zip(facts, content, trigrams, strict=True):
+    for line, words in zip(facts, content, strict=True):
         itself = int(line.strong)
         elsewhere = sum(strong[word] > itself for word in words)
         titled = len(words & wanted)
@@ -112,10 +116,24 @@ def _shared(facts: Sequence[Facts], title: str | None) -> np.ndarray:
                 log1p(elsewhere) / 3,
                 titled / max(len(words), 1),
                 titled / max(len(wanted), 1),
-                sum(shared[three] > 1 for three in threes) / max(len(threes), 1),
             )
         )
-    return np.array(rows, dtype=np.float32)
+    return np.column_stack((np.array(rows, dtype=np.float32), _repeated([line.tokens for line in facts])))
+
+
+def _repeated(lines: Sequence[Sequence[str]]) -> np.ndarray:
+    """Return for each line how many of its different runs of three words stand in other lines too, as a share."""
+    numbers: dict[str, int] = {}
+    words = np.array([numbers.setdefault(word, len(numbers)) for line in lines for word in line], dtype=np.int64)
+    at = np.repeat(np.arange(len(lines)), [len(line) for line in lines])
+    whole = at[:-2] == at[2:]
+    threes = ((words[:-2] * len(numbers) + words[1:-1]) * len(numbers) + words[2:])[whole]
+    _, threes = np.unique(threes, return_inverse=True)
+    kinds = len(threes) + 1
+    at, threes = np.divmod(np.unique(at[:-2][whole] * kinds + threes), kinds)  # each once in a line
+    elsewhere = np.bincount(threes)[threes] > 1
+    total = np.bincount(at, minlength=len(lines))
+    return (np.bincount(at, weights=elsewhere, minlength=len(lines)) / np.maximum(total, 1)).astype(np.float32)
 
 
 def _place(facts: Sequence[Facts]) -> np.ndarray:
