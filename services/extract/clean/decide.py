@@ -18,6 +18,7 @@ _ONLY_FRAGMENT_WORDS = 8
 _FRAME = -1.0
 _NOT_SAID_BY_ITSELF = (None, "outside_body", "model")
 _UNLIKELY = 0.15  # no article is made of lines less likely than this
+_NO_ARTICLE = 0.3  # where no line is even so likely, and none opens an article, there is none
 _SURE = 0.8  # so likely a line stays although a rule that is open to doubt speaks against it
 _SAY = 1.6  # how many times more likely what the rules keep becomes, and less likely what they leave out
 _SENTENCE_SAY = 3.0  # the same of a whole sentence that nothing speaks against: recall comes first
@@ -27,10 +28,10 @@ _HALF = 0.5  # of a word for each line, so that one without words counts too
 
 
 def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, chosen: bool = False) -> Decisions:
-    """Return one decision per line; without any body, every sentence that nothing speaks against is kept.
+    """Return one decision per line; where rules find no body, every sentence that nothing speaks against is kept.
 
-    ``likely`` is how likely each line belongs to the article; without it the rules judge all lines, as they do where
-    the model finds no article. Lines that were ``chosen`` by their markup stay unless they say themselves that they
+    ``likely`` is how likely each line belongs to the article; without it the rules judge all lines. Where the model
+    is sure that there is no article, no line is kept. Lines that were ``chosen`` by their markup stay unless they say themselves that they
     are no text of the article.
     """
     frame = _frame(facts)
@@ -40,6 +41,8 @@ def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, cho
     else:
         span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
         decided = _inside(facts, certain, span)
+        if likely and max(likely) < _NO_ARTICLE and not any(map(_opens, facts)):
+            return [rule or "model" for rule in decided]
         judged = _by_model(facts, decided, likely) if likely else decided
         decided = _without_repeats(facts, judged if None in judged else decided)
     return decided if None in decided else _fallback(facts, certain)

@@ -16,13 +16,15 @@ from services.extract.clean.words import tokens
 _ROLES = ("title", "agency", "caption", "byline", "date_line", "separator")
 _LENGTHS = (1, 2, 3, 5, 8, 13, 21, 41, 81)  # words
 _FIRST, _LAST, _SHORT = 4, 2, 8  # words that are looked at by themselves; a line so short is one word as a whole
+_HEADING = range(4, 31)  # words
+_OPENING = 5  # paragraphs
 _INSIDE = 60  # words of a line that are looked at as a whole
 _CONTENT_CHARS = 4  # shorter words say little about the topic
 _NO_CUES = (0.0,) * (4 + len(FURNITURE))
 _BULLETS = frozenset("•·|»›▶►→–—-*")  # noqa: RUF001 - the dashes are meant
 _QUOTES = "\"“”«»„'‘’「『"  # noqa: RUF001 - the quotes of several languages are meant
 
-WIDTH = 90  # numbers in a row
+WIDTH = 93  # numbers in a row
 
 
 def dense(facts: Sequence[Facts], title: str | None) -> np.ndarray:
@@ -102,9 +104,12 @@ def _shared(facts: Sequence[Facts], title: str | None) -> np.ndarray:
     starts = Counter(tuple(line.tokens[:2]) for line in facts)
     content = [{word for word in line.tokens if len(word) >= _CONTENT_CHARS} for line in facts]
     strong = Counter(word for line, words in zip(facts, content, strict=True) if line.strong for word in words)
-    wanted = {word for word in tokens(title or "") if len(word) >= _CONTENT_CHARS}
-    rows = []
+    wanted = {word for word in tokens(title) if len(word) >= _CONTENT_CHARS} if title else _heading(facts, content)
+    opening = _opening(facts, content)
+    rows, before, after = [], Counter[str](), strong.copy()
     for line, words in zip(facts, content, strict=True):
+        if line.strong:
+            after.subtract(words)
         itself = int(line.strong)
         elsewhere = sum(strong[word] > itself for word in words)
         titled = len(words & wanted)
@@ -116,9 +121,33 @@ def _shared(facts: Sequence[Facts], title: str | None) -> np.ndarray:
                 log1p(elsewhere) / 3,
                 titled / max(len(words), 1),
                 titled / max(len(wanted), 1),
+                sum(before[word] > 0 for word in words) / max(len(words), 1),
+                sum(after[word] > 0 for word in words) / max(len(words), 1),
+                len(words & opening) / max(len(words), 1),
             )
         )
+        if line.strong:
+            before.update(words)
     return np.column_stack((np.array(rows, dtype=np.float32), _repeated([line.tokens for line in facts])))
+
+
+def _heading(facts: Sequence[Facts], content: Sequence[set[str]]) -> set[str]:
+    """Return the words of the line above the body that shares most with it: very likely its heading."""
+    span = best_span([score(line) for line in facts])
+    body = Counter(word for index in span if facts[index].strong for word in content[index])
+    best, most = set[str](), 1.0
+    for line, words in zip(facts[: span.start], content, strict=False):
+        shared = sum(body[word] > 1 for word in words) / max(len(words), 1) ** 0.5
+        if line.words in _HEADING and not line.furniture and shared > most:
+            best, most = words, shared
+    return best
+
+
+def _opening(facts: Sequence[Facts], content: Sequence[set[str]]) -> set[str]:
+    """Return the words of the body's first paragraphs."""
+    span = best_span([score(line) for line in facts])
+    first = [content[index] for index in span if facts[index].strong][:_OPENING]
+    return set().union(*first)
 
 
 def _repeated(lines: Sequence[Sequence[str]]) -> np.ndarray:
