@@ -31,8 +31,8 @@ def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, cho
     """Return one decision per line; where rules find no body, every sentence that nothing speaks against is kept.
 
     ``likely`` is how likely each line belongs to the article; without it the rules judge all lines. Where the model
-    is sure that there is no article, no line is kept. Lines that were ``chosen`` by their markup stay unless they say themselves that they
-    are no text of the article.
+    is sure that there is no article, no line is kept. Lines that were ``chosen`` by their markup stay unless they say
+    themselves that they are no text of the article.
     """
     frame = _frame(facts)
     certain = [_certain(line) or ("repeat" if index in frame else None) for index, line in enumerate(facts)]
