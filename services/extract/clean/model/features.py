@@ -1,8 +1,9 @@
 """Numbers for each line: what it looks like, where it stands, what it shares with the others, and its first words."""
 
 from collections import Counter
-from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
+from itertools import accumulate, chain, pairwise
 from math import log1p
 from zlib import crc32
 
@@ -20,6 +21,7 @@ _HEADING = range(4, 31)  # words
 _OPENING = 5  # paragraphs
 _INSIDE = 60  # words of a line that are looked at as a whole
 _CONTENT_CHARS = 4  # shorter words say little about the topic
+_NO_WORDS: AbstractSet[str] = frozenset()
 _NO_CUES = (0.0,) * (4 + len(FURNITURE))
 _BULLETS = frozenset("•·|»›▶►→–—-*")  # noqa: RUF001 - the dashes are meant
 _QUOTES = "\"“”«»„'‘’「『"  # noqa: RUF001 - the quotes of several languages are meant
@@ -30,7 +32,9 @@ WIDTH = 93  # numbers in a row
 def dense(facts: Sequence[Facts], title: str | None) -> np.ndarray:
     """Return a row of numbers for each line."""
     own = np.array([_own(line) for line in facts], dtype=np.float32)
-    return np.hstack((own, _shared(facts, title), _place(facts)))
+    scores = [score(line) for line in facts]
+    span = best_span(scores)
+    return np.hstack((own, _shared(facts, title, span), _place(facts, scores, span)))
 
 
 def buckets(facts: Sequence[Facts]) -> tuple[list[list[int]], list[list[int]]]:
@@ -98,56 +102,58 @@ def _cued(line: Facts) -> list[float]:
     ]
 
 
-def _shared(facts: Sequence[Facts], title: str | None) -> np.ndarray:
+def _shared(facts: Sequence[Facts], title: str | None, span: range) -> np.ndarray:
     """Describe what a line has in common with the title and with the other lines."""
     same = Counter(line.line.text.casefold() for line in facts)
     starts = Counter(tuple(line.tokens[:2]) for line in facts)
     content = [{word for word in line.tokens if len(word) >= _CONTENT_CHARS} for line in facts]
-    strong = Counter(word for line, words in zip(facts, content, strict=True) if line.strong for word in words)
-    wanted = {word for word in tokens(title) if len(word) >= _CONTENT_CHARS} if title else _heading(facts, content)
-    opening = _opening(facts, content)
-    rows, before, after = [], Counter[str](), strong.copy()
-    for line, words in zip(facts, content, strict=True):
-        if line.strong:
-            after.subtract(words)
-        itself = int(line.strong)
-        elsewhere = sum(strong[word] > itself for word in words)
-        titled = len(words & wanted)
+    strong = [words if line.strong else _NO_WORDS for line, words in zip(facts, content, strict=True)]
+    counts = Counter(chain.from_iterable(strong))
+    once, twice = set(counts), {word for word, count in counts.items() if count > 1}
+    titled = {word for word in tokens(title or "") if len(word) >= _CONTENT_CHARS}
+    wanted = titled or _heading(facts, content, strong, span)
+    opening = set[str]().union(*[strong[index] for index in span if strong[index]][:_OPENING])
+    later = list(_before(reversed(content), reversed(strong)))
+    rows = []
+    for line, words, earlier, after in zip(facts, content, _before(content, strong), reversed(later), strict=True):
+        elsewhere = len(words & (twice if line.strong else once))
+        told, many = len(words & wanted), max(len(words), 1)
         rows.append(
             (
                 log1p(same[line.line.text.casefold()] - 1),
                 log1p(starts[tuple(line.tokens[:2])] - 1) / 2,
-                elsewhere / max(len(words), 1),
+                elsewhere / many,
                 log1p(elsewhere) / 3,
-                titled / max(len(words), 1),
-                titled / max(len(wanted), 1),
-                sum(before[word] > 0 for word in words) / max(len(words), 1),
-                sum(after[word] > 0 for word in words) / max(len(words), 1),
-                len(words & opening) / max(len(words), 1),
+                told / many,
+                told / max(len(wanted), 1),
+                earlier / many,
+                after / many,
+                len(words & opening) / many,
             )
         )
-        if line.strong:
-            before.update(words)
     return np.column_stack((np.array(rows, dtype=np.float32), _repeated([line.tokens for line in facts])))
 
 
-def _heading(facts: Sequence[Facts], content: Sequence[set[str]]) -> set[str]:
+def _before(content: Iterable[AbstractSet[str]], strong: Iterable[AbstractSet[str]]) -> Iterator[int]:
+    """Yield for each line how many of its words stand in prose that comes before it."""
+    seen = set[str]()
+    for words, prose in zip(content, strong, strict=True):
+        yield len(words & seen)
+        seen |= prose
+
+
+def _heading(
+    facts: Sequence[Facts], content: Sequence[AbstractSet[str]], strong: Sequence[AbstractSet[str]], span: range
+) -> AbstractSet[str]:
     """Return the words of the line above the body that shares most with it: very likely its heading."""
-    span = best_span([score(line) for line in facts])
-    body = Counter(word for index in span if facts[index].strong for word in content[index])
-    best, most = set[str](), 1.0
+    counts = Counter(chain.from_iterable(strong[index] for index in span))
+    often = {word for word, count in counts.items() if count > 1}
+    best, most = _NO_WORDS, 1.0
     for line, words in zip(facts[: span.start], content, strict=False):
-        shared = sum(body[word] > 1 for word in words) / max(len(words), 1) ** 0.5
+        shared = len(words & often) / max(len(words), 1) ** 0.5
         if line.words in _HEADING and not line.furniture and shared > most:
             best, most = words, shared
     return best
-
-
-def _opening(facts: Sequence[Facts], content: Sequence[set[str]]) -> set[str]:
-    """Return the words of the body's first paragraphs."""
-    span = best_span([score(line) for line in facts])
-    first = [content[index] for index in span if facts[index].strong][:_OPENING]
-    return set().union(*first)
 
 
 def _repeated(lines: Sequence[Sequence[str]]) -> np.ndarray:
@@ -165,11 +171,9 @@ def _repeated(lines: Sequence[Sequence[str]]) -> np.ndarray:
     return (np.bincount(at, weights=elsewhere, minlength=len(lines)) / np.maximum(total, 1)).astype(np.float32)
 
 
-def _place(facts: Sequence[Facts]) -> np.ndarray:
+def _place(facts: Sequence[Facts], scores: Sequence[float], span: range) -> np.ndarray:
     """Describe where a line stands: in the document, to its densest part, and to the lines that read like prose."""
     n = len(facts)
-    scores = [score(line) for line in facts]
-    span = best_span(scores)
     prose = [line.words if line.strong and not line.furniture and not line.role else 0 for line in facts]
     near = np.array(distances([words > 0 for words in prose]), dtype=np.float32)
     so_far = np.array(list(accumulate(prose)), dtype=np.float32) / max(sum(prose), 1)
