@@ -37,4 +37,9 @@ def check(
             json_line({"v": 1, **entry.model_dump()})
         return
     names, known = sum(len(entry.names) for entry in entries), sum(entry.identifier is not None for entry in entries)
-    out.print(f"{len(entries)} entities can be used: {names} names, {known} identifiers", markup=False)
+    counts = (_counted(len(entries), "entity", "entities"), _counted(names, "name", "names"))
+    out.print(f"{counts[0]} can be used: {counts[1]}, {_counted(known, 'identifier', 'identifiers')}", markup=False)
+
+
+def _counted(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
