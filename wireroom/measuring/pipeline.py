@@ -78,7 +78,7 @@ class Measured:
 async def measure(plan: Plan, say: Say) -> Measured:
     """Raise RuntimeError if an article is not stored."""
     os.environ["WIREROOM_EXTRACT_WORKERS"] = str(plan.workers)
-    alone = Alone(plan.articles)
+    alone = Alone(plan.articles, _WARM)
     before = alone.rate()
     with tempfile.TemporaryDirectory(prefix="wireroom-bench-") as folder:
         async with (
