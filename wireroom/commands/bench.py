@@ -55,7 +55,7 @@ def _show(found: "Measured", plan: "Plan", share: float) -> None:
         ("publish", f"{found.publish:.0f}"),
     ]
     table(("measured", "articles/s"), rows, numbers=("articles/s",))
-    processes = [(name, f"{found.processor_ms[name]:.2f}", size) for name, size in found.resident_mb.items()]
+    processes = [(name, f"{each:.2f}", found.resident_mb.get(name, "")) for name, each in found.processor_ms.items()]
     table(
         ("process", "ms of processor each", "MB resident"), processes, numbers=("ms of processor each", "MB resident")
     )

@@ -22,6 +22,7 @@ from wireroom.measuring import latency, processor
 from wireroom.measuring.alone import Alone
 from wireroom.outcomes import follow
 
+_PUBLISHER = "publisher"  # this process, which also waits for what becomes of each
 _PATIENCE = 600.0
 _MB = 1024 * 1024
 _WARM = 64  # articles that fill caches and open files; not measured
@@ -97,11 +98,14 @@ async def measure(plan: Plan, say: Say) -> Measured:
 async def _at_once(
     stack: Stack, js: JetStreamContext, articles: Sequence[ArticleSubmitted]
 ) -> tuple[float, float, dict[str, float]]:
-    before = {name: processor.seconds(pid) for name, pid in stack.processes.items()}
+    before = _spent(stack)
     publishing, took = await _through(js, _submissions(articles, "all"))
-    spent = {name: processor.seconds(pid) - before[name] for name, pid in stack.processes.items()}
-    each = {name: 1000 * seconds / len(articles) for name, seconds in spent.items()}
+    each = {name: 1000 * (seconds - before[name]) / len(articles) for name, seconds in _spent(stack).items()}
     return len(articles) / publishing, len(articles) / took, each
+
+
+def _spent(stack: Stack) -> dict[str, float]:
+    return processor.by_process(stack.processes) | {_PUBLISHER: processor.seconds(os.getpid())}
 
 
 async def _through(js: JetStreamContext, submissions: Sequence[Submission]) -> tuple[float, float]:
