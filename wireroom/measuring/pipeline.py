@@ -66,11 +66,15 @@ class Latency:
 
 @dataclass(frozen=True)
 class Measured:
-    """Articles a second, and by process what an article takes of the processor and the memory at the end."""
+    """Articles a second, and by process what an article takes of the processor and the memory at the end.
+
+    ``occupied`` is the share of the time in which the workers had something to do, whether they got a core or not.
+    """
 
     publish: float
     end_to_end: float
     extract_alone: float
+    occupied: float
     processor_ms: dict[str, float]
     resident_mb: dict[str, int]
     latency: Latency
@@ -88,11 +92,13 @@ async def measure(plan: Plan, say: Say) -> Measured:
         ):
             js = connection.jetstream(timeout=10)
             await _through(js, _submissions(plan.articles[:_WARM], "warm"))
+            occupied = _occupied(stack)
             publish, rate, spent = await _at_once(stack, js, plan.articles)
+            occupied = (_occupied(stack) - occupied) * rate / len(plan.articles) / plan.processes
             resident = {name: (memory.resident(pid) or 0) // _MB for name, pid in stack.processes.items()}
             delays = await _delays(js, plan.articles, alone, rate)
     # before and after: a machine that other guests share is not as fast now as it was a minute ago
-    return Measured(publish, rate, statistics.mean((before, alone.rate())), spent, resident, delays)
+    return Measured(publish, rate, statistics.mean((before, alone.rate())), occupied, spent, resident, delays)
 
 
 async def _at_once(
@@ -102,6 +108,10 @@ async def _at_once(
     publishing, took = await _through(js, _submissions(articles, "all"))
     each = {name: 1000 * (seconds - before[name]) / len(articles) for name, seconds in _spent(stack).items()}
     return len(articles) / publishing, len(articles) / took, each
+
+
+def _occupied(stack: Stack) -> float:
+    return sum(processor.occupied(pid) for name, pid in stack.processes.items() if name.startswith("extract"))
 
 
 def _spent(stack: Stack) -> dict[str, float]:

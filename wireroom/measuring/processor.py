@@ -26,3 +26,16 @@ def by_process(processes: Mapping[str, int]) -> dict[str, float]:
         if workers := descendants(pid):
             spent[f"{name}, its workers"] = sum(map(seconds, workers))
     return spent
+
+
+def occupied(pid: int) -> float:
+    """Return the seconds in which what a process started ran or waited for a core: it had something to do."""
+    return sum(map(_occupied, descendants(pid)))
+
+
+def _occupied(pid: int) -> float:
+    try:
+        ran, waited, _ = (_PROC / f"{pid}/schedstat").read_text("ascii").split()
+    except OSError:
+        return 0.0
+    return (int(ran) + int(waited)) / 1e9
