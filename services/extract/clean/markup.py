@@ -51,15 +51,13 @@ def parse(body: str) -> Element | None:
         tree = html.document_fromstring(_DECLARATION.sub("", without_invisible(body)), parser=parser)
     except (etree.ParserError, ValueError):
         return None
-    depth = elements = deepest = 0
-    for event, _ in etree.iterwalk(tree, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        elements += event == "start"
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH or elements > MAX_ELEMENTS:
-        found = f"nested {deepest} deep, {elements} elements"
-        raise Rejected(Reason.TOO_LARGE, f"the page is {found}; at most {MAX_DEPTH} deep, {MAX_ELEMENTS} elements")
     return tree
+
+
+def too_large(depth: int, elements: int) -> Rejected:
+    """Return the verdict on a page whose nesting or number of elements is over the limit."""
+    found = f"nested {depth} deep after {elements} elements"
+    return Rejected(Reason.TOO_LARGE, f"the page is {found}; at most {MAX_DEPTH} deep, {MAX_ELEMENTS} elements")
 
 
 def visible_lines(tree: Element) -> list[Line]:
