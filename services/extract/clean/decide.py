@@ -19,6 +19,7 @@ _FRAME = -1.0
 _NOT_SAID_BY_ITSELF = (None, "outside_body", "model")
 _UNLIKELY = 0.15  # no article is made of lines less likely than this
 _SURE = 0.8  # so likely a line stays although a rule that is open to doubt speaks against it
+_LIKELY = 0.5  # as likely as this a line of a page stays
 _SAY = 1.6  # how many times more likely what the rules keep becomes, and less likely what they leave out
 _SENTENCE_SAY = 3.0  # the same of a whole sentence that nothing speaks against: recall comes first
 _OPEN = (None, "outside_body", "fragment")  # what rules say of where a line stands, which the model knows better
@@ -26,23 +27,34 @@ _TINY = 1e-9
 _HALF = 0.5  # of a word for each line, so that one without words counts too
 
 
-def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, chosen: bool = False) -> Decisions:
+def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None) -> Decisions:
     """Return one decision per line; without any body, every sentence that nothing speaks against is kept.
 
     ``likely`` is how likely each line belongs to the article; without it the rules judge all lines, as they do where
-    the model finds no article. Lines that were ``chosen`` by their markup stay unless they say themselves that they
-    are no text of the article.
+    the model finds no article.
     """
     frame = _frame(facts)
     certain = [_certain(line) or ("repeat" if index in frame else None) for index, line in enumerate(facts)]
-    if chosen:
-        decided = list(certain)
-    else:
-        span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
-        decided = _inside(facts, certain, span)
-        judged = _by_model(facts, decided, likely) if likely else decided
-        decided = _without_repeats(facts, judged if None in judged else decided)
+    span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
+    decided = _inside(facts, certain, span)
+    judged = _by_model(facts, decided, likely) if likely else decided
+    decided = _without_repeats(facts, judged if None in judged else decided)
     return decided if None in decided else _fallback(facts, certain)
+
+
+def decide_by_markup(facts: Sequence[Facts], likely: Sequence[float]) -> Decisions:
+    """Return one decision per line of a page, whose markup tells more than where its lines stand.
+
+    What says itself what it is stays only where the model is sure of it; without any line that is likely to belong the
+    text decides.
+    """
+    enough = min(_LIKELY, threshold(likely, [line.words + _HALF for line in facts]))
+    decided: Decisions = []
+    for line, value in zip(facts, likely, strict=True):
+        rule = _certain(line)
+        needed = enough if rule is None else _SURE if _belongs_between(line) else 1.0
+        decided.append(None if value >= needed else rule or "model")
+    return _without_repeats(facts, decided) if None in decided else decide(facts)
 
 
 def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float]) -> Decisions:

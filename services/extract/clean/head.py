@@ -38,6 +38,7 @@ _PUBLISHED = (
     ),
     *("date", "dc.date", "citation_publication_date"),
 )
+_DESCRIPTIONS = ("og:description", "description", "twitter:description")
 _UPDATED = ("article:modified_time", "datemodified", "og:updated_time", "dcterms.modified", "last-modified")
 _BY = re.compile(r"^(?:written by|view all posts by|by|von|par|por|di|door|av|af)\s+(?=\w)", re.IGNORECASE)
 _ROLE = re.compile(r"\s*[,|(/].*$|\s+-\s.*$")
@@ -57,11 +58,14 @@ class Head:
     published_at: datetime | None = None
     updated_at: datetime | None = None
     url: str | None = None
+    description: str | None = None
+    text: str | None = None  # of the article, as JSON-LD has it: often whole, often cut, sometimes with markup
 
 
 def head_of(tree: Element) -> Head:
     """Read the page's own statements; the tree stays as it is."""
-    article = _article(_nodes(tree))
+    nodes = list(_nodes(tree))
+    article = _article(nodes)
     meta = _meta(tree)
     site = _site(article, meta)
     return Head(
@@ -70,6 +74,8 @@ def head_of(tree: Element) -> Head:
         published_at=_first_moment([article.get("datePublished"), *_all(meta, _PUBLISHED), _time_element(tree)]),
         updated_at=_first_moment([article.get("dateModified"), *_all(meta, _UPDATED)]),
         url=_address(tree, meta),
+        description=max(_all(meta, _DESCRIPTIONS), key=len, default=None),
+        text=max((text for node in nodes if isinstance(text := node.get("articleBody"), str)), key=len, default=None),
     )
 
 

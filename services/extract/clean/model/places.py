@@ -17,7 +17,7 @@ _AROUND = ("div", "article", "section", "ul ol", "li", "td tr table tbody", "mai
 _SHARES = (0.5, 0.8)  # of a page's prose, that its main boxes hold
 
 
-def numbers(layout: Layout) -> Numbers:
+def places(layout: Layout) -> Numbers:
     """Return a row of numbers for each line."""
     parts: Sequence[Callable[[Layout], Columns]] = (_levels, _main, _self, _headings, _alike, _articles)
     columns = [np.asarray(column, np.float32) for part in parts for column in part(layout)]
