@@ -14,7 +14,7 @@ from services.extract.clean import clean
 from services.extract.clean.decide import decide, threshold
 from services.extract.clean.facts import Facts, describe
 from services.extract.clean.lines import split
-from services.extract.clean.model import MAX_LINES, MIN_LINES, features, network, probabilities, using
+from services.extract.clean.model import MAX_LINES, MIN_LINES, WEIGHTS, features, network, probabilities, using
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
@@ -27,7 +27,7 @@ def facts_of(*lines: str, title: str | None = None) -> list[Facts]:
 
 
 def shipped_arrays() -> dict[str, np.ndarray]:
-    data = (Path(network.__file__).parent / "weights.npz").read_bytes()
+    data = (Path(network.__file__).parent / WEIGHTS).read_bytes()
     with np.load(BytesIO(data), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
@@ -36,6 +36,10 @@ def packed(arrays: dict[str, np.ndarray]) -> bytes:
     file = BytesIO()
     np.savez(file, allow_pickle=True, **arrays)
     return file.getvalue()
+
+
+def loaded(arrays: dict[str, np.ndarray]) -> network.Network:
+    return network.load(packed(arrays), features.WIDTH)
 
 
 def kept(lines: tuple[str, ...], *, model: bool) -> list[str]:
@@ -56,8 +60,16 @@ def test_each_line_becomes_a_row_of_finite_numbers_and_the_facts_stay_as_they_we
 
 def test_the_buckets_of_a_line_come_from_its_words_alone() -> None:
     together, alone = features.buckets(facts_of("Share", LOCK)), features.buckets(facts_of(LOCK))
-    assert together[1] == alone[0]
-    assert together[0] != together[1]
+    for both, one in zip(together, alone, strict=True):
+        assert both[1] == one[0]
+        assert both[0] != both[1]
+
+
+def test_a_word_inside_a_line_counts_once_and_the_words_at_its_edges_count_where_they_stand() -> None:
+    (edge, swapped), (inside, same) = features.buckets(facts_of("lock and lock and boat", "boat and and lock lock"))
+    assert sorted(inside) == sorted(same)
+    assert len(inside) == 3
+    assert set(edge) != set(swapped)
 
 
 def test_the_same_lines_are_judged_the_same_each_time() -> None:
@@ -85,7 +97,7 @@ def test_a_text_with_too_few_or_too_many_lines_is_left_to_the_rules(lines: int) 
 
 
 def test_the_weights_are_small() -> None:
-    assert (Path(network.__file__).parent / "weights.npz").stat().st_size <= 500_000
+    assert (Path(network.__file__).parent / WEIGHTS).stat().st_size <= 500_000
 
 
 @pytest.mark.parametrize(
@@ -93,9 +105,12 @@ def test_the_weights_are_small() -> None:
     [
         (lambda arrays: arrays.pop("look"), "the weights lack look"),
         (lambda arrays: arrays.update(version=np.array(99)), "of version 99, this code reads version"),
-        (lambda arrays: arrays.update(enter=arrays["enter"][:-1]), "enter has the shape"),
+        (lambda arrays: arrays.update(enter=arrays["enter"][:, :-1]), "enter has the shape"),
         (lambda arrays: arrays.update(mean=np.zeros(3)), "mean has the shape"),
-        (lambda arrays: arrays.update(out_b=np.array(np.nan)), "out_b holds what is no number"),
+        (lambda arrays: arrays.update(look=arrays["look"][:0]), "look has the shape"),
+        (lambda arrays: arrays.update(out=arrays["out"][0]), "of another shape"),
+        (lambda arrays: arrays.update(edge=arrays["edge"][:-1]), "edge_words has the shape"),
+        (lambda arrays: arrays.update(out_b=arrays["out_b"] * np.nan), "out_b holds what is no number"),
         (lambda arrays: arrays.update(words=np.array([{"a": 1}], dtype=object)), "are no weights"),
     ],
 )
@@ -103,16 +118,16 @@ def test_weights_that_this_code_cannot_use_are_refused(
     change: Callable[[dict[str, np.ndarray]], object], said: str
 ) -> None:
     arrays = shipped_arrays()
-    network.load(packed(arrays))
+    loaded(arrays)
     change(arrays)
     with pytest.raises(network.WeightsError, match=said):
-        network.load(packed(arrays))
+        loaded(arrays)
 
 
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"not weights at all"])
 def test_bytes_that_are_no_weights_are_refused(data: bytes) -> None:
     with pytest.raises(network.WeightsError, match="no weights"):
-        network.load(data)
+        network.load(data, features.WIDTH)
 
 
 def test_the_threshold_is_where_the_expected_agreement_is_greatest() -> None:
@@ -152,10 +167,35 @@ def test_a_dateline_opens_the_article_whatever_the_model_says() -> None:
     assert decide(facts, [0.01] * 5 + [0.9] * (len(facts) - 5))[4] is None
 
 
+def test_the_members_of_an_ensemble_are_averaged() -> None:
+    facts = facts_of(*TOP, *BODY, *END)
+    arrays = shipped_arrays()
+    single = {"version", "mean", "scale", *network.SORTS}
+    one = {name: value if name in single else value[:1] for name, value in arrays.items()}
+    two = {name: value if name in single else value[:1].repeat(2, axis=0) for name, value in arrays.items()}
+    two["out"], two["out_b"] = two["out"] * [[1], [0]], two["out_b"] * [1, 0]
+    with using(loaded(one)):
+        alone = probabilities(facts, None)
+    with using(loaded(two)):
+        assert probabilities(facts, None) == pytest.approx([(value + 0.5) / 2 for value in alone or ()], abs=1e-5)
+
+
+def test_a_network_that_knows_no_words_judges_by_the_numbers_alone() -> None:
+    facts = facts_of(*TOP, *BODY, *END)
+    arrays = shipped_arrays()
+    for sort in network.SORTS:
+        arrays[sort] = arrays[sort][:0]
+        arrays[f"{sort}_words"] = arrays[f"{sort}_words"][:, :0]
+    with using(loaded(arrays)):
+        found = probabilities(facts, None)
+    assert found is not None
+    assert len(set(found)) > 1
+
+
 def test_another_network_judges_only_where_it_is_asked_to() -> None:
     facts = facts_of(*TOP, *BODY, *END)
     before = probabilities(facts, None)
     arrays = shipped_arrays()
-    with using(network.load(packed(arrays | {"out": arrays["out"] * 0, "out_b": np.array(0.0)}))):
+    with using(loaded(arrays | {"out": arrays["out"] * 0, "out_b": arrays["out_b"] * 0})):
         assert probabilities(facts, None) == [0.5] * len(facts)
     assert probabilities(facts, None) == before

@@ -8,17 +8,17 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from services.extract.clean.model import network
+from services.extract.clean.model import features, network
 from tests.factories import BODY
 from wireroom.cli import app
 from wireroom.training import gradients
 from wireroom.training.alignment import align
-from wireroom.training.lines import FOLDS, fold_of
+from wireroom.training.fitting import FOLDS, fold_of
 
 PARAGRAPHS = BODY.split("\n\n")
 
 
-def records(publishers: int = 10) -> list[dict[str, object]]:
+def records(publishers: int = 14) -> list[dict[str, object]]:
     text = "\n".join(["Home", "News", "Sport", "Tidewell Echo", *PARAGRAPHS, "Share", "Print", "Contact"])
     return [
         {"id": f"a/{n}", "publisher": f"paper-{n}", "expected_paragraphs": PARAGRAPHS, "raw_text": text}
@@ -42,34 +42,38 @@ def test_all_articles_of_a_publisher_are_in_one_fold() -> None:
     folds = [fold_of(f"paper-{n}") for n in range(200)]
     assert set(folds) == set(range(FOLDS))
     assert fold_of("paper-7") == folds[7]
+    assert [fold_of(f"paper-{n}", 1) for n in range(200)] != folds
 
 
-def test_the_slopes_are_those_of_the_loss(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("DROP_INPUT", "DROP_WORDS", "DROP_HIDDEN"):
-        monkeypatch.setattr(gradients, name, 0.0)
+def test_the_slopes_are_those_of_the_loss() -> None:
+    plan = gradients.Plan(drop_input=0, drop_words=(0, 0), drop_hidden=0)
     random = np.random.default_rng(3)
-    weights: dict[str, Any] = {name: value.astype(np.float64) for name, value in network.fresh(6, random).items()}
-    weights["words"] *= 10
-    width = weights["enter"].shape[0] - network.EMBEDDED
+    size = network.Size(width=7, embedded=4, hidden=32, known=(6, 3))
+    weights: dict[str, Any] = {name: value.astype(np.float64) for name, value in network.fresh(size, random).items()}
+    weights["edge_words"] *= 10
+    weights["inside_words"] *= 10
+    words = (
+        network.Words(np.array([0, 3, 5]), np.array([0, 1, 1])),
+        network.Words(np.array([2, 0]), np.array([1, 3])),
+    )
     examples = [
         gradients.Example(
-            random.standard_normal((n, width)).astype(np.float32),
-            np.array([0, 3, 5]),
-            np.array([0, 1, 1]),
+            random.standard_normal((n, size.width)).astype(np.float32),
+            words,
             random.integers(0, 2, n).astype(np.float32),
             np.ones(n, np.float32),
         )
         for n in (5, 9)
     ]
     batch = gradients.stacked(examples)
-    _, slopes = gradients.slopes_of(weights, batch, random)
+    _, slopes = gradients.slopes_of(weights, batch, plan, random)
     for name, slope in slopes.items():
         at = np.unravel_index(np.abs(slope).argmax(), slope.shape)
         ends = []
         for step in (1e-3, -1e-3):
             moved = {key: value.copy() for key, value in weights.items()}
             moved[name][at] += step
-            ends.append(gradients.slopes_of(moved, batch, random)[0])
+            ends.append(gradients.slopes_of(moved, batch, plan, random)[0])
         assert (ends[0] - ends[1]) / 2e-3 == pytest.approx(slope[at], rel=0.05, abs=1e-3), name
 
 
@@ -81,7 +85,7 @@ def test_the_same_pack_and_seed_make_the_same_weights_that_load(tmp_path: Path) 
         result = CliRunner().invoke(app, ["train", "lines", str(pack), "--out", str(file)])
         assert result.exit_code == 0, result.output
     assert files[0].read_bytes() == files[1].read_bytes()
-    assert len(network.load(files[0].read_bytes()).buckets) > 0
+    assert all(map(len, network.load(files[0].read_bytes(), features.WIDTH).vocabularies))
 
 
 def test_folds_measure_publishers_that_were_held_out_and_write_nothing(tmp_path: Path) -> None:

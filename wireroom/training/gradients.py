@@ -1,4 +1,4 @@
-"""Training of the network of lines: forward with dropout, backward, and Adam; numpy alone, the same on every run."""
+"""Training of one member of a network: forward with dropout, backward, and Adam; numpy alone, the same on every run."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -6,25 +6,52 @@ from typing import Any
 
 import numpy as np
 
-from services.extract.clean.model.network import POOLED_AT, REACHES, Matrix, around, embedded, fresh, relu, sigmoid
+from services.extract.clean.model.network import (
+    POOLED_AT,
+    REACHES,
+    SORTS,
+    Integers,
+    Matrix,
+    Size,
+    Words,
+    around,
+    embedded,
+    fresh,
+    relu,
+    sigmoid,
+)
 
-EPOCHS, BATCH = 8, 12
-RATE, WARM_UP, DECAY = 3e-3, 50, 0.3  # learning rate, steps until it is reached, weight decay
-DROP_INPUT, DROP_WORDS, DROP_HIDDEN = 0.1, 0.6, 0.25
-_GAP = 16  # empty lines between the texts of a batch: further than any convolution reaches
+_GAP = max(REACHES)  # empty lines between the texts of a batch: as far as any convolution reaches
 _FAST, _SLOW, _TINY = 0.9, 0.99, 1e-8
-_DECAYED = ("words", "enter", "look", "whole", "out")
+_DECAYED = (*(f"{sort}_words" for sort in SORTS), "enter", "look", "whole", "out")
 
 Weights = dict[str, Matrix]
 
 
 @dataclass(frozen=True)
+class Plan:
+    """How a network is trained, and how large it becomes."""
+
+    members: int = 3
+    publishers: int = 12  # a word is known to the network if so many have used it
+    embedded: int = 16
+    hidden: int = 32
+    epochs: int = 8
+    batch: int = 12  # texts
+    rate: float = 3e-3  # of learning: reached after
+    warm_up: int = 50  # steps, then falling to 0 along a cosine
+    decay: float = 0.3  # of the weights
+    drop_input: float = 0.1  # of the numbers of a row,
+    drop_words: tuple[float, ...] = (0.6, 0.6)  # of the lines' words, for each sort,
+    drop_hidden: float = 0.25  # and of what each convolution adds
+
+
+@dataclass(frozen=True)
 class Example:
-    """A text: normalised rows, the places and lines of its known words, and what each line is and weighs."""
+    """A text: normalised rows, the known words of its lines by sort, and what each line is and weighs."""
 
     rows: Matrix
-    index: Any
-    lines: Any
+    words: tuple[Words, ...]
     labels: Matrix
     weights: Matrix
 
@@ -39,19 +66,19 @@ class Batch:
 
 
 def train(
-    examples: Sequence[Example], vocabulary: int, *, seed: int, report: Callable[[int, float], None]
-) -> dict[str, Matrix]:
-    """Return trained weights; ``report`` is told each epoch and its loss."""
+    examples: Sequence[Example], known: tuple[int, ...], plan: Plan, *, seed: int, report: Callable[[int, float], None]
+) -> Weights:
+    """Return the trained weights of one member; ``report`` is told each epoch and its loss."""
     random = np.random.default_rng(seed)
-    weights = fresh(vocabulary, random)
-    adam = _Adam(weights)
-    steps = EPOCHS * -(-len(examples) // BATCH)
+    weights = fresh(Size(examples[0].rows.shape[1], plan.embedded, plan.hidden, known), random)
+    adam = _Adam(weights, plan.decay)
+    steps = plan.epochs * -(-len(examples) // plan.batch)
     step = 0
-    for epoch in range(EPOCHS):
+    for epoch in range(plan.epochs):
         losses = []
-        for batch in _batches(examples, random):
-            loss, slopes = slopes_of(weights, batch, random)
-            rate = RATE * min(1, (step + 1) / WARM_UP) * (0.5 + 0.5 * np.cos(np.pi * step / steps))
+        for batch in _batches(examples, plan.batch, random):
+            loss, slopes = slopes_of(weights, batch, plan, random)
+            rate = plan.rate * min(1, (step + 1) / plan.warm_up) * (0.5 + 0.5 * np.cos(np.pi * step / steps))
             adam.step(weights, slopes, rate)
             losses.append(loss)
             step += 1
@@ -59,10 +86,10 @@ def train(
     return weights
 
 
-def _batches(examples: Sequence[Example], random: np.random.Generator) -> Iterator[Batch]:
+def _batches(examples: Sequence[Example], size: int, random: np.random.Generator) -> Iterator[Batch]:
     order = random.permutation(len(examples))
-    for start in range(0, len(order), BATCH):
-        yield stacked([examples[at] for at in order[start : start + BATCH]])
+    for start in range(0, len(order), size):
+        yield stacked([examples[at] for at in order[start : start + size]])
 
 
 def stacked(examples: Sequence[Example]) -> Batch:
@@ -75,22 +102,31 @@ def stacked(examples: Sequence[Example]) -> Batch:
     )
     for span, example in zip(spans, examples, strict=True):
         rows[span], labels[span], weights[span], real[span] = example.rows, example.labels, example.weights, 1
-    index = np.concatenate([example.index for example in examples])
-    lines = np.concatenate([example.lines + span.start for example, span in zip(examples, spans, strict=True)])
-    return Batch(Example(rows, index, lines, labels, weights / weights.sum()), real[:, None], spans)
+    words = tuple(
+        Words(
+            np.concatenate([example.words[sort].places for example in examples]),
+            np.concatenate(
+                [example.words[sort].lines + span.start for example, span in zip(examples, spans, strict=True)]
+            ),
+        )
+        for sort in range(len(SORTS))
+    )
+    return Batch(Example(rows, words, labels, weights / weights.sum()), real[:, None], spans)
 
 
 def _kept(random: np.random.Generator, shape: tuple[int, ...], drop: float) -> Matrix:
-    return ((random.random(shape, dtype=np.float32) >= drop) / (1 - drop)).astype(np.float32)
+    """Return 0 for what is dropped, in steps of 1/256, and for the rest what makes up for it."""
+    if not drop:
+        return np.ones(shape, np.float32)
+    least = round(drop * 256)
+    drawn = np.frombuffer(random.bytes(int(np.prod(shape))), np.uint8).reshape(shape)
+    return (drawn >= least) * np.float32(256 / (256 - least))
 
 
-def slopes_of(weights: Weights, batch: Batch, random: np.random.Generator) -> tuple[float, Weights]:
+def slopes_of(weights: Weights, batch: Batch, plan: Plan, random: np.random.Generator) -> tuple[float, Weights]:
     """Return the loss of a batch and its slope by each weight."""
     data, real = batch.example, batch.real
-    words = embedded(weights["words"], data.index, data.lines, len(data.rows))
-    mask = np.hstack((_kept(random, data.rows.shape, DROP_INPUT), np.repeat(
-        _kept(random, (len(data.rows), 1), DROP_WORDS), words.shape[1], axis=1)))  # fmt: skip
-    entered: Matrix = np.hstack((data.rows, words)) * mask
+    entered, mask = _entered(weights, data, plan, random)
     first = relu((entered @ weights["enter"] + weights["enter_b"]) * real)
     hidden: Matrix = first
     passed: list[Any] = []
@@ -103,7 +139,7 @@ def slopes_of(weights: Weights, batch: Batch, random: np.random.Generator) -> tu
                 hidden[span] += told
         seen = around(hidden, reach)
         active = relu((seen @ weights["look"][layer] + weights["look_b"][layer]) * real)
-        drop = _kept(random, active.shape, DROP_HIDDEN)
+        drop = _kept(random, active.shape, plan.drop_hidden)
         passed.append((seen, (active > 0) * drop))
         hidden = hidden + active * drop
     found = sigmoid(hidden @ weights["out"] + weights["out_b"])
@@ -114,11 +150,41 @@ def slopes_of(weights: Weights, batch: Batch, random: np.random.Generator) -> tu
     back = _back_through(weights, batch, passed, means, back, slopes)
     back = back * (first > 0)
     slopes |= {"enter": entered.T @ back, "enter_b": back.sum(0)}
-    to_words = (back @ weights["enter"].T * mask)[:, data.rows.shape[1] :]
-    counts = np.maximum(np.bincount(data.lines, minlength=len(data.rows)), 1)
-    slopes["words"] = np.zeros_like(weights["words"])
-    np.add.at(slopes["words"], data.index, (to_words / np.sqrt(counts)[:, None])[data.lines])
+    _back_to_words(weights, data, back, mask, slopes)
     return -float((data.weights * right).sum()), slopes
+
+
+def _entered(weights: Weights, data: Example, plan: Plan, random: np.random.Generator) -> tuple[Matrix, Matrix]:
+    """Return what enters the network, with some of it dropped, and by what each number was multiplied."""
+    height = len(data.rows)
+    parts, masks = [data.rows], [_kept(random, data.rows.shape, plan.drop_input)]
+    for sort, words, drop in zip(SORTS, data.words, plan.drop_words, strict=True):
+        parts.append(embedded(weights[f"{sort}_words"], words, height))
+        masks.append(np.repeat(_kept(random, (height, 1), drop), parts[-1].shape[1], axis=1))
+    mask = np.hstack(masks)
+    return np.hstack(parts) * mask, mask
+
+
+def _back_to_words(weights: Weights, data: Example, back: Matrix, mask: Matrix, slopes: Weights) -> None:
+    start = data.rows.shape[1]
+    for sort, words in zip(SORTS, data.words, strict=True):
+        table = weights[f"{sort}_words"]
+        end = start + table.shape[1]
+        slope = back @ weights["enter"][start:end].T * mask[:, start:end]
+        slope /= np.sqrt(np.maximum(np.bincount(words.lines, minlength=len(data.rows)), 1))[:, None].astype(np.float32)
+        slopes[f"{sort}_words"] = _sums(slope, words, len(table))
+        start = end
+
+
+def _sums(rows: Matrix, words: Words, count: int) -> Matrix:
+    """Return for each word of the vocabulary the sum of the rows of the lines that have it."""
+    total = np.zeros((count, rows.shape[1]), np.float32)
+    order: Integers = np.argsort(words.places, kind="stable")
+    places = words.places[order]
+    starts = np.flatnonzero(np.diff(places, prepend=-1))
+    if len(starts):
+        total[places[starts]] = np.add.reduceat(rows[words.lines[order]], starts)
+    return total
 
 
 def _back_through(
@@ -146,10 +212,10 @@ def _back_through(
 
 
 class _Adam:
-    def __init__(self, weights: Weights) -> None:
+    def __init__(self, weights: Weights, decay: float) -> None:
         self._first = {name: np.zeros_like(value) for name, value in weights.items()}
         self._second = {name: np.zeros_like(value) for name, value in weights.items()}
-        self._steps = 0
+        self._steps, self._decay = 0, decay
 
     def step(self, weights: Weights, slopes: Weights, rate: float) -> None:
         self._steps += 1
@@ -158,5 +224,5 @@ class _Adam:
             self._second[name] = _SLOW * self._second[name] + (1 - _SLOW) * slope * slope
             mean = self._first[name] / (1 - _FAST**self._steps)
             spread = np.sqrt(self._second[name] / (1 - _SLOW**self._steps)) + _TINY
-            decay = DECAY * weights[name] if name in _DECAYED else 0.0
+            decay = self._decay * weights[name] if name in _DECAYED else 0.0
             weights[name] = (weights[name] - rate * (mean / spread + decay)).astype(np.float32)

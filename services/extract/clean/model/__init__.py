@@ -1,6 +1,6 @@
 """The trained judge of lines: what is known of each line becomes numbers, a small network makes probabilities of them.
 
-``weights.npz`` is data: loading it runs nothing. What it was trained on, and how well it does, stands in
+``lines.npz`` is data: loading it runs nothing. What it was trained on, and how well it does, stands in
 docs/models/lines.md; ``wireroom train lines`` makes it anew.
 """
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 MIN_LINES = 8  # in fewer there is too little around a line to judge it by
 MAX_LINES = 3000  # in what has more, a table or a list, the rules decide; the network's memory stays below 50 MB
+WEIGHTS = "lines.npz"
 _judge: ContextVar["Network | None"] = ContextVar("_judge", default=None)
 
 
@@ -25,7 +26,7 @@ def probabilities(facts: Sequence[Facts], title: str | None) -> list[float] | No
 
     if not MIN_LINES <= len(facts) <= MAX_LINES:
         return None
-    judge = _judge.get() or network.shipped()
+    judge = _judge.get() or network.shipped(WEIGHTS, features.WIDTH)
     return judge.judge(features.dense(facts, title), features.buckets(facts))
 
 

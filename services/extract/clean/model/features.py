@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from itertools import accumulate, pairwise
+from itertools import accumulate, chain, pairwise
 from math import log1p
 from zlib import crc32
 
@@ -16,11 +16,12 @@ from services.extract.clean.words import tokens
 _ROLES = ("title", "agency", "caption", "byline", "date_line", "separator")
 _LENGTHS = (1, 2, 3, 5, 8, 13, 21, 41, 81)  # words
 _FIRST, _LAST, _SHORT = 4, 2, 8  # words that are looked at by themselves; a line so short is one word as a whole
+_INSIDE = 60  # words of a line that are looked at as a whole
 _CONTENT_CHARS = 4  # shorter words say little about the topic
 _BULLETS = frozenset("•·|»›▶►→–—-*")  # noqa: RUF001 - the dashes are meant
 _QUOTES = "\"“”«»„'‘’「『"  # noqa: RUF001 - the quotes of several languages are meant
 
-WIDTH = 89  # numbers in a row
+WIDTH = 90  # numbers in a row
 
 
 def dense(facts: Sequence[Facts], title: str | None) -> np.ndarray:
@@ -29,9 +30,9 @@ def dense(facts: Sequence[Facts], title: str | None) -> np.ndarray:
     return np.hstack((own, _shared(facts, title), _place(facts)))
 
 
-def buckets(facts: Sequence[Facts]) -> list[list[int]]:
-    """Return for each line the buckets its words fall into."""
-    return [_buckets(line.tokens) for line in facts]
+def buckets(facts: Sequence[Facts]) -> tuple[list[list[int]], list[list[int]]]:
+    """Return for each line the buckets that the words at its edges fall into, and those of all its words."""
+    return [_edge(line.tokens) for line in facts], [_inside(line.tokens) for line in facts]
 
 
 def _own(line: Facts) -> list[float]:
@@ -96,8 +97,10 @@ def _shared(facts: Sequence[Facts], title: str | None) -> np.ndarray:
     content = [{word for word in line.tokens if len(word) >= _CONTENT_CHARS} for line in facts]
     strong = Counter(word for line, words in zip(facts, content, strict=True) if line.strong for word in words)
     wanted = {word for word in tokens(title or "") if len(word) >= _CONTENT_CHARS}
+    trigrams = [set(zip(line.tokens, line.tokens[1:], line.tokens[2:], strict=False)) for line in facts]
+    shared = Counter(chain.from_iterable(trigrams))
     rows = []
-    for line, words in zip(facts, content, strict=True):
+    for line, words, threes in zip(facts, content, trigrams, strict=True):
         itself = int(line.strong)
         elsewhere = sum(strong[word] > itself for word in words)
         titled = len(words & wanted)
@@ -109,6 +112,7 @@ def _shared(facts: Sequence[Facts], title: str | None) -> np.ndarray:
                 log1p(elsewhere) / 3,
                 titled / max(len(words), 1),
                 titled / max(len(wanted), 1),
+                sum(shared[three] > 1 for three in threes) / max(len(threes), 1),
             )
         )
     return np.array(rows, dtype=np.float32)
@@ -150,10 +154,14 @@ def _place(facts: Sequence[Facts]) -> np.ndarray:
     return np.column_stack([np.asarray(column, dtype=np.float32) for column in columns])
 
 
-def _buckets(found: Sequence[str]) -> list[int]:
+def _edge(found: Sequence[str]) -> list[int]:
     head, tail = found[:_FIRST], found[-_LAST:]
     keys = [f"s {word}" for word in head] + [f"e {word}" for word in tail]
     keys += [f"b {a} {b}" for a, b in pairwise(head)]
     if len(found) <= _SHORT:
         keys.append("l " + " ".join(found))
     return [crc32(key.encode()) for key in keys]
+
+
+def _inside(found: Sequence[str]) -> list[int]:
+    return [crc32(word.encode()) for word in dict.fromkeys(found[:_INSIDE])]

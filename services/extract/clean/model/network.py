@@ -1,4 +1,8 @@
-"""The network: a few convolutions over the lines, so that each line is judged by what stands around it."""
+"""The network: a few convolutions over lines or blocks, so that each is judged by what stands around it.
+
+It is an ensemble: its members differ only in the chance they were trained with, and their probabilities are averaged.
+What it judges comes as rows of numbers and as buckets of words of two sorts: those at a line's edges and those inside.
+"""
 
 import zipfile
 from collections.abc import Mapping, Sequence
@@ -6,69 +10,93 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from io import BytesIO
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from services.extract.clean.model.features import WIDTH
-
 Matrix = npt.NDArray[np.float32]
+Integers = npt.NDArray[np.int64]
+Buckets = Sequence[Sequence[int]]  # for each line those of its words
 
-VERSION = 1  # of the weights' format and of the features; weights of another version are refused
+VERSION = 2  # of the weights' format and of all features; weights of another version are refused
+SORTS = ("edge", "inside")  # of words
 REACHES = (1, 2, 4, 8)  # lines to either side that each convolution looks at
 POOLED_AT = 2  # before this convolution each line learns what the whole text is like
 LIMIT = 6.0  # standard deviations; what is further out says no more
-EMBEDDED, HIDDEN = 16, 32
-_NAMES = ("version", "buckets", "mean", "scale", "words", "enter", "enter_b", "look", "look_b", "whole", "out", "out_b")
+_DEEP = ("enter", "enter_b", "look", "look_b", "whole", "out", "out_b")
+_NAMES = ("version", "mean", "scale", *SORTS, *(f"{sort}_words" for sort in SORTS), *_DEEP)
 
 
 class WeightsError(ValueError):
     """The weights cannot be used: damaged, of another version or of other shapes than this code has."""
 
 
+class Size(NamedTuple):
+    """How large a network is: numbers in a row, numbers that a word and a line become, and known words of each sort."""
+
+    width: int
+    embedded: int
+    hidden: int
+    known: tuple[int, ...]
+
+
+class Words(NamedTuple):
+    """The known words of one sort: their places in the vocabulary, and the line of each, in order."""
+
+    places: Integers
+    lines: Integers
+
+
 @dataclass(frozen=True)
 class Network:
-    """The weights by name, and the sorted buckets whose words are known."""
+    """The weights by name, those of all members along the first axis, and the sorted buckets of the known words."""
 
     weights: Mapping[str, Matrix]
-    buckets: npt.NDArray[np.int64]
+    vocabularies: tuple[Integers, ...]
 
-    def judge(self, dense: Matrix, buckets: Sequence[Sequence[int]]) -> list[float]:
-        """Return a probability for each line, from its row of numbers and the buckets of its words."""
+    def judge(self, dense: Matrix, buckets: Sequence[Buckets]) -> list[float]:
+        """Return a probability for each line, from its row of numbers and the buckets of its words of each sort."""
         if not len(dense):
             return []
         weights = self.weights
-        rows = np.hstack((normal(dense, weights["mean"], weights["scale"]), self._embedded(buckets)))
-        hidden = relu(rows @ weights["enter"] + weights["enter_b"])
+        rows = normal(dense, weights["mean"], weights["scale"])
+        width, members = rows.shape[1], len(weights["out"])
+        hidden = rows @ weights["enter"][:, :width] + weights["enter_b"][:, None]
+        for sort, vocabulary, lines in zip(SORTS, self.vocabularies, buckets, strict=True):
+            table = weights[f"{sort}_words"]  # as it was loaded: a word's vectors of all members beside each other
+            each = embedded(table, known(vocabulary, lines), len(rows)).reshape(len(rows), members, -1)
+            end = width + each.shape[2]
+            hidden += each.transpose(1, 0, 2) @ weights["enter"][:, width:end]
+            width = end
+        hidden = relu(hidden)
         for layer, reach in enumerate(REACHES):
             if layer == POOLED_AT:
-                hidden = hidden + hidden.mean(0) @ weights["whole"]
-            hidden = hidden + relu(around(hidden, reach) @ weights["look"][layer] + weights["look_b"][layer])
-        found: list[float] = sigmoid(hidden @ weights["out"] + weights["out_b"]).tolist()
+                hidden += hidden.mean(1, keepdims=True) @ weights["whole"]
+            hidden += relu(around(hidden, reach) @ weights["look"][:, layer] + weights["look_b"][:, layer, None])
+        each = sigmoid((hidden @ weights["out"][:, :, None])[:, :, 0] + weights["out_b"][:, None])
+        found: list[float] = each.mean(0).tolist()
         return found
 
-    def _embedded(self, buckets: Sequence[Sequence[int]]) -> Matrix:
-        """Return for each line the sum of what its known words are worth, over the root of how many they are."""
-        index, rows = known(self.buckets, buckets)
-        return embedded(self.weights["words"], index, rows, len(buckets))
 
-
-def known(vocabulary: npt.NDArray[np.int64], buckets: Sequence[Sequence[int]]) -> tuple[Any, Any]:
-    """Return the places in the vocabulary of all known buckets, and the line of each."""
+def known(vocabulary: Integers, buckets: Buckets) -> Words:
+    """Return the words of all lines that the vocabulary has."""
     every = np.array([bucket for line in buckets for bucket in line], dtype=np.int64)
-    rows = np.repeat(np.arange(len(buckets)), [len(line) for line in buckets])
+    lines = np.repeat(np.arange(len(buckets)), [len(line) for line in buckets])
+    if not len(vocabulary):
+        return Words(every[:0], lines[:0])
     places = np.minimum(np.searchsorted(vocabulary, every), len(vocabulary) - 1)
     here = vocabulary[places] == every
-    return places[here], rows[here]
+    return Words(places[here], lines[here])
 
 
-def embedded(words: Matrix, index: Any, rows: Any, lines: int) -> Matrix:  # noqa: ANN401 - integer arrays
-    """Return the scaled sum of the words' vectors for each line."""
-    total = np.zeros((lines, words.shape[1]), np.float32)
-    np.add.at(total, rows, words[index])
-    counts = np.bincount(rows, minlength=lines)
-    total /= np.sqrt(np.maximum(counts, 1))[:, None]
+def embedded(table: Matrix, words: Words, lines: int) -> Matrix:
+    """Return for each line the sum of what its known words are worth, over the root of how many they are."""
+    total = np.zeros((lines, table.shape[1]), np.float32)
+    if len(words.lines):
+        starts = np.flatnonzero(np.diff(words.lines, prepend=-1))
+        counts = np.diff(starts, append=len(words.lines))
+        total[words.lines[starts]] = np.add.reduceat(table[words.places], starts) / np.sqrt(counts)[:, None]
     return total
 
 
@@ -88,19 +116,22 @@ def sigmoid(values: Matrix) -> Matrix:
 
 def around(hidden: Matrix, reach: int) -> Matrix:
     """Return for each line the one ``reach`` before it, itself, and the one ``reach`` after it, side by side."""
-    before, after = np.zeros_like(hidden), np.zeros_like(hidden)
-    before[reach:], after[:-reach] = hidden[:-reach], hidden[reach:]
-    return np.hstack((before, hidden, after))
+    width = hidden.shape[-1]
+    seen = np.zeros((*hidden.shape[:-1], 3 * width), hidden.dtype)
+    seen[..., reach:, :width] = hidden[..., :-reach, :]
+    seen[..., width : 2 * width] = hidden
+    seen[..., :-reach, 2 * width :] = hidden[..., reach:, :]
+    return seen
 
 
 @cache
-def shipped() -> Network:
-    """Return the network that comes with the package, read once in a process."""
-    return load((resources.files(__package__) / "weights.npz").read_bytes())
+def shipped(name: str, width: int) -> Network:
+    """Return a network that comes with the package, read once in a process."""
+    return load((resources.files(__package__) / name).read_bytes(), width)
 
 
-def load(data: bytes) -> Network:
-    """Read weights; nothing in them is run. Raise ``WeightsError`` for what this code cannot use."""
+def load(data: bytes, width: int) -> Network:
+    """Read weights for rows of so many numbers; nothing in them is run. Raise ``WeightsError`` for unusable ones."""
     try:
         with np.load(BytesIO(data), allow_pickle=False) as file:
             arrays = {name: file[name] for name in file.files}
@@ -111,34 +142,45 @@ def load(data: bytes) -> Network:
         raise WeightsError(f"the weights lack {', '.join(missing)}")
     if arrays["version"].shape != () or int(arrays["version"]) != VERSION:
         raise WeightsError(f"the weights are of version {arrays['version']}, this code reads version {VERSION}")
-    _check_shapes(arrays)
-    weights = {name: arrays[name].astype(np.float32) for name in _NAMES[2:]}
-    return Network(weights, arrays["buckets"].astype(np.int64))
+    _check_shapes(arrays, width)
+    weights = {name: arrays[name].astype(np.float32) for name in ("mean", "scale", *_DEEP)}
+    for sort in SORTS:
+        table = arrays[f"{sort}_words"].astype(np.float32)
+        weights[f"{sort}_words"] = np.hstack(list(table))
+    return Network(weights, tuple(arrays[sort].astype(np.int64) for sort in SORTS))
 
 
-def _check_shapes(arrays: Mapping[str, Any]) -> None:
-    expected = {name: array.shape for name, array in fresh(len(arrays["buckets"]), np.random.default_rng(0)).items()}
-    for name, shape in (expected | {"mean": (WIDTH,), "scale": (WIDTH,)}).items():
+def _check_shapes(arrays: Mapping[str, Any], width: int) -> None:
+    known = tuple(len(arrays[sort]) for sort in SORTS if arrays[sort].ndim == 1)
+    if len(known) != len(SORTS) or arrays["out"].ndim != 2 or arrays[f"{SORTS[0]}_words"].ndim != 3:  # noqa: PLR2004 - with the members
+        raise WeightsError("the weights are of another shape than this code reads")
+    members, hidden = arrays["out"].shape
+    size = Size(width, arrays[f"{SORTS[0]}_words"].shape[-1], hidden, known)
+    one = {name: (members, *array.shape) for name, array in fresh(size, np.random.default_rng(0)).items()}
+    for name, shape in (one | {"mean": (width,), "scale": (width,)}).items():
         if arrays[name].shape != shape:
             raise WeightsError(f"{name} has the shape {arrays[name].shape}, this code needs {shape}")
         if not np.isfinite(arrays[name]).all():
             raise WeightsError(f"{name} holds what is no number")
 
 
-def fresh(vocabulary: int, random: np.random.Generator) -> dict[str, Matrix]:
-    """Return weights before training; their shapes are those of every version of this format."""
+def fresh(size: Size, random: np.random.Generator) -> dict[str, Matrix]:
+    """Return the weights of one member before training; their shapes are those of every version of this format."""
 
     def drawn(*shape: int, gain: float) -> Matrix:
         return np.asarray(random.standard_normal(shape) * gain * np.sqrt(2 / shape[-2]), np.float32)
 
-    layers = len(REACHES)
-    return {
-        "words": (random.standard_normal((vocabulary, EMBEDDED)) * 0.05).astype(np.float32),
-        "enter": drawn(WIDTH + EMBEDDED, HIDDEN, gain=1.0),
-        "enter_b": np.zeros(HIDDEN, np.float32),
-        "look": drawn(layers, 3 * HIDDEN, HIDDEN, gain=0.5),
-        "look_b": np.zeros((layers, HIDDEN), np.float32),
-        "whole": drawn(HIDDEN, HIDDEN, gain=0.3),
-        "out": drawn(HIDDEN, 1, gain=0.5)[:, 0],
+    layers, hidden = len(REACHES), size.hidden
+    words = {
+        f"{sort}_words": (random.standard_normal((count, size.embedded)) * 0.05).astype(np.float32)
+        for sort, count in zip(SORTS, size.known, strict=True)
+    }
+    return words | {
+        "enter": drawn(size.width + len(SORTS) * size.embedded, hidden, gain=1.0),
+        "enter_b": np.zeros(hidden, np.float32),
+        "look": drawn(layers, 3 * hidden, hidden, gain=0.5),
+        "look_b": np.zeros((layers, hidden), np.float32),
+        "whole": drawn(hidden, hidden, gain=0.3),
+        "out": drawn(hidden, 1, gain=0.5)[:, 0],
         "out_b": np.zeros((), np.float32),
     }
