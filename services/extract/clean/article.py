@@ -35,10 +35,11 @@ class CleanArticle:
     places: tuple[int, ...] = field(default=(), compare=False)  # number of the line that each paragraph begins with
 
 
-Judge = Callable[[Sequence[Facts], str | None], tuple[Decisions, Sequence[float] | None]]
+Judged = tuple[Decisions, Sequence[float] | None]  # and how likely each line belongs, where a model told it
+Judge = Callable[[Sequence[Facts], str | None], Judged]
 
 
-def by_text(facts: Sequence[Facts], title: str | None) -> tuple[Decisions, Sequence[float] | None]:
+def by_text(facts: Sequence[Facts], title: str | None) -> Judged:
     """Decide by nothing but the text of the lines."""
     likely = probabilities(facts, title)
     return decide(facts, likely), likely

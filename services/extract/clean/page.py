@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from services.extract.clean.agencies import agencies_in
-from services.extract.clean.article import CleanArticle, Judge, assemble, bounded, by_text, judged
+from services.extract.clean.article import CleanArticle, Judged, assemble, bounded, by_text, judged
 from services.extract.clean.decide import decide_by_markup
-from services.extract.clean.facts import is_title
+from services.extract.clean.facts import Facts, is_title
 from services.extract.clean.head import Head, head_of
 from services.extract.clean.known import ANY_SITE, Site
 from services.extract.clean.lines import Line
@@ -34,29 +34,22 @@ def clean_page(body: str, title: str | None, site: Site = ANY_SITE) -> CleanArti
 
 
 def _clean(page: Page, head: Head, title: str | None, site: Site) -> CleanArticle:
-    from services.extract.clean.layout import layout_of  # noqa: PLC0415 - numpy, which `--help` does not need
+    from services.extract.clean.model import pages  # noqa: PLC0415 - numpy, which `--help` does not need
 
     title = title or head.title
-    layout = layout_of(page)
-    near = layout.near()
-    lines = [page.lines[index] for index in near]
-    article = judged(lines, title, by_markup(layout, near, head), site)
-    numbers = {line.number for line in lines}
-    wanted = tokens(title or "")
-    left = [_left_out(line, wanted) for line in page.lines if line.number not in numbers]
-    removed = sorted((*_told(article), *left), key=lambda entry: entry.line)
-    return replace(_with(article, head), removed=bounded(removed))
+    region = pages.region_of(page, head)
 
-
-def by_markup(layout, near, head: Head) -> Judge:
-    """Return the judge of the lines that are near an article in this page."""
-    from services.extract.clean.model import pages  # noqa: PLC0415 - numpy
-
-    def judge(facts, title):
-        likely = pages.probabilities(layout, near, facts, head, title)
+    def judge(facts: Sequence[Facts], title: str | None) -> Judged:
+        likely = pages.probabilities(region, facts, title)
         return (decide_by_markup(facts, likely), likely) if likely else by_text(facts, title)
 
-    return judge
+    lines = region.lines
+    article = judged(lines, title, judge, site)
+    described = {line.number for line in lines}
+    wanted = tokens(title or "")
+    left = [_left_out(line, wanted) for line in page.lines if line.number not in described]
+    removed = sorted((*_told(article), *left), key=lambda entry: entry.line)
+    return replace(_with(article, head), removed=bounded(removed))
 
 
 def _told(article: CleanArticle) -> list[Removed]:

@@ -15,6 +15,7 @@ _OWN = ("p", "h1", "h2", "h3", "h4 h5 h6", "li", "td th", "figcaption caption", 
 _AROUND = ("div", "article", "section", "ul ol", "li", "td tr table tbody", "main", "body", "blockquote", "figure",
            "header", "footer", "nav", "aside", "p")  # fmt: skip
 _SHARES = (0.5, 0.8)  # of a page's prose, that its main boxes hold
+WIDTH = 173  # numbers in a row
 
 
 def places(layout: Layout) -> Numbers:

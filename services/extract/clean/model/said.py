@@ -11,6 +11,7 @@ from services.extract.clean.head import Head
 from services.extract.clean.layout import Numbers
 from services.extract.clean.words import tokens
 
+WIDTH = 6  # numbers in a row
 _LONG = 400  # characters; a shorter body is only the beginning of one
 _PHRASE = 4  # words; shorter lines are in many a text by chance
 _BEGINNING = 5  # words of a description that a line begins with too
