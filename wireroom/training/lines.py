@@ -1,13 +1,16 @@
 """The model of lines: examples from a pack of articles as plain text."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from services.extract.clean.facts import describe
+from services.extract.clean.facts import Facts, describe
+from services.extract.clean.known import is_own_text
 from services.extract.clean.lines import Line, split
 from services.extract.clean.model import features
+from services.extract.language import identify
 from wireroom.training.alignment import align
 from wireroom.training.fitting import Text
 from wireroom.training.gradients import Plan
@@ -16,37 +19,97 @@ FIELDS = ("raw_text", "full_text")
 PLAN = Plan()
 _CROPS = 2  # further examples of each article: a part of its page, with less around it
 _LOST = 0.2  # of the body's lines are left out of a crop
+_MORE_LINES, _MORE_WORDS = 8, 0.5  # of prose right below the expected text, beside it: the expected text was cut off
+_BREAK = 2  # lines that are no prose may stand in between
+
+
+@dataclass(frozen=True)
+class _Source:
+    """A text of the pack: its lines, which of them belong to the article, and where those begin and end."""
+
+    publisher: str
+    field: str
+    title: str | None
+    lines: Sequence[Line]
+    labels: Sequence[int]
+    body: slice
+    language: str
 
 
 def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield the texts of a pack: each field as it is, with its title where it has one, and crops."""
+    """Yield the texts of a pack: as they are, with their titles where they have one, crops, and transplants.
+
+    Articles whose expected text was evidently cut off teach nothing and are left out.
+    """
     random = np.random.default_rng(0)
-    for record in records:
-        for field in FIELDS:
-            if body := record.get(field):
-                lines = split(body)
-                labels = align([line.text for line in lines], record["expected_paragraphs"])
-                yield from _variants(record, lines, labels, random)
+    sources = [source for record in records for source in _sources(record)]
+    for source in sources:
+        yield _text(source.publisher, source.lines, source.labels, None)
+        if source.title:
+            yield _text(source.publisher, source.lines, source.labels, source.title)
+        if any(source.labels):
+            yield from _crops(source, random)
+            yield from _transplants(source, sources, random)
 
 
-def _variants(
-    record: Mapping[str, Any], lines: Sequence[Line], labels: Sequence[int], random: np.random.Generator
-) -> Iterator[Text]:
-    if not lines:
-        return
-    yield _text(record["publisher"], lines, labels, None)
-    if title := record.get("title"):
-        yield _text(record["publisher"], lines, labels, title)
-    body = np.flatnonzero(labels)
-    for _ in range(_CROPS if len(body) else 0):
-        begin, end = int(random.integers(0, body[0] + 1)), int(random.integers(body[-1] + 1, len(lines) + 1))
+def _sources(record: Mapping[str, Any]) -> Iterator[_Source]:
+    for field in FIELDS:
+        lines = split(record.get(field) or "")
+        labels = align([line.text for line in lines], record["expected_paragraphs"])
+        if field == FIELDS[0] and cut_off(describe(lines, None), labels):
+            return
+        at = np.flatnonzero(labels)
+        body = slice(int(at[0]), int(at[-1]) + 1) if len(at) else slice(0, 0)
+        language = identify(" ".join(record["expected_paragraphs"]), None).language
+        if lines:
+            yield _Source(record["publisher"], field, record.get("title"), lines, labels, body, language)
+
+
+def cut_off(facts: Sequence[Facts], labels: Sequence[int]) -> bool:
+    """Tell whether the article evidently goes on below what was expected of it."""
+    end = max((index for index, label in enumerate(labels) if label), default=len(labels))
+    more, other = [], 0
+    for line in facts[end + 1 :]:
+        other = 0 if is_own_text(line) else other + 1
+        if other > _BREAK:
+            break
+        if not other:
+            more.append(line.words)
+    body = sum(line.words for line, label in zip(facts, labels, strict=True) if label)
+    return len(more) >= _MORE_LINES and sum(more) >= _MORE_WORDS * body
+
+
+def _crops(source: _Source, random: np.random.Generator) -> Iterator[Text]:
+    """Yield parts of a page, with less around the article and sometimes less of it."""
+    lines, labels, body = source.lines, source.labels, source.body
+    for _ in range(_CROPS):
+        begin, end = int(random.integers(0, body.start + 1)), int(random.integers(body.stop, len(lines) + 1))
         sparse = float(random.choice([0, 0.2, 0.5]))
         kept = [at for at in range(begin, end) if random.random() >= (_LOST * (sparse > 0) if labels[at] else sparse)]
         if kept:
-            yield _text(record["publisher"], [lines[at] for at in kept], [labels[at] for at in kept], None)
+            yield _text(source.publisher, [lines[at] for at in kept], [labels[at] for at in kept], None)
 
 
-def _text(publisher: str, lines: Sequence[Line], labels: Sequence[int], title: str | None) -> Text:
+def _transplants(source: _Source, sources: Sequence[_Source], random: np.random.Generator) -> Iterator[Text]:
+    """Yield another publisher's article of the language in this one's page: the page teaches apart from its topic."""
+    others = [
+        other
+        for other in sources
+        if other.publisher != source.publisher
+        and (other.field, other.language) == (source.field, source.language)
+        and any(other.labels)
+    ]
+    if not others:
+        return
+    other = others[int(random.integers(len(others)))]
+    lines = [*source.lines[: source.body.start], *other.lines[other.body], *source.lines[source.body.stop :]]
+    labels = [*source.labels[: source.body.start], *other.labels[other.body], *source.labels[source.body.stop :]]
+    yield _text(source.publisher, lines, labels, None, other.publisher)
+
+
+def _text(
+    publisher: str, lines: Sequence[Line], labels: Sequence[int], title: str | None, other: str | None = None
+) -> Text:
     facts = describe(lines, title)
     dense, buckets = features.dense(facts, title), features.buckets(facts)
-    return Text(publisher, dense, buckets, [line.words for line in facts], list(labels))
+    return Text(publisher, dense, buckets, [line.words for line in facts], list(labels), other)
