@@ -7,8 +7,6 @@ from collections.abc import Sequence
 import pytest
 
 from services.extract.clean import CleanArticle, clean
-from services.extract.clean.lines import Line
-from services.extract.clean.page import choose
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, Caption
 
@@ -133,17 +131,6 @@ def test_hidden_text_and_scripts_are_not_seen() -> None:
 
 def test_a_declared_encoding_does_no_harm() -> None:
     assert clean(f'<?xml version="1.0" encoding="utf-16"?>{page(paragraphs())}', "text/html").paragraphs == BODY
-
-
-def test_a_paragraph_that_the_extractor_overlooked_between_two_others_is_kept() -> None:
-    seen = [Line(number, text) for number, text in enumerate(("Home", LOCK, WORKS, BOATS, "Imprint"), 1)]
-    assert [line.text for line in choose(seen, [LOCK, BOATS], None)] == list(BODY)
-
-
-def test_text_that_the_extractor_changed_is_not_lost() -> None:
-    seen = [Line(number, text) for number, text in enumerate((LOCK, BOATS), 1)]
-    chosen = choose(seen, [LOCK, f"{WORKS} (1)", BOATS], None)
-    assert [line.text for line in chosen] == [LOCK, f"{WORKS} (1)", BOATS]
 
 
 def filled(unit: str, before: str = "<html><body>") -> str:
