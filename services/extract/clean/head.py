@@ -76,9 +76,7 @@ def head_of(tree: Element) -> Head:
     return Head(
         title=_title(tree, article, meta, site),
         authors=_authors(tree, article, meta, site),
-        published_at=_first_moment(
-            [article.get("datePublished"), *_all(meta, _PUBLISHED), *_times(tree), _dated(url)]
-        ),
+        published_at=_first_moment([article.get("datePublished"), *_all(meta, _PUBLISHED), *_times(tree), _dated(url)]),
         updated_at=_first_moment([article.get("dateModified"), *_all(meta, _UPDATED)]),
         url=url,
         description=max(_all(meta, _DESCRIPTIONS), key=len, default=None),

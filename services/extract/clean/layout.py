@@ -17,7 +17,10 @@ Flags = npt.NDArray[np.bool_]
 LEVELS = 5  # of boxes around a line that are looked at
 _SEED_WORDS, _SEED_LINKED = 6, 0.6  # a line so long and less linked than this is where an article may be
 _REACH = 8  # lines from there
-_PROSE_WORDS, _LONG_WORDS = 8, 40  # what ends as a sentence is prose from the first length on, other text from the second
+_PROSE_WORDS, _LONG_WORDS = (
+    8,
+    40,
+)  # what ends as a sentence is prose from the first length on, other text from the second
 _PROSE_LINKED = 0.5
 _LINK = 0.8  # of a line's characters
 

@@ -21,9 +21,7 @@ def first_kept(decided: Decisions) -> int:
 
 def found_title(facts: Sequence[Facts], decided: Decisions) -> int | None:
     """Return which line above the article is its heading: the first long one that is no sentence."""
-    above = [
-        index for index in range(first_kept(decided)) if decided[index] in UNNAMED and _may_be_title(facts[index])
-    ]
+    above = [index for index in range(first_kept(decided)) if decided[index] in UNNAMED and _may_be_title(facts[index])]
     return next((index for index in above if facts[index].words >= _LONG_TITLE), above[0] if above else None)
 
 
