@@ -60,7 +60,7 @@ def train_pages(
     _train(model, _records(pack), out, seed, parting if folds else None)
 
 
-def _records(pack: Path) -> list[Record]:
+def _records(pack: Path) -> Sequence[Record]:
     """Return the articles that have a publisher and an expected text."""
     try:
         usable = [

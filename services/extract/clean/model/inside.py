@@ -7,8 +7,10 @@ import numpy as np
 from services.extract.clean.layout import Layout, Numbers
 from services.extract.clean.walk import Attributes
 
-_TAGS = ("article", "main", "aside", "nav", "footer", "header", "form", "figure", "table", "ul ol", "li", "blockquote",
-         "button", "label", "a", "section", "h1 h2 h3 h4 h5 h6", "dl", "details", "p", "figcaption")  # fmt: skip
+_TAGS = (
+    *("article", "main", "aside", "nav", "footer", "header", "form", "figure", "table", "ul ol", "li", "blockquote"),
+    *("button", "label", "a", "section", "h1 h2 h3 h4 h5 h6", "dl", "details", "p", "figcaption"),
+)
 _VALUES = (
     *(("role", role) for role in ("main", "article", "complementary", "navigation", "banner", "contentinfo", "dialog")),
     ("itemprop", "articleBody"),

@@ -1,6 +1,6 @@
 """Numbers for lines of a page from its markup: the boxes they stand in, and what else stands in those."""
 
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,10 +10,14 @@ from services.extract.clean.walk import Attributes
 
 Columns = Iterator[Any]
 
-_OWN = ("p", "h1", "h2", "h3", "h4 h5 h6", "li", "td th", "figcaption caption", "blockquote", "div", "a", "dt dd",
-        "button label", "section article main", "pre", "body", "span", "b strong em i", "time", "header footer")  # fmt: skip
-_AROUND = ("div", "article", "section", "ul ol", "li", "td tr table tbody", "main", "body", "blockquote", "figure",
-           "header", "footer", "nav", "aside", "p")  # fmt: skip
+_OWN = (
+    *("p", "h1", "h2", "h3", "h4 h5 h6", "li", "td th", "figcaption caption", "blockquote", "div", "a", "dt dd"),
+    *("button label", "section article main", "pre", "body", "span", "b strong em i", "time", "header footer"),
+)
+_AROUND = (
+    *("div", "article", "section", "ul ol", "li", "td tr table tbody", "main", "body", "blockquote", "figure"),
+    *("header", "footer", "nav", "aside", "p"),
+)
 _SHARES = (0.5, 0.8)  # of a page's prose, that its main boxes hold
 WIDTH = 173  # numbers in a row
 
@@ -165,7 +169,8 @@ def _kinds(layout: Layout) -> Numbers:
     """Return a 1 for the tag of a line's own boxes and of the two blocks around it."""
     tags = layout.page.boxes.tags
     parts = []
-    for box, groups in ((layout.chain[0], _OWN), (layout.within, _OWN), (layout.chain[1], _AROUND), (layout.chain[2], _AROUND)):  # fmt: skip
+    own, outer, around = layout.chain[:3]
+    for box, groups in ((own, _OWN), (layout.within, _OWN), (outer, _AROUND), (around, _AROUND)):
         known = {tag: number for number, group in enumerate(groups) for tag in group.split()}
         kind = np.array([known.get(tags[number], len(groups)) for number in box])
         parts.append(np.eye(len(groups) + 1, len(groups), dtype=np.float32)[kind])
