@@ -17,6 +17,7 @@ Flags = npt.NDArray[np.bool_]
 LEVELS = 5  # of boxes around a line that are looked at
 _SEED_WORDS, _SEED_LINKED = 6, 0.6  # a line so long and less linked than this is where an article may be
 _REACH = 8  # lines from there
+_RICH = 0.1  # of a page's prose: what stands beside so much of it may belong to it
 _PROSE_WORDS, _LONG_WORDS = (
     8,
     40,
@@ -83,16 +84,36 @@ class Layout:
         total = np.concatenate(([0], np.cumsum(values, dtype=np.float64)))
         return np.asarray(total[self.last] - total[self.first], np.float32)
 
-    def near(self) -> Places:
-        """Return the lines that stand near one that may be prose, and the main headings; the others are no article."""
+    @cached_property
+    def direct(self) -> Numbers:
+        """Of each box the prose that stands in it and in no smaller box with several lines."""
+        return np.bincount(self.chain[1], weights=self.prose, minlength=len(self.parents)).astype(np.float32)
+
+    @cached_property
+    def is_heading(self) -> Flags:
         tags = self.page.boxes.tags
+        return np.array([tags[box] == "h1" for box in self.chain[0]], np.bool_)
+
+    def near(self) -> Places:
+        """Return the lines that stand near or beside one that may be prose, and the main headings.
+
+        The others, half of a page and more, are no article.
+        """
         seeds = (self.words >= _SEED_WORDS) & (self.linked < _SEED_LINKED * self.chars)
         so_far = np.concatenate(([0], np.cumsum(seeds)))
         at = np.arange(self.size)
         close = so_far[np.minimum(at + _REACH + 1, self.size)] > so_far[np.maximum(at - _REACH, 0)]
-        heading = np.array([tags[box] == "h1" for box in self.chain[0]], np.bool_)
-        found: Places = np.flatnonzero(close | heading)
+        rich = (self.direct > 0) & (self.direct >= _RICH * self.prose.sum())
+        beside = rich[self.chain[1]] | rich[self.chain[2]]
+        found: Places = np.flatnonzero(close | beside | self.is_heading)
         return found
+
+    def title(self, title: str | None) -> int:
+        """Return the line that is the article's heading, or -1: the main heading that says the title, or the first."""
+        wanted = (title or "").casefold()
+        headings = np.flatnonzero(self.is_heading)
+        said = [index for index in headings if wanted and self.page.lines[index].text.casefold() == wanted]
+        return int(said[0]) if said else int(headings[0]) if len(headings) else -1
 
 
 def layout_of(page: Page) -> Layout:

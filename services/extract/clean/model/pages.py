@@ -46,7 +46,7 @@ def probabilities(region: Region, facts: Sequence[Facts], title: str | None) -> 
 def dense(region: Region, facts: Sequence[Facts], title: str | None) -> Numbers:
     """Return a row of numbers for each line of the region."""
     layout, near = region.layout, region.near
-    markup = np.hstack((places.places(layout)[near], inside.inside(layout)[near]))
+    markup = np.hstack((places.places(layout, title)[near], inside.inside(layout)[near]))
     return np.hstack((features.dense(facts, title), markup, said.said(facts, region.head))).astype(np.float32)
 
 

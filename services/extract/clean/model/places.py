@@ -19,13 +19,15 @@ _AROUND = (
     *("header", "footer", "nav", "aside", "p"),
 )
 _SHARES = (0.5, 0.8)  # of a page's prose, that its main boxes hold
-WIDTH = 173  # numbers in a row
+WIDTH = 180  # numbers in a row
+_FROM_TITLE = 7  # of those
 
 
-def places(layout: Layout) -> Numbers:
+def places(layout: Layout, title: str | None) -> Numbers:
     """Return a row of numbers for each line."""
     parts: Sequence[Callable[[Layout], Columns]] = (_levels, _main, _self, _headings, _alike, _articles)
     columns = [np.asarray(column, np.float32) for part in parts for column in part(layout)]
+    columns += [np.asarray(column, np.float32) for column in _from_title(layout, layout.title(title))]
     return np.hstack((np.column_stack(columns), _kinds(layout)))
 
 
@@ -45,7 +47,7 @@ def _main(layout: Layout) -> Columns:
     """Describe where a line lies to the boxes that hold most of the prose, and how much stands beside it."""
     total = max(float(layout.prose.sum()), 1.0)
     held, depths, within = layout.held(layout.prose), layout.depths, layout.within
-    direct = np.bincount(layout.chain[1], weights=layout.prose, minlength=len(held))
+    direct = layout.direct
     best = int(direct.argmax())
     largest = [int(np.flatnonzero(held >= share * held[0])[-1]) for share in _SHARES]
     for box in (best, *largest):
@@ -107,8 +109,7 @@ def _self(layout: Layout) -> Columns:
 
 def _headings(layout: Layout) -> Columns:
     """Describe where a line lies to the main headings."""
-    tags, at = layout.page.boxes.tags, np.arange(layout.size)
-    where = np.array([index for index, box in enumerate(layout.chain[0]) if tags[box] == "h1"], np.int64)
+    at, where = np.arange(layout.size), np.flatnonzero(layout.is_heading)
     first = int(where[0]) if len(where) else -1
     following = np.append(where, -1)[np.searchsorted(where, at)]
     yield np.full(layout.size, len(where) > 0)
@@ -117,6 +118,25 @@ def _headings(layout: Layout) -> Columns:
     yield np.log1p(np.abs(at - first)) / 3 * (first >= 0)
     yield np.log1p(np.maximum(following - at, 0)) / 3
     yield following >= 0
+
+
+def _from_title(layout: Layout, title: int) -> Columns:
+    """Describe where a line lies to the heading of the article: other articles of the page have their own."""
+    if title < 0:
+        yield from np.zeros((_FROM_TITLE, layout.size))
+        return
+    at, within = np.arange(layout.size), layout.within
+    box = int(within[title])
+    meet = _depth_shared(layout, box)[within]
+    so_far = np.cumsum(layout.is_heading)
+    article = _outermost(layout)
+    yield at > title
+    yield np.log1p(np.abs(at - title)) / 3
+    yield (layout.depths[box] - meet) / 5
+    yield (layout.depths[within] - meet) / 5
+    yield np.minimum(np.abs(so_far - so_far[title]), 3) / 3
+    yield (article == article[title]) & (article >= 0)
+    yield (article != article[title]) & (article >= 0)
 
 
 def _alike(layout: Layout) -> Columns:
@@ -153,16 +173,22 @@ def _articles(layout: Layout) -> Columns:
     """Describe the article elements around a line; the page of one article has others in it that are teasers."""
     boxes = layout.page.boxes
     depth: list[int] = []
-    outermost: list[int] = []
-    for box, (tag, parent) in enumerate(zip(boxes.tags, boxes.parents, strict=True)):
-        above = depth[parent] if box else 0
-        depth.append(above + (tag == "article"))
-        outermost.append(box if tag == "article" and not above else outermost[parent] if box else -1)
-    outer = np.array(outermost)[layout.within]
-    held = layout.held(layout.prose)
+    for tag, parent in zip(boxes.tags, boxes.parents, strict=True):
+        depth.append((depth[parent] if depth else 0) + (tag == "article"))
+    outer, held = _outermost(layout), layout.held(layout.prose)
     yield np.full(layout.size, np.log1p(boxes.tags.count("article")) / 2)
     yield np.array(depth)[layout.within] / 3
     yield np.where(outer >= 0, held[outer] / max(float(held[0]), 1.0), 0)
+
+
+def _outermost(layout: Layout) -> Places:
+    """Return for each line the outermost article element around it, or -1."""
+    boxes = layout.page.boxes
+    found: list[int] = []
+    for box, (tag, parent) in enumerate(zip(boxes.tags, boxes.parents, strict=True)):
+        above = found[parent] if found else -1
+        found.append(box if tag == "article" and above < 0 else above)
+    return np.array(found, np.int64)[layout.within]
 
 
 def _kinds(layout: Layout) -> Numbers:
