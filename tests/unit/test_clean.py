@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.extract.clean import CleanArticle, clean
 from services.extract.clean.article import MAX_REMOVED, MAX_REMOVED_CHARS
-from services.extract.clean.lines import split
+from services.extract.clean.lines import split, visible
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, Caption
 
@@ -172,6 +172,66 @@ def test_text_that_runs_from_right_to_left_is_kept() -> None:
         "هل ستمر القوارب من أول الشهر القادم كما وعدت رئيسة البلدية الجميع؟",
     )
     assert plain(*body).paragraphs == body
+
+
+def test_an_article_in_two_languages_is_kept_in_both() -> None:
+    body = (
+        *BODY,
+        "„Wir haben lange gewartet“, sagte der Bürgermeister der Schwesterstadt, der mit dem Schiff gekommen war.",
+        "Le maire de la ville voisine a promis de reconstruire lui aussi son écluse avant la fin de l'année.",
+        "運河の水門は来月から一般の船にも開放されると市長は述べた。",
+    )
+    page = ("Tidewell Echo", "Home", "Sport", "Wetter", "Abonnieren", *body, "Share", "Newsletter", "Impressum")
+    assert plain(*page).paragraphs == body
+
+
+@pytest.mark.parametrize("broken", ["cp1252", "latin-1"])
+def test_text_that_was_decoded_wrongly_loses_no_paragraph(broken: str) -> None:
+    body = tuple(line.replace("new", "“nëw”").encode().decode(broken, errors="replace") for line in BODY)
+    page = ("Home", "News", "Sport", *body, "Share", "Print", "Contact")
+    assert plain(*page).paragraphs == tuple(map(visible, body))
+
+
+def test_an_article_from_right_to_left_comes_out_of_its_page() -> None:
+    body = (
+        "افتتحت رئيسة البلدية الهويس الجديد في المدينة يوم الاثنين بعد عامين من الانتظار الطويل.",
+        "وقالت إن القوارب ستمر من أول الشهر القادم كما وعدت الجميع في العام الماضي.",
+        "واستغرقت الأعمال أربعين شهرا وشاركت فيها ثلاث شركات من المدن المجاورة.",
+    )
+    page = ("الرئيسية", "أخبار", "رياضة", *body, "شارك", "طباعة", "اتصل بنا")
+    assert plain(*page).paragraphs == body
+
+
+FURNITURE = """
+Tidewell Echo
+Home
+News
+Sport
+Weather
+Sign in
+Subscribe
+Most read
+Storm closes school for a week
+Ferry runs again on Sunday
+Council argues over the price of parking
+Newsletter
+Get the best of the Echo in your inbox every morning.
+Sign up
+We use cookies to improve your experience. You can change your settings at any time.
+Accept all
+About us
+Contact
+Imprint
+Privacy policy
+© 2026 Tidewell Echo. All rights reserved.
+"""
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_page_that_holds_only_furniture_is_no_article(times: int) -> None:
+    with pytest.raises(Rejected) as verdict:
+        clean(FURNITURE * times, "text/plain")
+    assert verdict.value.reason is Reason.NO_ARTICLE_TEXT
 
 
 def test_an_article_of_one_short_sentence_is_an_article() -> None:

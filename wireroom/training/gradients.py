@@ -1,7 +1,7 @@
 """Training of one member of a network: forward with dropout, backward, and Adam; numpy alone, the same on every run."""
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -43,6 +43,7 @@ class Plan:
     decay: float = 0.3  # of the weights
     drop_input: float = 0.1  # of the numbers of a row,
     drop_words: tuple[float, ...] = (0.6, 0.6)  # of the lines' words, for each sort,
+    drop_each: float = 0.0  # of single words,
     drop_hidden: float = 0.25  # and of what each convolution adds
 
 
@@ -126,6 +127,8 @@ def _kept(random: np.random.Generator, shape: tuple[int, ...], drop: float) -> M
 def slopes_of(weights: Weights, batch: Batch, plan: Plan, random: np.random.Generator) -> tuple[float, Weights]:
     """Return the loss of a batch and its slope by each weight."""
     data, real = batch.example, batch.real
+    thinned = tuple(_thinned(words, plan.drop_each, random) for words in data.words)
+    data = replace(data, words=thinned)
     entered, mask = _entered(weights, data, plan, random)
     first = relu((entered @ weights["enter"] + weights["enter_b"]) * real)
     hidden: Matrix = first
@@ -152,6 +155,11 @@ def slopes_of(weights: Weights, batch: Batch, plan: Plan, random: np.random.Gene
     slopes |= {"enter": entered.T @ back, "enter_b": back.sum(0)}
     _back_to_words(weights, data, back, mask, slopes)
     return -float((data.weights * right).sum()), slopes
+
+
+def _thinned(words: Words, drop: float, random: np.random.Generator) -> Words:
+    kept = random.random(len(words.places)) >= drop
+    return Words(words.places[kept], words.lines[kept]) if drop else words
 
 
 def _entered(weights: Weights, data: Example, plan: Plan, random: np.random.Generator) -> tuple[Matrix, Matrix]:

@@ -9,7 +9,7 @@ import numpy as np
 from services.extract.clean.facts import Facts, describe
 from services.extract.clean.known import is_own_text
 from services.extract.clean.lines import Line, split
-from services.extract.clean.model import features
+from services.extract.clean.model import MIN_LINES, features
 from services.extract.language import identify
 from wireroom.training.alignment import align
 from wireroom.training.fitting import Text
@@ -37,7 +37,7 @@ class _Source:
 
 
 def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield the texts of a pack: as they are, with their titles where they have one, crops, and transplants.
+    """Yield the texts of a pack: as they are, with their titles, crops, transplants, and pages without their article.
 
     Articles whose expected text was evidently cut off teach nothing and are left out.
     """
@@ -50,6 +50,7 @@ def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
         if any(source.labels):
             yield from _crops(source, random)
             yield from _transplants(source, sources, random)
+            yield from _hollow(source)
 
 
 def _sources(record: Mapping[str, Any]) -> Iterator[_Source]:
@@ -105,6 +106,13 @@ def _transplants(source: _Source, sources: Sequence[_Source], random: np.random.
     lines = [*source.lines[: source.body.start], *other.lines[other.body], *source.lines[source.body.stop :]]
     labels = [*source.labels[: source.body.start], *other.labels[other.body], *source.labels[source.body.stop :]]
     yield _text(source.publisher, lines, labels, None, other.publisher)
+
+
+def _hollow(source: _Source) -> Iterator[Text]:
+    """Yield the page without its article, which holds none."""
+    lines = [line for line, label in zip(source.lines, source.labels, strict=True) if not label]
+    if len(lines) >= MIN_LINES:
+        yield _text(source.publisher, lines, [0] * len(lines), None)
 
 
 def _text(

@@ -18,8 +18,8 @@ _ONLY_FRAGMENT_WORDS = 8
 _FRAME = -1.0
 _NOT_SAID_BY_ITSELF = (None, "outside_body", "model")
 _UNLIKELY = 0.15  # no article is made of lines less likely than this
+_NO_ARTICLE = 0.3  # where no line is even so likely, and none opens an article, there is none
 _SURE = 0.8  # so likely a line stays although a rule that is open to doubt speaks against it
-_LIKELY = 0.5  # as likely as this a line of a page stays
 _SAY = 1.6  # how many times more likely what the rules keep becomes, and less likely what they leave out
 _SENTENCE_SAY = 3.0  # the same of a whole sentence that nothing speaks against: recall comes first
 _OPEN = (None, "outside_body", "fragment")  # what rules say of where a line stands, which the model knows better
@@ -27,40 +27,30 @@ _TINY = 1e-9
 _HALF = 0.5  # of a word for each line, so that one without words counts too
 
 
-def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None) -> Decisions:
-    """Return one decision per line; without any body, every sentence that nothing speaks against is kept.
+def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, marked_up: bool = False) -> Decisions:
+    """Return one decision per line; where rules find no body, every sentence that nothing speaks against is kept.
 
-    ``likely`` is how likely each line belongs to the article; without it the rules judge all lines, as they do where
-    the model finds no article.
+    ``likely`` is how likely each line belongs to the article; without it the rules judge all lines. Where the model
+    is sure that there is no article, no line is kept. What rules say of where a line stands does not count beside a
+    model that saw how the lines are ``marked_up``.
     """
     frame = _frame(facts)
     certain = [_certain(line) or ("repeat" if index in frame else None) for index, line in enumerate(facts)]
     span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
     decided = _inside(facts, certain, span)
-    judged = _by_model(facts, decided, likely) if likely else decided
+    if likely and max(likely) < _NO_ARTICLE and not any(map(_opens, facts)):
+        return [rule or "model" for rule in decided]
+    judged = _by_model(facts, decided, likely, weight=0 if marked_up else 1) if likely else decided
     decided = _without_repeats(facts, judged if None in judged else decided)
     return decided if None in decided else _fallback(facts, certain)
 
 
-def decide_by_markup(facts: Sequence[Facts], likely: Sequence[float]) -> Decisions:
-    """Return one decision per line of a page, whose markup tells more than where its lines stand.
-
-    What says itself what it is stays only where the model is sure of it; without any line that is likely to belong the
-    text decides.
-    """
-    enough = min(_LIKELY, threshold(likely, [line.words + _HALF for line in facts]))
-    decided: Decisions = []
-    for line, value in zip(facts, likely, strict=True):
-        rule = _certain(line)
-        needed = enough if rule is None else _SURE if _belongs_between(line) else 1.0
-        decided.append(None if value >= needed else rule or "model")
-    return _without_repeats(facts, decided) if None in decided else decide(facts)
-
-
-def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float]) -> Decisions:
+def _by_model(
+    facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float], *, weight: int
+) -> Decisions:
     """Keep the lines whose text is expected to agree best with the article; what says itself what it is goes."""
     judged = [
-        _with_rules(line, rule, value) for line, rule, value in zip(facts, by_rules, likely, strict=True)
+        _with_rules(line, rule, value, weight) for line, rule, value in zip(facts, by_rules, likely, strict=True)
     ]  # fmt: skip
     enough = threshold(judged, [line.words + _HALF for line in facts])
     return [
@@ -69,17 +59,14 @@ def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Se
     ]
 
 
-def _with_rules(line: Facts, rule: str | None, likely: float) -> float:
+def _with_rules(line: Facts, rule: str | None, likely: float, weight: int) -> float:
     """Return how likely a line belongs, given also what the rules say of it."""
     if rule is None and (line.role or line.furniture or _opens(line)):
         return max(likely, _SURE)
     if rule not in _OPEN:
         return likely if likely >= _SURE and _belongs_between(line) else 0.0
-    odds = (
-        likely
-        / (1 - likely + _TINY)
-        * ((_SENTENCE_SAY if line.ends and not line.cues else _SAY) if rule is None else 1 / _SAY)
-    )
+    say = 1 / _SAY if rule else _SENTENCE_SAY if line.ends and not line.cues else _SAY
+    odds = likely / (1 - likely + _TINY) * say**weight
     return odds / (1 + odds)
 
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from services.extract.clean.agencies import agencies_in
 from services.extract.clean.article import CleanArticle, Judged, assemble, bounded, by_text, judged
-from services.extract.clean.decide import decide_by_markup
+from services.extract.clean.decide import decide
 from services.extract.clean.facts import Facts, is_title
 from services.extract.clean.head import Head, head_of
 from services.extract.clean.known import ANY_SITE, Site
@@ -41,7 +41,7 @@ def _clean(page: Page, head: Head, title: str | None, site: Site) -> CleanArticl
 
     def judge(facts: Sequence[Facts], title: str | None) -> Judged:
         likely = pages.probabilities(region, facts, title)
-        return (decide_by_markup(facts, likely), likely) if likely else by_text(facts, title)
+        return (decide(facts, likely, marked_up=True), likely) if likely else by_text(facts, title)
 
     lines = region.lines
     article = judged(lines, title, judge, site)
