@@ -34,6 +34,12 @@ def test_what_is_hidden_or_no_text_is_not_read() -> None:
     assert texts(f"{hidden}<p>e <svg><text>f</text></svg>g</p>") == ["e g"]
 
 
+def test_paragraphs_that_are_hidden_are_read_because_they_may_be_the_article_behind_a_pay_wall() -> None:
+    article = f"<p>{LOCK}</p><p>{WORKS}</p><p>{BOATS}</p>"
+    assert texts(f"<p>e</p><div style='display: none'>{article}</div>") == ["e", LOCK, WORKS, BOATS]
+    assert texts(f"<p>e</p><div hidden><p>{LOCK}</p><p>Accept</p></div>") == ["e"]
+
+
 def test_the_box_of_a_line_is_the_innermost_its_text_begins_in() -> None:
     page = page_of("<div><p><span>One</span> two</p>three</div>")
     assert [page.boxes.tags[box] for box in page.within] == ["span", "div"]
@@ -82,7 +88,7 @@ def test_sums_over_boxes_are_those_of_their_lines() -> None:
 
 def test_lines_far_from_any_prose_are_not_looked_at_but_the_heading_is() -> None:
     menu = "".join(f"<li><a href=x>Item {number}</a></li>" for number in range(30))
-    page = page_of(f"<h1>Lock</h1><ul>{menu}</ul><p>{LOCK}</p><p>{WORKS}</p>")
+    page = page_of(f"<h1>Lock</h1><ul>{menu}</ul><main><p>{LOCK}</p><p>{WORKS}</p></main>")
     near = [page.lines[index].text for index in layout_of(page).near()]
     assert near == ["Lock", *(f"Item {number}" for number in range(22, 30)), LOCK, WORKS]
 

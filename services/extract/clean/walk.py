@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import islice
 
 from services.extract.clean.lines import Line, limited, visible
 from services.extract.clean.markup import MAX_DEPTH, MAX_ELEMENTS, Element, too_large
@@ -18,6 +19,7 @@ BLOCKS = frozenset(
 _UNSEEN = frozenset(
     "script style noscript template title meta link svg iframe object select textarea".split()  # noqa: SIM905
 )
+_PARAGRAPHS, _LONG = 3, 80  # characters
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
@@ -48,7 +50,10 @@ class Page:
 
 
 def read(tree: Element) -> Page:
-    """Return the text of each block, numbered from 1; of a page that hides all its text, the hidden text too."""
+    """Return the text of each block, numbered from 1.
+
+    Hidden text is left out unless it is paragraphs, or all the page has.
+    """
     page = _read(tree, hidden=False)
     return page if page.lines else _read(tree, hidden=True)
 
@@ -85,15 +90,22 @@ def _edges(tree: Element, *, hidden: bool) -> Iterator[_Edge]:
             left_out = False
             continue
         attributes = element.items()
-        if tag in _UNSEEN or (not hidden and attributes and _is_hidden(attributes)):
+        if tag in _UNSEEN or (not hidden and attributes and is_hidden(attributes) and not _holds_article(element)):
             walk.skip_subtree()
             left_out = True
         else:
             yield True, tag, attributes, element.text
 
 
-def _is_hidden(attributes: Attributes) -> bool:
+def is_hidden(attributes: Attributes) -> bool:
+    """Tell whether an element does not show when the page is opened."""
     return any(name == "hidden" or (name == "style" and _HIDDEN.search(value)) for name, value in attributes)
+
+
+def _holds_article(element: Element) -> bool:
+    """Tell whether paragraphs are hidden: where readers have to pay many publishers send the whole article so."""
+    long = (True for paragraph in element.iter("p") if len("".join(paragraph.itertext())) >= _LONG)
+    return len(list(islice(long, _PARAGRAPHS))) == _PARAGRAPHS
 
 
 class _Reader:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from services.extract.clean.layout import Layout, Numbers
-from services.extract.clean.walk import Attributes
+from services.extract.clean.walk import Attributes, is_hidden
 
 _TAGS = (
     *("article", "main", "aside", "nav", "footer", "header", "form", "figure", "table", "ul ol", "li", "blockquote"),
@@ -20,7 +20,8 @@ _VALUES = (
 )
 _BITS: Mapping[str, int] = {tag: 1 << bit for bit, group in enumerate(_TAGS) for tag in group.split()}
 _NAMES = frozenset(name for name, _ in _VALUES)
-WIDTH = len(_TAGS) + len(_VALUES)
+_HIDDEN = len(_TAGS) + len(_VALUES)
+WIDTH = _HIDDEN + 1  # numbers in a row
 
 
 def inside(layout: Layout) -> Numbers:
@@ -35,7 +36,7 @@ def inside(layout: Layout) -> Numbers:
 
 
 def _said(attributes: Attributes) -> int:
-    found = 0
+    found = is_hidden(attributes) << _HIDDEN
     for name, value in attributes:
         if name in _NAMES:
             for bit, (asked, part) in enumerate(_VALUES, len(_TAGS)):
