@@ -14,7 +14,9 @@ from wireroom.training.gradients import Plan
 from wireroom.training.lines import cut_off
 
 FIELDS = ("html",)
-PLAN = Plan(publishers=20, epochs=10, drop_words=(0.5, 0.3))
+PLAN = Plan(
+    publishers=20, drop_words=(0.7, 0.5), drop_input=0.2, drop_hidden=0.4, decay=1.0
+)  # fewer pages than texts: more of them has to be left out to learn what holds elsewhere
 
 
 def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
