@@ -37,6 +37,8 @@ def test_what_is_hidden_or_no_text_is_not_read() -> None:
 def test_paragraphs_that_are_hidden_are_read_because_they_may_be_the_article_behind_a_pay_wall() -> None:
     article = f"<p>{LOCK}</p><p>{WORKS}</p><p>{BOATS}</p>"
     assert texts(f"<p>e</p><div style='display: none'>{article}</div>") == ["e", LOCK, WORKS, BOATS]
+    each = "".join(f"<div hidden><p>{text}</p><p>Accept</p></div>" for text in (LOCK, WORKS, BOATS))
+    assert texts(f"<p>e</p>{each}<div hidden>No</div>") == ["e", LOCK, "Accept", WORKS, "Accept", BOATS, "Accept"]
     assert texts(f"<p>e</p><div hidden><p>{LOCK}</p><p>Accept</p></div>") == ["e"]
 
 

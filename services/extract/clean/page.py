@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
+from itertools import islice
 
 from services.extract.clean.agencies import agencies_in
 from services.extract.clean.article import CleanArticle, Judged, assemble, bounded, by_text, judged
+from services.extract.clean.days import day_in
 from services.extract.clean.decide import decide
 from services.extract.clean.facts import Facts, is_title
 from services.extract.clean.head import Head, head_of
@@ -16,6 +19,9 @@ from services.extract.clean.walk import Page, read
 from services.extract.clean.words import tokens
 from shared.errors import Reason, Rejected
 from shared.messages import Removed
+
+_HEAD_LINES = 12  # above the article: of its heading, its byline and what is beside them
+_DATED_LINE = 100  # characters; a longer line tells a story that has a day in it
 
 
 def clean_page(body: str, title: str | None, site: Site = ANY_SITE) -> CleanArticle:
@@ -74,7 +80,14 @@ def _with(article: CleanArticle, head: Head) -> CleanArticle:
         article,
         byline=", ".join(head.authors) or article.byline,
         agency=article.agency or next((agency for name in head.authors if (agency := agencies_in(name))), None),
-        published_at=head.published_at,
+        published_at=head.published_at or _day_above(article),
         updated_at=head.updated_at,
         url=head.url,
     )
+
+
+def _day_above(article: CleanArticle) -> datetime | None:
+    """Return the day that stands above the article and nearest to it, where the page tells no other."""
+    above = (entry.text for entry in reversed(article.removed) if entry.line < article.places[0])
+    dated = (day_in(text) for text in islice(above, _HEAD_LINES) if len(text) <= _DATED_LINE)
+    return next((day for day in dated if day), None)

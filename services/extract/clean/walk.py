@@ -1,9 +1,8 @@
 """One walk over a page: its visible lines, one per block, and the boxes (elements) that each of them stands in."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 
 from services.extract.clean.lines import Line, limited, visible
 from services.extract.clean.markup import MAX_DEPTH, MAX_ELEMENTS, Element, too_large
@@ -19,7 +18,8 @@ BLOCKS = frozenset(
 _UNSEEN = frozenset(
     "script style noscript template title meta link svg iframe object select textarea".split()  # noqa: SIM905
 )
-_PARAGRAPHS, _LONG = 3, 80  # characters
+_PAID = 3  # hidden paragraphs,
+_LONG = 80  # each of so many characters, are an article behind a pay wall
 _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
 
 
@@ -52,15 +52,25 @@ class Page:
 def read(tree: Element) -> Page:
     """Return the text of each block, numbered from 1.
 
-    Hidden text is left out unless it is paragraphs, or all the page has.
+    Hidden text is left out unless the page has nothing else, or hides several paragraphs: where readers have to pay,
+    many publishers send the article so.
     """
-    page = _read(tree, hidden=False)
-    return page if page.lines else _read(tree, hidden=True)
+    hidden: list[int] = []
+
+    def left_out(element: Element) -> bool:
+        hidden.append(_paragraphs(element))
+        return True
+
+    page = _read(tree, left_out)
+    if not page.lines:
+        return _read(tree, lambda _: False)
+    return _read(tree, lambda element: not _paragraphs(element)) if sum(hidden) >= _PAID else page
 
 
-def _read(tree: Element, *, hidden: bool) -> Page:
+def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
+    """Read all that shows, and the hidden elements that are not ``left_out``."""
     reader = _Reader()
-    for opens, tag, attributes, text in _edges(tree, hidden=hidden):
+    for opens, tag, attributes, text in _edges(tree, left_out):
         if tag in BLOCKS and reader.pieces:
             reader.end_line()
         if opens:
@@ -76,23 +86,23 @@ def _read(tree: Element, *, hidden: bool) -> Page:
 _SKIPPED: Attributes = ()  # stands for those of an element that is not seen
 
 
-def _edges(tree: Element, *, hidden: bool) -> Iterator[_Edge]:
+def _edges(tree: Element, left_out: Callable[[Element], bool]) -> Iterator[_Edge]:
     """Yield each edge of each visible element, and where one is left out only its end."""
     from lxml import etree  # noqa: PLC0415 - plain text does not need it
 
     walk = etree.iterwalk(tree, events=("start", "end"))
-    left_out = False
+    skipped = False
     seen: Attributes = []
     for event, element in walk:
         tag = element.tag
         if event == "end":
-            yield False, tag, _SKIPPED if left_out else seen, element.tail
-            left_out = False
+            yield False, tag, _SKIPPED if skipped else seen, element.tail
+            skipped = False
             continue
         attributes = element.items()
-        if tag in _UNSEEN or (not hidden and attributes and is_hidden(attributes) and not _holds_article(element)):
+        if tag in _UNSEEN or (attributes and is_hidden(attributes) and left_out(element)):
             walk.skip_subtree()
-            left_out = True
+            skipped = True
         else:
             yield True, tag, attributes, element.text
 
@@ -102,10 +112,9 @@ def is_hidden(attributes: Attributes) -> bool:
     return any(name == "hidden" or (name == "style" and _HIDDEN.search(value)) for name, value in attributes)
 
 
-def _holds_article(element: Element) -> bool:
-    """Tell whether paragraphs are hidden: where readers have to pay many publishers send the whole article so."""
-    long = (True for paragraph in element.iter("p") if len("".join(paragraph.itertext())) >= _LONG)
-    return len(list(islice(long, _PARAGRAPHS))) == _PARAGRAPHS
+def _paragraphs(element: Element) -> int:
+    """Return how many long paragraphs an element holds."""
+    return sum(len("".join(paragraph.itertext())) >= _LONG for paragraph in element.iter("p"))
 
 
 class _Reader:
