@@ -16,7 +16,7 @@ from wireroom.training.fitting import Text
 from wireroom.training.gradients import Plan
 
 FIELDS = ("raw_text", "full_text")
-PLAN = Plan()
+PLAN = Plan(hidden=48, epochs=12, drop_input=0.2, drop_words=(0.5, 0.5), drop_each=0.4, drop_hidden=0.35)
 _CROPS = 2  # further examples of each article: a part of its page, with less around it
 _LOST = 0.2  # of the body's lines are left out of a crop
 _MORE_LINES, _MORE_WORDS = 8, 0.5  # of prose right below the expected text, beside it: the expected text was cut off
