@@ -94,6 +94,16 @@ class Layout:
         tags = self.page.boxes.tags
         return np.array([tags[box] == "h1" for box in self.chain[0]], np.bool_)
 
+    @cached_property
+    def article(self) -> Places:
+        """Of each line the outermost article element around it, or -1."""
+        boxes = self.page.boxes
+        found: list[int] = []
+        for box, (tag, parent) in enumerate(zip(boxes.tags, boxes.parents, strict=True)):
+            above = found[parent] if found else -1
+            found.append(box if tag == "article" and above < 0 else above)
+        return np.array(found, np.int64)[self.within]
+
     def near(self) -> Places:
         """Return the lines that stand near or beside one that may be prose, and the main headings.
 

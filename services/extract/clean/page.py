@@ -53,7 +53,7 @@ def _clean(page: Page, head: Head, title: str | None, site: Site) -> CleanArticl
     article = judged(lines, title, judge, site)
     described = {line.number for line in lines}
     wanted = tokens(title or "")
-    left = [_left_out(line, wanted) for line in page.lines if line.number not in described]
+    left = [_left_out(line, title or "", wanted) for line in page.lines if line.number not in described]
     removed = sorted((*_told(article), *left), key=lambda entry: entry.line)
     return replace(_with(article, head), removed=bounded(removed))
 
@@ -69,8 +69,9 @@ def _told(article: CleanArticle) -> list[Removed]:
     ]
 
 
-def _left_out(line: Line, title: Sequence[str]) -> Removed:
-    rule = "title" if is_title(tokens(line.text), title) else "html_boilerplate"
+def _left_out(line: Line, title: str, words: Sequence[str]) -> Removed:
+    alike = len(title) < 3 * len(line.text) and len(line.text) < 3 * len(title)  # most lines need no closer look
+    rule = "title" if alike and is_title(tokens(line.text), words) else "html_boilerplate"
     return Removed(text=line.text, rule=rule, line=line.number)
 
 

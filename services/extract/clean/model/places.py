@@ -129,7 +129,7 @@ def _from_title(layout: Layout, title: int) -> Columns:
     box = int(within[title])
     meet = _depth_shared(layout, box)[within]
     so_far = np.cumsum(layout.is_heading)
-    article = _outermost(layout)
+    article = layout.article
     yield at > title
     yield np.log1p(np.abs(at - title)) / 3
     yield (layout.depths[box] - meet) / 5
@@ -175,20 +175,10 @@ def _articles(layout: Layout) -> Columns:
     depth: list[int] = []
     for tag, parent in zip(boxes.tags, boxes.parents, strict=True):
         depth.append((depth[parent] if depth else 0) + (tag == "article"))
-    outer, held = _outermost(layout), layout.held(layout.prose)
+    outer, held = layout.article, layout.held(layout.prose)
     yield np.full(layout.size, np.log1p(boxes.tags.count("article")) / 2)
     yield np.array(depth)[layout.within] / 3
     yield np.where(outer >= 0, held[outer] / max(float(held[0]), 1.0), 0)
-
-
-def _outermost(layout: Layout) -> Places:
-    """Return for each line the outermost article element around it, or -1."""
-    boxes = layout.page.boxes
-    found: list[int] = []
-    for box, (tag, parent) in enumerate(zip(boxes.tags, boxes.parents, strict=True)):
-        above = found[parent] if found else -1
-        found.append(box if tag == "article" and above < 0 else above)
-    return np.array(found, np.int64)[layout.within]
 
 
 def _kinds(layout: Layout) -> Numbers:
