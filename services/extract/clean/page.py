@@ -47,7 +47,7 @@ def _clean(page: Page, head: Head, title: str | None, site: Site) -> CleanArticl
 
     def judge(facts: Sequence[Facts], title: str | None) -> Judged:
         likely = pages.probabilities(region, facts, title)
-        return (decide(facts, likely, marked_up=True), likely) if likely else by_text(facts, title)
+        return (decide(facts, likely), likely) if likely else by_text(facts, title)
 
     lines = region.lines
     article = judged(lines, title, judge, site)
