@@ -13,12 +13,13 @@ from tests.factories import BODY
 from wireroom.cli import app
 from wireroom.training import gradients
 from wireroom.training.alignment import align
-from wireroom.training.fitting import FOLDS, fold_of
+from wireroom.training.fitting import FOLDS, fold_of, parted
+from wireroom.training.lines import texts
 
 PARAGRAPHS = BODY.split("\n\n")
 
 
-def records(publishers: int = 14) -> list[dict[str, object]]:
+def records(publishers: int = 14) -> list[dict[str, Any]]:
     text = "\n".join(["Home", "News", "Sport", "Tidewell Echo", *PARAGRAPHS, "Share", "Print", "Contact"])
     return [
         {"id": f"a/{n}", "publisher": f"paper-{n}", "expected_paragraphs": PARAGRAPHS, "raw_text": text}
@@ -43,6 +44,25 @@ def test_all_articles_of_a_publisher_are_in_one_fold() -> None:
     assert set(folds) == set(range(FOLDS))
     assert fold_of("paper-7") == folds[7]
     assert [fold_of(f"paper-{n}", 1) for n in range(200)] != folds
+
+
+def test_an_expected_text_that_was_cut_off_is_not_learned_from() -> None:
+    [record] = records(1)
+    more = [f"On day {day} of the dry summer the lock of Tidewell stood open for all boats." for day in range(12)]
+    whole = record | {"raw_text": f"{record['raw_text']}\nMore", "expected_paragraphs": PARAGRAPHS}
+    cut = record | {"raw_text": "\n".join([*PARAGRAPHS, *more]), "expected_paragraphs": PARAGRAPHS[:2]}
+    assert {text.publisher for text in texts([whole | {"publisher": "whole"}, cut | {"publisher": "cut"}])} == {"whole"}
+
+
+def test_an_article_in_another_page_is_held_out_with_either_publisher() -> None:
+    found = list(texts(records(40)))
+    transplants = [text for text in found if text.other]
+    assert transplants
+    assert all(text.other != text.publisher and any(text.labels) for text in transplants)
+    for seen, unseen in parted(records(40), found):
+        assert unseen
+        held_out = {record["publisher"] for record in unseen}
+        assert all(text.publisher not in held_out and text.other not in held_out for text in seen)
 
 
 def test_the_slopes_are_those_of_the_loss() -> None:

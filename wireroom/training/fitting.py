@@ -25,6 +25,7 @@ FOLDS = 5
 _STILL = 1e-2  # added to the spread of each number, so that one that never changes divides by no zero
 
 Report = Callable[[int, float], None]
+Record = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -87,17 +88,18 @@ def _example(text: Text, vocabularies: Sequence[Integers], mean: Matrix, scale: 
 
 
 def held_out(
-    records: Sequence[Mapping[str, Any]],
-    found: Sequence[Text],
-    plan: Plan,
-    *,
-    seed: int,
-    parting: int = 0,
-    report: Report,
-) -> Iterator[tuple[Network, list[Mapping[str, Any]]]]:
+    records: Sequence[Record], found: Sequence[Text], plan: Plan, *, seed: int, parting: int = 0, report: Report
+) -> Iterator[tuple[Network, list[Record]]]:
     """Yield for each fold a network trained on the texts of the other publishers, and the records it has not seen."""
+    for seen, unseen in parted(records, found, parting):
+        yield load(fit(seen, plan, seed=seed, report=report), seen[0].dense.shape[1]), unseen
+
+
+def parted(
+    records: Sequence[Record], found: Sequence[Text], parting: int = 0
+) -> Iterator[tuple[list[Text], list[Record]]]:
+    """Yield for each fold the texts in which no line is of its publishers, and the records of those."""
     for fold in range(FOLDS):
         unseen = {record["publisher"] for record in records if fold_of(record["publisher"], parting) == fold}
         seen = [text for text in found if text.publisher not in unseen and text.other not in unseen]
-        network = load(fit(seen, plan, seed=seed, report=report), seen[0].dense.shape[1])
-        yield network, [record for record in records if record["publisher"] in unseen]
+        yield seen, [record for record in records if record["publisher"] in unseen]

@@ -9,14 +9,14 @@ import numpy as np
 from services.extract.clean.facts import Facts, describe
 from services.extract.clean.known import is_own_text
 from services.extract.clean.lines import Line, split
-from services.extract.clean.model import MIN_LINES, features
+from services.extract.clean.model import features
 from services.extract.language import identify
 from wireroom.training.alignment import align
 from wireroom.training.fitting import Text
 from wireroom.training.gradients import Plan
 
 FIELDS = ("raw_text", "full_text")
-PLAN = Plan(hidden=48, epochs=12, drop_input=0.2, drop_words=(0.5, 0.5), drop_each=0.4, drop_hidden=0.35)
+PLAN = Plan(members=1, epochs=12, drop_input=0.2, drop_words=(0.5, 0.5), drop_each=0.4, drop_hidden=0.35)
 _CROPS = 2  # further examples of each article: a part of its page, with less around it
 _LOST = 0.2  # of the body's lines are left out of a crop
 _MORE_LINES, _MORE_WORDS = 8, 0.5  # of prose right below the expected text, beside it: the expected text was cut off
@@ -37,7 +37,7 @@ class _Source:
 
 
 def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield the texts of a pack: as they are, with their titles, crops, transplants, and pages without their article.
+    """Yield the texts of a pack: as they are, with their titles, crops, and transplants.
 
     Articles whose expected text was evidently cut off teach nothing and are left out.
     """
@@ -50,7 +50,6 @@ def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
         if any(source.labels):
             yield from _crops(source, random)
             yield from _transplants(source, sources, random)
-            yield from _hollow(source)
 
 
 def _sources(record: Mapping[str, Any]) -> Iterator[_Source]:
@@ -106,13 +105,6 @@ def _transplants(source: _Source, sources: Sequence[_Source], random: np.random.
     lines = [*source.lines[: source.body.start], *other.lines[other.body], *source.lines[source.body.stop :]]
     labels = [*source.labels[: source.body.start], *other.labels[other.body], *source.labels[source.body.stop :]]
     yield _text(source.publisher, lines, labels, None, other.publisher)
-
-
-def _hollow(source: _Source) -> Iterator[Text]:
-    """Yield the page without its article, which holds none."""
-    lines = [line for line, label in zip(source.lines, source.labels, strict=True) if not label]
-    if len(lines) >= MIN_LINES:
-        yield _text(source.publisher, lines, [0] * len(lines), None)
 
 
 def _text(
