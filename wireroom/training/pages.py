@@ -14,9 +14,7 @@ from wireroom.training.gradients import Plan
 from wireroom.training.lines import cut_off
 
 FIELDS = ("html",)
-PLAN = Plan(
-    publishers=20, drop_words=(0.7, 0.5), drop_input=0.2, drop_hidden=0.4, decay=1.0
-)  # fewer pages than texts: more of them has to be left out to learn what holds elsewhere
+PLAN = Plan(publishers=20, drop_input=0.2, drop_words=(0.7, 0.5), drop_each=0.4, drop_hidden=0.4, decay=1.0)
 
 
 def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
