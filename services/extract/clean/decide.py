@@ -66,7 +66,7 @@ def _with_rules(line: Facts, rule: str | None, likely: float, weight: float) -> 
     if rule not in _OPEN:
         return likely if likely >= _SURE and _belongs_between(line) else 0.0
     say = 1 / _SAY if rule else _SENTENCE_SAY if line.ends and not line.cues else _SAY
-    odds = likely / (1 - likely + _TINY) * say**weight
+    odds = likely / (1 - likely + _TINY) * float(say**weight)
     return odds / (1 + odds)
 
 
