@@ -59,6 +59,7 @@ class Head:
 
     title: str | None = None
     authors: tuple[str, ...] = ()
+    signed: str | None = None  # the site itself, where it says that it is the author
     published_at: datetime | None = None
     updated_at: datetime | None = None
     url: str | None = None
@@ -76,6 +77,7 @@ def head_of(tree: Element) -> Head:
     return Head(
         title=_title(tree, article, meta, site),
         authors=_authors(tree, article, meta, site),
+        signed=_signed(article, meta, site),
         published_at=_first_moment([article.get("datePublished"), *_all(meta, _PUBLISHED), *_times(tree), _dated(url)]),
         updated_at=_first_moment([article.get("dateModified"), *_all(meta, _UPDATED)]),
         url=url,
@@ -194,6 +196,11 @@ def _authors(
         if found := _people([name for text in said for name in _names(text)], site):
             return found
     return _people(_marked(tree), site)
+
+
+def _signed(article: Node, meta: Mapping[str, Sequence[str]], site: set[tuple[str, ...]]) -> str | None:
+    said = (visible(_plain(text)) for text in (*_texts(article.get("author")), *_all(meta, _AUTHORS)))
+    return next((name for name in said if tuple(tokens(name)) in site), None)
 
 
 def _marked(tree: Element) -> list[str]:

@@ -79,7 +79,7 @@ def _with(article: CleanArticle, head: Head) -> CleanArticle:
     """Add what the page says of itself."""
     return replace(
         article,
-        byline=", ".join(head.authors) or article.byline,
+        byline=", ".join(head.authors) or article.byline or head.signed,
         agency=article.agency or next((agency for name in head.authors if (agency := agencies_in(name))), None),
         published_at=head.published_at or _day_above(article),
         updated_at=head.updated_at,
