@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 
 import pytest
 from hypothesis import given, settings
@@ -71,6 +72,19 @@ def test_captions_bylines_and_agencies_within_the_article_are_found() -> None:
 def test_a_caption_that_is_marked_up_as_one_needs_no_credit() -> None:
     figure = "<figure><img src=x><figcaption>The lock at dawn</figcaption></figure>"
     assert clean(page(f"{paragraphs()}{figure}"), "text/html").captions == (Caption(text="The lock at dawn"),)
+
+
+@pytest.mark.parametrize(
+    "top",
+    [
+        f"<p>24 November 2026</p>{paragraphs()}",
+        f"<p>{LOCK}</p><p>Published: November 24, 2026</p>{paragraphs(BODY[1:])}",
+    ],
+)
+def test_a_day_that_only_a_line_beside_the_beginning_tells(top: str) -> None:
+    article = clean(page(f"<h1>Mayor opens lock</h1>{top}"), "text/html")
+    assert article.published_at == datetime(2026, 11, 24, tzinfo=UTC)
+    assert article.paragraphs == BODY
 
 
 def test_subheads_of_a_page_are_kept() -> None:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
-from itertools import islice
 
 from services.extract.clean.agencies import agencies_in
 from services.extract.clean.article import CleanArticle, Judged, assemble, bounded, by_text, judged
@@ -20,7 +19,7 @@ from services.extract.clean.words import tokens
 from shared.errors import Reason, Rejected
 from shared.messages import Removed
 
-_HEAD_LINES = 12  # above the article: of its heading, its byline and what is beside them
+_HEAD_LINES = 12  # before and after the article begins: its heading, its byline and what is beside them
 _DATED_LINE = 100  # characters; a longer line tells a story that has a day in it
 
 
@@ -81,14 +80,20 @@ def _with(article: CleanArticle, head: Head) -> CleanArticle:
         article,
         byline=", ".join(head.authors) or article.byline or head.signed,
         agency=article.agency or next((agency for name in head.authors if (agency := agencies_in(name))), None),
-        published_at=head.published_at or _day_above(article),
+        published_at=head.published_at or _day_told(article),
         updated_at=head.updated_at,
         url=head.url,
     )
 
 
-def _day_above(article: CleanArticle) -> datetime | None:
-    """Return the day that stands above the article and nearest to it, where the page tells no other."""
-    above = (entry.text for entry in reversed(article.removed) if entry.line < article.places[0])
-    dated = (day_in(text) for text in islice(above, _HEAD_LINES) if len(text) <= _DATED_LINE)
+def _day_told(article: CleanArticle) -> datetime | None:
+    """Return the day that stands above the article and nearest to it, or in a line of its own below the first lines."""
+    begin = article.places[0]
+    above = [entry for entry in reversed(article.removed) if entry.line < begin][:_HEAD_LINES]
+    below = [
+        entry
+        for entry in article.removed
+        if begin < entry.line <= begin + _HEAD_LINES and entry.rule in {"date_line", "byline"}
+    ]
+    dated = (day_in(entry.text) for entry in (*above, *below) if len(entry.text) <= _DATED_LINE)
     return next((day for day in dated if day), None)
