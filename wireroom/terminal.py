@@ -47,6 +47,11 @@ def one_line(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
+def counted(number: int, noun: str) -> str:
+    """Return "1 letter" or "2 letters"."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def fail(code: int, message: str) -> NoReturn:
     """Say what went wrong, on standard error, and end with this exit code."""
     err.print(term_safe(message), style="red", markup=False)

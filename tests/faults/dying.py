@@ -1,6 +1,6 @@
 """A service with a weak point, for tests that run `python -m tests.faults.dying SERVICE POINT`.
 
-There it dies now and then, or fails at everything while a file is there, or has a clock that a file says is wrong.
+There it dies now and then or fails at everything while a file is there, or has a clock that a file says is wrong.
 """
 
 import asyncio
@@ -25,19 +25,23 @@ from shared.serving import server
 from shared.settings import Settings
 
 EXIT = 137
-DEFECT = "WIREROOM_TEST_DEFECT"  # the file that makes a service fail at everything
+DEFECT = "WIREROOM_TEST_DEFECT"  # the file that makes a service die or fail: without it nothing is wrong
 _SHARE = 0.04  # of the messages that reach the point
 CLOCK = "WIREROOM_TEST_CLOCK"  # the file with the seconds by which a service's clock is wrong
 CALLS = {"before-ack": "ack", "before-term": "term"}  # points that are calls of the client
 
 
+def deployed() -> bool:
+    return Path(os.environ[DEFECT]).exists()
+
+
 def die() -> None:
-    if random.random() < _SHARE:
+    if random.random() < _SHARE and deployed():
         os._exit(EXIT)
 
 
 def fail() -> None:
-    if Path(os.environ[DEFECT]).exists():
+    if deployed():
         raise RuntimeError("a defect that was deployed")
 
 

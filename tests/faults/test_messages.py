@@ -5,8 +5,8 @@ import json
 import os
 import sys
 import time
-from dataclasses import dataclass
 from pathlib import Path
+from statistics import median
 
 import pytest
 from nats.errors import MaxPayloadError
@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 
 EXAMPLES = Path(__file__).parents[2] / "shared/examples/v1"
 ROUND = 500
-ROUNDS = 3
+ROUNDS = 4
 AT_ONCE = 50
 _PLACES = ("Tidewell", "Karsholm", "Brackwater", "Aldercroft", "Fenwick", "Stonemere", "Harrowgate", "Linsted", "Ostry")
 _SENTENCE = (
@@ -40,23 +40,12 @@ LONG = "\n\n".join(  # 4 kB, an article of usual length; paragraphs that repeat 
 )
 
 
-@dataclass
-class Pace:
-    """How many were worked on in how long."""
-
-    count: int = 0
-    seconds: float = 0.0
-
-    @property
-    def rate(self) -> float:
-        return round(self.count / self.seconds, 1)
-
-
 @pytest.mark.row("21")
 async def test_21_poison_is_set_aside_and_its_neighbours_go_on(tmp_path: Path, report: Report) -> None:
     """Rounds with and without poison take turns on one stack, so that what else the machine does meets both."""
-    paces, entries = {0.0: Pace(), 0.1: Pace()}, list[Entry]()
-    loads = {share: submissions(21, share, prefix=f"{share:g}-", body=LONG) for share in paces}
+    rates: dict[float, list[float]] = {0.0: [], 0.1: []}
+    entries = list[Entry]()
+    loads = {share: submissions(21, share, prefix=f"{share:g}-", body=LONG) for share in rates}
     async with impatient(tmp_path / "stack") as (stack, js):
         with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
             for share in [0.0, *[0.0, 0.1] * ROUNDS]:
@@ -65,14 +54,14 @@ async def test_21_poison_is_set_aside_and_its_neighbours_go_on(tmp_path: Path, r
                 taken = [entry for start in range(0, ROUND, AT_ONCE) for entry in await all_at_once(js, some[start:])]
                 await follow(js, {entry.place for entry in taken}, patience=120, progress=lambda _: None)
                 if entries:  # the first round warms up
-                    paces[share].count += ROUND
-                    paces[share].seconds += time.monotonic() - began
+                    rates[share].append(ROUND / (time.monotonic() - began))
                 entries += taken
-            share = round(paces[0.1].rate / paces[0.0].rate, 2)
-            rates = {"articles_per_second": paces[0.0].rate, "with_poison": paces[0.1].rate, "ratio": share}
+            plain, poisoned = (median(found) for found in rates.values())
+            ratio = round(median(b / a for a, b in zip(*rates.values(), strict=True)), 2)
+            told = {"articles_per_second": round(plain, 1), "with_poison": round(poisoned, 1), "ratio": ratio}
             kinds = len({article.data for article in [next(loads[0.1]) for _ in range(2000)] if article.expected})
-            await judge(report, "21", js, stack.mongo_url, entries, watch, poisons=kinds, **rates)
-    assert share >= 0.8
+            await judge(report, "21", js, stack.mongo_url, entries, watch, poisons=kinds, **told)
+    assert ratio >= 0.8
 
 
 async def all_at_once(js: JetStreamContext, articles: list[Submission]) -> list[Entry]:

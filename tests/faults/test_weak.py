@@ -52,32 +52,18 @@ DEATHS = {
 }
 
 
-@pytest.mark.parametrize("row", [pytest.param(row, marks=pytest.mark.row(row)) for row in DEATHS])
-async def test_a_death_at_the_worst_moment_loses_and_doubles_nothing(
-    row: str, tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(service, "program", weakened(*DEATHS[row]))
-    poison = 0.3 if "term" in row else 0.02
-    async with stack_of(tmp_path / "stack", said) as (stack, js):
-        with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
-            async with Load(js, tmp_path / "ledger", seed=3, poison=poison) as load:
-                async with asyncio.timeout(120):
-                    while _deaths(said) < 3:
-                        await load.more(SOME)
-            await judge(report, row, js, stack.mongo_url, load.entries, watch, deaths=_deaths(said))
-
-
-def _deaths(said: list[str]) -> int:
-    return sum(f"ended with exit code {EXIT}" in line for line in said)
+@pytest.fixture
+def defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the file whose being there makes weak services die or fail."""
+    monkeypatch.setenv(DEFECT, str(tmp_path / "defect"))
+    return tmp_path / "defect"
 
 
 @pytest.fixture
-def defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def defect_of_extract(defect: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the file whose being there makes extract fail at everything."""
-    monkeypatch.setenv(DEFECT, str(tmp_path / "defect"))
     monkeypatch.setattr(service, "program", weakened("defect", "extract"))
-    return tmp_path / "defect"
+    return defect
 
 
 @contextmanager
@@ -89,17 +75,41 @@ def deployed(defect: Path) -> Iterator[None]:
         defect.unlink()
 
 
+@pytest.mark.parametrize("row", [pytest.param(row, marks=pytest.mark.row(row)) for row in DEATHS])
+async def test_a_death_at_the_worst_moment_loses_and_doubles_nothing(
+    row: str, tmp_path: Path, report: Report, defect: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It dies at random until it has died three times at least; what then comes again is worked on alone."""
+    said: list[str] = []
+    monkeypatch.setattr(service, "program", weakened(*DEATHS[row]))
+    poison = 0.3 if "term" in row else 0.02
+    async with stack_of(tmp_path / "stack", said) as (stack, js):
+        with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
+            async with Load(js, tmp_path / "ledger", seed=3, poison=poison) as load:
+                with deployed(defect):
+                    async with asyncio.timeout(120):
+                        while _deaths(said) < 3:
+                            await load.more(SOME)
+            await judge(report, row, js, stack.mongo_url, load.entries, watch, deaths=_deaths(said))
+
+
+def _deaths(said: list[str]) -> int:
+    return sum(f"ended with exit code {EXIT}" in line for line in said)
+
+
 async def deliveries(js: JetStreamContext) -> int:
     delivered = (await js.consumer_info(EXTRACT.stream, EXTRACT.durable)).delivered
     return delivered.consumer_seq if delivered else 0
 
 
 @pytest.mark.row("19")
-async def test_19_a_service_that_fails_at_everything_is_no_storm(tmp_path: Path, report: Report, defect: Path) -> None:
+async def test_19_a_service_that_fails_at_everything_is_no_storm(
+    tmp_path: Path, report: Report, defect_of_extract: Path
+) -> None:
     articles = submissions(19, 0.0)
     async with stack_of(tmp_path / "stack", []) as (stack, js):
         with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
-            with deployed(defect):
+            with deployed(defect_of_extract):
                 entries = [await take(js, next(articles)) for _ in range(500)]
                 await asyncio.sleep(30)
                 made, dead = await deliveries(js), (await js.stream_info("DEAD")).state.messages
@@ -110,13 +120,13 @@ async def test_19_a_service_that_fails_at_everything_is_no_storm(tmp_path: Path,
 
 @pytest.mark.row("22")
 async def test_22_a_defect_that_is_deployed_stops_the_service_until_it_is_mended(
-    tmp_path: Path, report: Report, defect: Path
+    tmp_path: Path, report: Report, defect_of_extract: Path
 ) -> None:
     async with stack_of(tmp_path / "stack", []) as (stack, js):
         with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
             async with Load(js, tmp_path / "ledger", seed=22, poison=0.0) as load:
                 await load.more(SOME)
-                with deployed(defect):
+                with deployed(defect_of_extract):
                     await load.more(4 * SOME)
                     await asyncio.sleep(15)
                     dead = (await js.stream_info("DEAD")).state.messages

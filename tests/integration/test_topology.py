@@ -28,8 +28,9 @@ async def test_the_broker_keeps_what_the_topology_says(broker: Client) -> None:
     js = broker.jetstream()
     for stream in topology.streams():
         kept = (await js.stream_info(stream.name or "")).config
-        for name in ("retention", "discard", "max_age", "max_bytes", "max_msg_size", "duplicate_window", "compression"):
+        for name in ("retention", "discard", "max_age", "max_bytes", "max_msg_size", "duplicate_window"):
             assert getattr(kept, name) == getattr(stream, name), (stream.name, name)
+        assert kept.compression == "none", stream.name  # decision 0015
     for consumer in topology.CONSUMERS:
         config = (await js.consumer_info(consumer.stream, consumer.durable)).config
         assert (config.ack_wait, config.max_deliver) == (consumer.ack_wait, -1)

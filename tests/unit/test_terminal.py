@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from wireroom.rendering import render
-from wireroom.terminal import err, highlight, json_line, one_line, out, term_safe
+from wireroom.terminal import counted, err, highlight, json_line, one_line, out, term_safe
 
 HOSTILE = ["\x1b]52;c;ZXZpbA==\x07", "\x1b[2J", "\x9b31m", "\u202e", "\u2066", "\x00", "\r", "\x7f"]
 ARTICLE: dict[str, Any] = {
@@ -114,3 +114,7 @@ def test_what_was_removed_can_be_left_out() -> None:
 def test_an_article_without_a_model_says_so() -> None:
     shown = printed(ARTICLE | {"entities": [], "entities_status": "no_model", "language": "cy"})
     assert "no model reads 'cy'" in shown
+
+
+def test_one_of_a_thing_is_told_as_one() -> None:
+    assert [counted(number, "letter") for number in (0, 1, 2)] == ["0 letters", "1 letter", "2 letters"]

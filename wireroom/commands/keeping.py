@@ -26,7 +26,7 @@ from wireroom.commands.choosing import (
 )
 from wireroom.connections import nats_connection
 from wireroom.letters import Choice, Letter
-from wireroom.terminal import err, fail
+from wireroom.terminal import counted, err, fail
 
 EX_CANNOT_CREATE = 73
 
@@ -94,9 +94,10 @@ def drop(
     choice = Choice(service, reason, (Fate.SUCCEEDED,) if succeeded else ())
     chosen = asyncio.run(_chosen(numbers, choice))
     if chosen and not yes:
+        those = counted(len(chosen), "letter")
         if not sys.stdin.isatty():
-            fail(EX_USAGE, f"{len(chosen)} letters would be deleted for good; say --yes where nobody can be asked.")
-        typer.confirm(f"Delete {len(chosen)} letters for good?", abort=True, err=True)
+            fail(EX_USAGE, f"{those} would be deleted for good; say --yes where nobody can be asked.")
+        typer.confirm(f"Delete {those} for good?", abort=True, err=True)
     asyncio.run(_drop(chosen, None if numbers or succeeded else choice))
     tell(f"dropped {len(chosen)}", {"dropped": len(chosen)}, as_json=as_json)
 

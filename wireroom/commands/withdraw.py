@@ -16,7 +16,7 @@ from shared.settings import Settings
 from shared.withdrawals import lift
 from wireroom import articles, takedown
 from wireroom.connections import mongo_articles, nats_connection
-from wireroom.terminal import fail, json_line, out
+from wireroom.terminal import counted, fail, json_line, out
 
 EX_NOT_FOUND = 1
 EX_UNAVAILABLE = 69
@@ -51,12 +51,13 @@ def withdraw(
     except Unavailable as outage:
         fail(EX_UNAVAILABLE, f"{outage}. Repeat it: what was done already stays done.")
     numbers = {"id": wanted, "versions": len(found.versions), "messages": len(found.places)}
+    versions, messages = counted(len(found.versions), "version"), counted(len(found.places), "message")
     if dry_run:
-        said = f"would withdraw {wanted}: {len(found.versions)} versions, {len(found.places)} messages on the broker"
+        said = f"would withdraw {wanted}: {versions}, {messages} on the broker"
         _tell(said, numbers | {"dry_run": True}, as_json=as_json)
         return
     _await_store(settings, wanted)
-    said = f"withdrew {wanted}: {len(found.versions)} versions, {len(found.places)} messages erased, gone from MongoDB"
+    said = f"withdrew {wanted}: {versions}, {messages} erased, gone from MongoDB"
     _tell(said, numbers, as_json=as_json)
 
 
