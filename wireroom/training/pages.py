@@ -18,7 +18,7 @@ PLAN = Plan(  # there are fewer pages than texts: more is left out each time, so
     members=2,
     publishers=20,
     hidden=64,
-    epochs=12,
+    epochs=8,
     decay=1.0,
     drop_input=0.3,
     drop_words=(0.7, 0.5),
@@ -28,13 +28,18 @@ PLAN = Plan(  # there are fewer pages than texts: more is left out each time, so
 
 
 def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield the pages of a pack; those whose expected text was evidently cut off teach nothing and are left out."""
+    """Yield each page of a pack, and again as if it had said nothing of itself.
+
+    Pages whose expected text was evidently cut off teach nothing and are left out.
+    """
     for record in records:
         tree = parse(record.get("html") or "")
         page = read(tree) if tree is not None else Page()
-        if page.lines:
-            labels = align([line.text for line in page.lines], record["expected_paragraphs"])
-            if text := _text(record["publisher"], page, labels, head_of(tree)):
+        if not page.lines:
+            continue
+        labels = align([line.text for line in page.lines], record["expected_paragraphs"])
+        for head in (head_of(tree), Head()):
+            if text := _text(record["publisher"], page, labels, head):
                 yield text
 
 

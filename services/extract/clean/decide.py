@@ -27,11 +27,12 @@ _TINY = 1e-9
 _HALF = 0.5  # of a word for each line, so that one without words counts too
 
 
-def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None) -> Decisions:
+def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, weight: float = 1.0) -> Decisions:
     """Return one decision per line; where rules find no body, every sentence that nothing speaks against is kept.
 
     ``likely`` is how likely each line belongs to the article; without it the rules judge all lines. Where the model
-    is sure that there is no article, no line is kept.
+    is sure that there is no article, no line is kept. ``weight`` is how much it counts beside the model what the rules
+    say of where a line stands: from 0, nothing.
     """
     frame = _frame(facts)
     certain = [_certain(line) or ("repeat" if index in frame else None) for index, line in enumerate(facts)]
@@ -39,15 +40,17 @@ def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None) -> Dec
     decided = _inside(facts, certain, span)
     if likely and max(likely) < _NO_ARTICLE and not any(map(_opens, facts)):
         return [rule or "model" for rule in decided]
-    judged = _by_model(facts, decided, likely) if likely else decided
+    judged = _by_model(facts, decided, likely, weight) if likely else decided
     decided = _without_repeats(facts, judged if None in judged else decided)
     return decided if None in decided else _fallback(facts, certain)
 
 
-def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float]) -> Decisions:
+def _by_model(
+    facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float], weight: float
+) -> Decisions:
     """Keep the lines whose text is expected to agree best with the article; what says itself what it is goes."""
     judged = [
-        _with_rules(line, rule, value) for line, rule, value in zip(facts, by_rules, likely, strict=True)
+        _with_rules(line, rule, value, weight) for line, rule, value in zip(facts, by_rules, likely, strict=True)
     ]  # fmt: skip
     enough = threshold(judged, [line.words + _HALF for line in facts])
     return [
@@ -56,14 +59,14 @@ def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Se
     ]
 
 
-def _with_rules(line: Facts, rule: str | None, likely: float) -> float:
+def _with_rules(line: Facts, rule: str | None, likely: float, weight: float) -> float:
     """Return how likely a line belongs, given also what the rules say of it."""
     if rule is None and (line.role or line.furniture or _opens(line)):
         return max(likely, _SURE)
     if rule not in _OPEN:
         return likely if likely >= _SURE and _belongs_between(line) else 0.0
     say = 1 / _SAY if rule else _SENTENCE_SAY if line.ends and not line.cues else _SAY
-    odds = likely / (1 - likely + _TINY) * say
+    odds = likely / (1 - likely + _TINY) * float(say**weight)
     return odds / (1 + odds)
 
 
