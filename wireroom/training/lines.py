@@ -19,6 +19,8 @@ FIELDS = ("raw_text", "full_text")
 PLAN = Plan(members=1, epochs=12, drop_input=0.2, drop_words=(0.5, 0.5), drop_each=0.4, drop_hidden=0.35)
 _CROPS = 2  # further examples of each article: a part of its page, with less around it
 _LOST = 0.2  # of the body's lines are left out of a crop
+_BRIEF, _AROUND = (2, 8), 9  # paragraphs of a brief article, and lines around it, at most 8
+_HALF = 0.5
 _MORE_LINES, _MORE_WORDS = 8, 0.5  # of prose right below the expected text, beside it: the expected text was cut off
 _BREAK = 2  # lines that are no prose may stand in between
 
@@ -37,7 +39,7 @@ class _Source:
 
 
 def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield the texts of a pack: as they are, with their titles, crops, and transplants.
+    """Yield the texts of a pack: as they are, with their titles, crops, transplants, and brief ones.
 
     Articles whose expected text was evidently cut off teach nothing and are left out.
     """
@@ -50,6 +52,10 @@ def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
         if any(source.labels):
             yield from _crops(source, random)
             yield from _transplants(source, sources, random)
+    random = np.random.default_rng(1)
+    for source in sources:
+        if any(source.labels) and source.field == FIELDS[0]:
+            yield _brief(source, random)
 
 
 def _sources(record: Mapping[str, Any]) -> Iterator[_Source]:
@@ -105,6 +111,21 @@ def _transplants(source: _Source, sources: Sequence[_Source], random: np.random.
     lines = [*source.lines[: source.body.start], *other.lines[other.body], *source.lines[source.body.stop :]]
     labels = [*source.labels[: source.body.start], *other.labels[other.body], *source.labels[source.body.stop :]]
     yield _text(source.publisher, lines, labels, None, other.publisher)
+
+
+def _brief(source: _Source, random: np.random.Generator) -> Text:
+    """Return some paragraphs of an article as if they were all of it, with a few lines around them."""
+    body = np.flatnonzero(source.labels)
+    first = int(random.integers(len(body))) if random.random() < _HALF else 0
+    some = body[first : first + int(random.integers(*_BRIEF))]
+    before, after = random.integers(0, _AROUND, 2)
+    kept = [
+        *range(max(0, source.body.start - int(before)), source.body.start),
+        *range(int(some[0]), int(some[-1]) + 1),
+        *range(source.body.stop, min(len(source.lines), source.body.stop + int(after))),
+    ]
+    title = source.title if random.random() < _HALF else None
+    return _text(source.publisher, [source.lines[at] for at in kept], [source.labels[at] for at in kept], title)
 
 
 def _text(
