@@ -21,6 +21,22 @@ BODY = (LOCK, WORKS, BOATS)
 NESTED = '{"author":' * 20_000
 
 
+TEASERS = "".join(
+    f'<li class="teaser"><a href="/{n}">{text}</a></li>'
+    for n, text in enumerate(
+        ("Storm closes the school", "The ferry runs again", "A bakery for Brackwater", "Swans return")
+    )
+)
+MENU = '<header><nav><a href="/">Home</a><a href="/news">News</a></nav></header>'
+AROUND = f'{MENU}<div class="most-read"><ul>{TEASERS}</ul></div>'
+COMMENTS = (
+    '<section id="comments"><h2>Comments</h2><div class="comment">'
+    "<p>I have waited for this lock since I was a boy, and so has my brother in Ostrel.</p></div></section>"
+)
+ABOUT = "Odile Farrow has written about canals and harbours for the Tidewell Echo since 2011."
+AUTHOR = f'<div class="author-bio"><p>{ABOUT}</p></div>'
+
+
 def page(article: str, *, head: str = "", around: str = "") -> str:
     nav = '<nav><a href="/">Home</a><a href="/news">News</a></nav>'
     footer = "<footer><p>© 2026 Tidewell Echo. All rights reserved.</p></footer>"
@@ -82,7 +98,7 @@ def test_a_caption_that_is_marked_up_as_one_needs_no_credit() -> None:
     ],
 )
 def test_a_day_that_only_a_line_beside_the_beginning_tells(top: str) -> None:
-    article = clean(page(f"<h1>Mayor opens lock</h1>{top}"), "text/html")
+    article = clean(page(f"<h1>Mayor opens lock</h1>{top}", around=AROUND), "text/html")
     assert article.published_at == datetime(2026, 11, 24, tzinfo=UTC)
     assert article.paragraphs == BODY
 
@@ -94,9 +110,15 @@ def test_subheads_of_a_page_are_kept() -> None:
 
 
 def test_a_list_within_the_article_is_kept() -> None:
-    items = ("Boats up to ten metres", "Rafts", "The ferry of the brewery")
-    body = f"<p>{LOCK}</p><p>{WORKS}</p><ul>{''.join(f'<li>{item}</li>' for item in items)}</ul><p>{BOATS}</p>"
-    assert clean(page(body), "text/html").paragraphs == (LOCK, WORKS, *items, BOATS)
+    free = "Passage is free for four kinds of boats, the harbour office said:"
+    items = (
+        "Boats built before 1950 that carry no engine",
+        "Rowing boats of the school in Ostrel",
+        "Ferries of the town",
+    )
+    listed = "".join(f"<li>{item}</li>" for item in items)
+    body = f"<h1>Mayor opens lock</h1>{paragraphs((LOCK, WORKS, free))}<ul>{listed}</ul>{paragraphs((BOATS, LATER))}"
+    assert clean(page(body, around=AROUND), "text/html").paragraphs == (LOCK, WORKS, free, *items, BOATS, LATER)
 
 
 def test_a_promotion_within_the_article_is_removed_by_its_own_rule() -> None:
@@ -148,22 +170,6 @@ def test_hidden_text_and_scripts_are_not_seen() -> None:
 
 def test_a_declared_encoding_does_no_harm() -> None:
     assert clean(f'<?xml version="1.0" encoding="utf-16"?>{page(paragraphs())}', "text/html").paragraphs == BODY
-
-
-TEASERS = "".join(
-    f'<li class="teaser"><a href="/{n}">{text}</a></li>'
-    for n, text in enumerate(
-        ("Storm closes the school", "The ferry runs again", "A bakery for Brackwater", "Swans return")
-    )
-)
-MENU = '<header><nav><a href="/">Home</a><a href="/news">News</a></nav></header>'
-AROUND = f'{MENU}<div class="most-read"><ul>{TEASERS}</ul></div>'
-COMMENTS = (
-    '<section id="comments"><h2>Comments</h2><div class="comment">'
-    "<p>I have waited for this lock since I was a boy, and so has my brother in Ostrel.</p></div></section>"
-)
-ABOUT = "Odile Farrow has written about canals and harbours for the Tidewell Echo since 2011."
-AUTHOR = f'<div class="author-bio"><p>{ABOUT}</p></div>'
 
 
 def test_teasers_comments_and_the_card_of_the_author_are_no_article() -> None:
