@@ -52,7 +52,8 @@ class Batcher(Generic[T, R]):
         self._free += 1
         try:
             batch = [await self._waiting.get()]
-            await asyncio.sleep(0)  # lets every handler of the same fetch put its item in
+            if self._waiting.qsize() + 1 < self._size * self._free:
+                await asyncio.sleep(0)  # lets every handler that can run now put its item in
             share = min(self._size, -(-(1 + self._waiting.qsize()) // self._free))
         finally:
             self._free -= 1

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any
@@ -62,11 +62,16 @@ class Service:
     open_handler: OpenHandler
     attempts: Attempts = field(default=Attempts())
     open_check: OpenCheck | None = None
+    hand: Callable[[], int] | None = None  # of one process at once, where its settings say that it takes more
+
+    def bound(self) -> Consumer:
+        """Return what this process reads, with what it may have in hand."""
+        return replace(self.reads, hand=max(self.reads.hand, self.hand() if self.hand else 0))
 
 
 def build(service: Service, settings: Settings) -> AsgiFastStream:
     """Make the application; nothing connects before it runs."""
-    running, withdrawals, reader = State(starting=True), Withdrawals(), Reader(service.reads)
+    running, withdrawals, reader = State(starting=True), Withdrawals(), Reader(service.bound())
 
     async def reconnected() -> None:
         """What was withdrawn while the broker was away was not heard, and what was asked for is not coming."""

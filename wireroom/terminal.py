@@ -47,9 +47,9 @@ def one_line(text: str, limit: int) -> str:
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
-def counted(number: int, noun: str) -> str:
-    """Return "1 letter" or "2 letters"."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def counted(number: int, one: str, many: str = "") -> str:
+    """Return "1 letter" or "2 letters", "1 entity" or "2 entities"."""
+    return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
 def fail(code: int, message: str) -> NoReturn:

@@ -38,4 +38,10 @@ async def open_handler(settings: Settings, job: str = JOB) -> AsyncIterator[Hand
         yield extract
 
 
-service = Service("extract", reads=EXTRACT, writes="NEWS", open_handler=open_handler)
+def hand() -> int:
+    """Twice what is worked on: the next batches are here when these are done."""
+    options = ExtractSettings()
+    return 2 * options.workers * options.batch
+
+
+service = Service("extract", reads=EXTRACT, writes="NEWS", open_handler=open_handler, hand=hand)

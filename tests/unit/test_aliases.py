@@ -136,7 +136,7 @@ def test_a_missing_file_is_named(tmp_path: Path) -> None:
 
 def test_the_command_checks_a_file(tmp_path: Path) -> None:
     good = CliRunner().invoke(app, ["aliases", "check", str(a_file(tmp_path, FILE))])
-    assert (good.exit_code, good.output.strip()) == (0, "2 entities can be used: 5 names, 1 identifiers")
+    assert (good.exit_code, good.output.strip()) == (0, "2 entities can be used: 5 names, 1 identifier")
     bad = CliRunner().invoke(app, ["aliases", "check", str(a_file(tmp_path, "[[entity]]\n"))])
     assert bad.exit_code == 78
     assert "line 1" in bad.output

@@ -30,6 +30,22 @@ async def test_a_lone_item_does_not_wait_for_a_batch_to_fill() -> None:
         assert await asyncio.wait_for(batcher.submit("alone"), 5) == "alone"
 
 
+async def test_where_enough_waits_the_next_batch_begins_before_anyone_works_on_the_answers_of_the_last() -> None:
+    events: list[str] = []
+
+    async def same(items: Sequence[str]) -> list[str | Exception]:
+        events.append(f"begin {' '.join(items)}")
+        await asyncio.sleep(0)
+        return list(items)
+
+    async def ask(batcher: Batcher[str, str], item: str) -> None:
+        events.append(f"answer {await batcher.submit(item)}")
+
+    async with Batcher(same, size=2).running() as batcher:
+        await asyncio.gather(*(ask(batcher, item) for item in "abcd"))
+    assert events == ["begin a b", "begin c d", "answer a", "answer b", "answer c", "answer d"]
+
+
 async def test_an_exception_in_the_answers_reaches_only_its_own_item() -> None:
     async def picky(items: Sequence[int]) -> list[int | Exception]:
         return [ValueError(item) if item == 3 else item for item in items]

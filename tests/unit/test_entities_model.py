@@ -90,6 +90,7 @@ def test_checking_models_fails_where_one_is_missing_and_says_how_to_install_it(m
     monkeypatch.setenv("WIREROOM_EXTRACT_MODELS", '{"en": "en_core_web_sm", "fi": "xx_no_such_model"}')
     checked = CliRunner().invoke(app, ["models", "check"])
     assert checked.exit_code == 78
-    assert "python -m spacy download xx_no_such_model" in checked.stdout
+    assert "xx_no_such_model\t\t\t\tcannot be used" in checked.stdout
+    assert "python -m spacy download xx_no_such_model" in checked.stderr
     monkeypatch.setenv("WIREROOM_EXTRACT_MODELS", '{"en": "en_core_web_sm"}')
     assert CliRunner().invoke(app, ["models", "check"]).exit_code == 0

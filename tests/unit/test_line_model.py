@@ -73,7 +73,7 @@ def test_a_word_inside_a_line_counts_once_and_the_words_at_its_edges_count_where
 
 
 def test_the_same_lines_are_judged_the_same_each_time() -> None:
-    facts = facts_of("Home", "News", "Sport", *BODY, "Share", "Print")
+    facts = facts_of("Home", "News", "Sport", *BODY, *BODY, "Share", "Print", "Contact")
     assert probabilities(facts, None) is not None
     assert probabilities(facts, None) == probabilities(facts, None)
 
@@ -141,9 +141,10 @@ END = ("Most read", "Storm closes school", "Ferry runs again", "Contact", "Impri
 LAST = "Skippers of all other boats pay four crowns at the lock house and get a stamp for their log book."
 LIST = (
     "Passage is free for",
-    "boats built before 1950",
-    "rowing boats of the school",
-    "ferries with a licence from the town",
+    "boats of the school",
+    "boats that are older than the lock",
+    "boats that carry the mail",
+    "boats with a licence from the town",
 )
 
 
@@ -190,6 +191,22 @@ def test_a_network_that_knows_no_words_judges_by_the_numbers_alone() -> None:
         found = probabilities(facts, None)
     assert found is not None
     assert len(set(found)) > 1
+
+
+def test_where_no_line_is_likely_there_is_no_article_unless_the_rules_find_one() -> None:
+    page = facts_of(*TOP, BOATS, *END)
+    assert None not in decide(page, [0.4] * len(page))
+    assert None in decide(page, [0.6] * len(page))
+    article = facts_of(*TOP, *BODY, *END)
+    assert decide(article, [0.4] * len(article)) == decide(article)
+
+
+def test_an_article_does_not_begin_with_scraps() -> None:
+    facts = facts_of(*TOP, "Tidewell Rovers 3", *BODY, *END)
+    kept_lines = [index for index, rule in enumerate(decide(facts, [0.9] * len(facts))) if rule is None]
+    assert facts[kept_lines[0]].line.text == TOP[-1]
+    likely = [0.9 if line.line.text in (*BODY, "Tidewell Rovers 3") else 0.01 for line in facts]
+    assert decide(facts, likely)[len(TOP)] == "fragment"
 
 
 def test_another_network_judges_only_where_it_is_asked_to() -> None:

@@ -2,6 +2,8 @@
 
 import json
 import os
+import subprocess
+import sys
 import time
 from itertools import islice
 from pathlib import Path
@@ -77,6 +79,18 @@ def test_processor_time_is_what_the_process_used() -> None:
         pass
     assert processor.seconds(os.getpid()) >= before + 0.05
     assert processor.seconds(2**22 + 1) == 0.0
+
+
+def test_the_processor_time_of_what_a_process_started_is_told_beside_its_own() -> None:
+    busy = "import time\nwhile time.process_time() < 0.2: pass\nprint(flush=True)\ninput()"
+    with subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
+        assert worker.stdout is not None
+        assert worker.stdout.readline()
+        spent = processor.by_process({"bench": os.getpid(), "worker": worker.pid})
+        occupied = processor.occupied(os.getpid())
+        worker.communicate(b"\n")
+    assert set(spent) == {"bench", "bench, its workers", "worker"}
+    assert min(spent["bench, its workers"], spent["worker"], occupied) >= 0.15
 
 
 ECHO = """

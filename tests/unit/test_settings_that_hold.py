@@ -61,3 +61,9 @@ def test_the_broker_of_compose_reads_the_configuration_that_is_tested() -> None:
     compose = (ROOT / "compose.yaml").read_text()
     assert "command: [--config, /etc/nats/nats.conf]" in compose
     assert "./deploy/nats.conf:/etc/nats/nats.conf:ro" in compose
+
+
+def test_extract_has_the_next_batch_of_each_worker_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert load("extract").bound().hand == 64
+    monkeypatch.setenv("WIREROOM_EXTRACT_WORKERS", "6")
+    assert load("extract").bound().hand == 2 * 6 * 16

@@ -118,3 +118,4 @@ def test_an_article_without_a_model_says_so() -> None:
 
 def test_one_of_a_thing_is_told_as_one() -> None:
     assert [counted(number, "letter") for number in (0, 1, 2)] == ["0 letters", "1 letter", "2 letters"]
+    assert [counted(number, "entity", "entities") for number in (1, 2)] == ["1 entity", "2 entities"]

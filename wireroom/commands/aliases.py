@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from wireroom.terminal import fail, json_line, out
+from wireroom.terminal import counted, fail, json_line, out
 
 EX_CONFIG = 78
 
@@ -37,4 +37,5 @@ def check(
             json_line({"v": 1, **entry.model_dump()})
         return
     names, known = sum(len(entry.names) for entry in entries), sum(entry.identifier is not None for entry in entries)
-    out.print(f"{len(entries)} entities can be used: {names} names, {known} identifiers", markup=False)
+    can = counted(len(entries), "entity", "entities")
+    out.print(f"{can} can be used: {counted(names, 'name')}, {counted(known, 'identifier')}", markup=False)

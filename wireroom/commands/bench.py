@@ -55,7 +55,7 @@ def _show(found: "Measured", plan: "Plan", share: float) -> None:
         ("publish", f"{found.publish:.0f}"),
     ]
     table(("measured", "articles/s"), rows, numbers=("articles/s",))
-    processes = [(name, f"{found.processor_ms[name]:.2f}", size) for name, size in found.resident_mb.items()]
+    processes = [(name, f"{each:.2f}", found.resident_mb.get(name, "")) for name, each in found.processor_ms.items()]
     table(
         ("process", "ms of processor each", "MB resident"), processes, numbers=("ms of processor each", "MB resident")
     )
@@ -65,5 +65,6 @@ def _show(found: "Measured", plan: "Plan", share: float) -> None:
         f"{delays.alone:.1f} ms of cleaning and tagging alone (medians)\n"
         f"at half load, {delays.half_load_rate:.0f}/s: p50 {delays.p50:.0f} ms, p95 {delays.p95:.0f} ms, "
         f"p99 {delays.p99:.0f} ms\n"
-        f"end to end is {share:.2f} of {plan.cores} times the extract stage alone"
+        f"end to end is {share:.2f} of {plan.cores} times the extract stage alone; "
+        f"the workers had something to do in {found.occupied:.1%} of the time"
     )

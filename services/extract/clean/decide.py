@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from services.extract.clean.body import best_span, distances, score
 from services.extract.clean.datelines import dateline_of
 from services.extract.clean.facts import Facts
+from services.extract.clean.known import is_own_text
 
 Decisions = list[str | None]
 
@@ -15,11 +16,12 @@ _NEAR = 3  # lines
 _NEXT_TO_ONE = range(3, 9)  # words a subhead or list item has that stands beside only one strong line
 _SHORT_SENTENCE_WORDS = 3
 _ONLY_FRAGMENT_WORDS = 8
+_SCRAP_WORDS = 4  # no article begins with so few that are no sentence, as the result above a match report
 _FRAME = -1.0
 _NOT_SAID_BY_ITSELF = (None, "outside_body", "model")
 _UNLIKELY = 0.15  # no article is made of lines less likely than this
-_NO_ARTICLE = 0.5  # where no line is even so likely, and none opens an article, there is none
-_SURE = 0.8  # so likely a line stays although a rule that is open to doubt speaks against it
+_NO_ARTICLE, _SOME_PROSE = 0.5, 3  # no line is so likely: rules judge, and of fewer lines of prose make no article
+_SURE = 0.8  # what rules keep although it looks like furniture is at least so likely
 _SAY = 1.6  # how many times more likely what the rules keep becomes, and less likely what they leave out
 _SENTENCE_SAY = 3.0  # the same of a whole sentence that nothing speaks against: recall comes first
 _OPEN = (None, "outside_body", "fragment")  # what rules say of where a line stands, which the model knows better
@@ -30,16 +32,18 @@ _HALF = 0.5  # of a word for each line, so that one without words counts too
 def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, weight: float = 1.0) -> Decisions:
     """Return one decision per line; where rules find no body, every sentence that nothing speaks against is kept.
 
-    ``likely`` is how likely each line belongs to the article; without it the rules judge all lines. Where the model
-    is sure that there is no article, no line is kept. ``weight`` is how much it counts beside the model what the rules
-    say of where a line stands: from 0, nothing.
+    ``likely`` is how likely each line belongs to the article. Without it, and where it finds no line likely, the rules
+    judge all lines; if they find little prose where it found nothing, no line is kept. ``weight`` is how much it counts
+    beside the model what the rules say of where a line stands: from 0, nothing.
     """
     frame = _frame(facts)
     certain = [_certain(line) or ("repeat" if index in frame else None) for index, line in enumerate(facts)]
     span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
     decided = _inside(facts, certain, span)
-    if likely and max(likely) < _NO_ARTICLE and not any(map(_opens, facts)):
-        return [rule or "model" for rule in decided]
+    if likely and max(likely) < _NO_ARTICLE:
+        if not _reads_like_one(facts, decided):
+            return [rule or "model" for rule in decided]
+        likely = None
     judged = _by_model(facts, decided, likely, weight) if likely else decided
     decided = _without_repeats(facts, judged if None in judged else decided)
     return decided if None in decided else _fallback(facts, certain)
@@ -53,10 +57,16 @@ def _by_model(
         _with_rules(line, rule, value, weight) for line, rule, value in zip(facts, by_rules, likely, strict=True)
     ]  # fmt: skip
     enough = threshold(judged, [line.words + _HALF for line in facts])
-    return [
+    decided = [
         None if value >= enough else "model" if rule in _OPEN else rule
         for value, rule in zip(judged, by_rules, strict=True)
     ]
+    for index, line in enumerate(facts):
+        if decided[index] is None:
+            if line.ends or line.strong or line.words > _SCRAP_WORDS:
+                break
+            decided[index] = "fragment"
+    return decided
 
 
 def _with_rules(line: Facts, rule: str | None, likely: float, weight: float) -> float:
@@ -64,10 +74,16 @@ def _with_rules(line: Facts, rule: str | None, likely: float, weight: float) -> 
     if rule is None and (line.role or line.furniture or _opens(line)):
         return max(likely, _SURE)
     if rule not in _OPEN:
-        return likely if likely >= _SURE and _belongs_between(line) else 0.0
+        return 0.0
     say = 1 / _SAY if rule else _SENTENCE_SAY if line.ends and not line.cues else _SAY
     odds = likely / (1 - likely + _TINY) * float(say**weight)
     return odds / (1 + odds)
+
+
+def _reads_like_one(facts: Sequence[Facts], by_rules: Sequence[str | None]) -> bool:
+    """Tell whether the rules are as sure of an article as they can be: some of its prose, or what opens one."""
+    prose = sum(rule is None and is_own_text(line) for line, rule in zip(facts, by_rules, strict=True))
+    return prose >= _SOME_PROSE or any(map(_opens, facts))
 
 
 def _opens(line: Facts) -> bool:

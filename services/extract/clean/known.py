@@ -23,7 +23,11 @@ Furniture = Mapping[str, float]  # certainty, from 0 to 1, by key of line
 
 def line_key(text: str) -> str | None:
     """Return what stands for a line whatever its case, digits and punctuation; None if it has no word of letters."""
-    found = tokens(text)
+    return key_of(tokens(text))
+
+
+def key_of(found: Sequence[str]) -> str | None:
+    """Return the same for the words of a line."""
     if not any(word.strip("#") for word in found):
         return None
     return blake2b(" ".join(found).encode("utf-8", "surrogatepass"), digest_size=6).hexdigest()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from services.extract.clean.datelines import is_date_line
 from services.extract.clean.facts import STRONG_WORDS
-from services.extract.clean.known import line_key
+from services.extract.clean.known import key_of
 from services.extract.clean.vocabulary import vocabulary
 from services.extract.clean.words import count, ends_sentence, tokens
 from shared.messages import ArticleExtracted
@@ -62,9 +62,11 @@ def _lines(texts: list[str] | tuple[str, ...]) -> tuple[Seen, ...]:
 
 def _line(text: str) -> Seen | None:
     ends, text = ends_sentence(text), text[:_LOOK_AT]
-    key, found = line_key(text), tokens(text)
+    found = tokens(text)
+    key = key_of(found)
     if key is None or is_date_line(found):
         return None
     words = count(text, len(found))
     figures = any(word.startswith("#") for word in found)
-    return Seen(key, text, ends and not vocabulary().cues(found), figures, ends and words >= STRONG_WORDS)
+    asks = len(text) <= MAX_CHARS and bool(vocabulary().cues(found))  # of longer lines nobody wants to know
+    return Seen(key, text, ends and not asks, figures, ends and words >= STRONG_WORDS)

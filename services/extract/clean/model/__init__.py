@@ -15,7 +15,7 @@ from services.extract.clean.facts import Facts
 if TYPE_CHECKING:
     from services.extract.clean.model.network import Network
 
-MIN_LINES = 8  # in fewer there is too little around a line to judge it by
+MIN_LINES = 12  # in fewer there is too little around a line to judge it by, and articles so short are rare in the packs
 MAX_LINES = 3000  # in what has more, a table or a list, the rules decide; the network's memory stays below 50 MB
 LINES, PAGES = "lines.npz", "pages.npz"
 _NONE: Mapping[str, "Network"] = MappingProxyType({})
