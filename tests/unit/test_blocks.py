@@ -9,7 +9,7 @@ from services.extract.clean.facts import describe
 from services.extract.clean.head import Head, head_of
 from services.extract.clean.layout import layout_of
 from services.extract.clean.markup import parse
-from services.extract.clean.model import MIN_LINES, features, inside, names, pages, places, said
+from services.extract.clean.model import features, inside, names, pages, places, said
 from services.extract.clean.walk import Page, read
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
@@ -153,7 +153,7 @@ def test_a_line_that_the_page_gives_as_its_text_is_known() -> None:
 
 
 def test_a_page_with_few_lines_is_left_to_the_judge_of_texts() -> None:
-    region = pages.region_of(page_of(f"<p>{LOCK}</p>" * (MIN_LINES - 1)), Head())
+    region = pages.region_of(page_of(f"<p>{LOCK}</p>" * (pages.MIN_LINES - 1)), Head())
     assert pages.probabilities(region, describe(region.lines, None), None) is None
 
 

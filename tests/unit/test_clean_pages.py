@@ -94,7 +94,7 @@ def test_a_caption_that_is_marked_up_as_one_needs_no_credit() -> None:
     "top",
     [
         f"<p>24 November 2026</p>{paragraphs()}",
-        f"<p>{LOCK}</p><p>Published: November 24, 2026</p>{paragraphs(BODY[1:])}",
+        f"<p>{LOCK}</p><p>By Odile Farrow</p><p>Published: November 24, 2026</p>{paragraphs(BODY[1:])}",
     ],
 )
 def test_a_day_that_only_a_line_beside_the_beginning_tells(top: str) -> None:

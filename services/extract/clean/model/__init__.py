@@ -26,14 +26,9 @@ def probabilities(facts: Sequence[Facts], title: str | None) -> list[float] | No
     """Return for each line how likely it belongs to the article; None if the model does not judge such a text."""
     from services.extract.clean.model import features  # noqa: PLC0415 - numpy, which `--help` does not need
 
-    if not judges(len(facts)):
+    if not MIN_LINES <= len(facts) <= MAX_LINES:
         return None
     return judge_of(LINES, features.WIDTH).judge(features.dense(facts, title), features.buckets(facts))
-
-
-def judges(lines: int) -> bool:
-    """Tell whether a text of so many lines is judged."""
-    return MIN_LINES <= lines <= MAX_LINES
 
 
 def judge_of(weights: str, width: int) -> "Network":

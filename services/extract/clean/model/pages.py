@@ -9,10 +9,11 @@ from services.extract.clean.facts import Facts
 from services.extract.clean.head import Head
 from services.extract.clean.layout import Layout, Numbers, Places, layout_of
 from services.extract.clean.lines import Line
-from services.extract.clean.model import PAGES, features, inside, judge_of, judges, names, places, said
+from services.extract.clean.model import MAX_LINES, PAGES, features, inside, judge_of, names, places, said
 from services.extract.clean.model.network import Buckets
 from services.extract.clean.walk import Page
 
+MIN_LINES = 8  # near an article; in fewer there is too little around a line to judge it by
 WIDTH = features.WIDTH + places.WIDTH + inside.WIDTH + said.WIDTH
 
 
@@ -38,7 +39,7 @@ def region_of(page: Page, head: Head) -> Region:
 
 def probabilities(region: Region, facts: Sequence[Facts], title: str | None) -> list[float] | None:
     """Return for each line of the region how likely it belongs to the article; None if there are too few or many."""
-    if not judges(len(facts)):
+    if not MIN_LINES <= len(facts) <= MAX_LINES:
         return None
     return judge_of(PAGES, WIDTH).judge(dense(region, facts, title), buckets(region, facts))
 
