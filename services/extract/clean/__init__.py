@@ -1,6 +1,7 @@
 """Cleaning: the body of a raw article becomes title, paragraphs and captions, and a list of what was taken out.
 
-Lines are found (``lines``, or ``walk`` in a page), described (``facts``), decided upon (``decide``) and put together (``article``).
+Lines are found (``lines``; in a page ``walk``), described (``facts``), decided upon (``decide``) and put together
+(``article``).
 Rules name what says itself what it is, for all languages at once, with words from ``languages/*.toml``; of the other
 lines a trained ``model`` tells which belong to the article.
 """
