@@ -25,5 +25,5 @@ def configure(level: str) -> None:
     plain = logging.Formatter("%(asctime)s %(levelname)-7s %(name)s  %(message)s", "%H:%M:%S")
     handler.setFormatter(plain if sys.stderr.isatty() else _JsonLine())
     logging.basicConfig(level=level, handlers=[handler], force=True)
-    for noisy in ("uvicorn", "uvicorn.access", "trafilatura", "faststream"):
+    for noisy in ("uvicorn", "uvicorn.access", "faststream"):
         logging.getLogger(noisy).setLevel(logging.WARNING)

@@ -28,7 +28,7 @@ from wireroom.commands import (
     stack,
     status,
     tail,
-    train_lines,
+    train,
     trial,
     withdraw,
 )
@@ -95,7 +95,8 @@ measure.command("store")(bench_servers.bench_store)
 measure.command("soak")(bench_soak.bench_soak)
 app.add_typer(measure, name="bench", help="Measure speed and quality on this machine.")
 training = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-training.command("lines")(train_lines.train_lines)
+training.command("lines")(train.train_lines)
+training.command("pages")(train.train_pages)
 app.add_typer(training, name="train", help="Make the trained models anew.")
 app.add_typer(rules.app, name="rules", help="Lines learned from the stream: list, show, approve, veto.")
 app.add_typer(models.app, name="models", help="The models that find names: list, check.")

@@ -9,7 +9,7 @@ from typing import Any
 
 _CJK = "\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # written without spaces: each character counts as a word
 _TOKEN = re.compile(f"[{_CJK}]|[^\\W{_CJK}]+")
-_GOOD, _BAD = 0.95, 0.8
+_GOOD, _BAD, _LOST = 0.95, 0.8, 0.5
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class Score:
 
 @dataclass(frozen=True)
 class Summary:
-    """Means over articles; ``good`` and ``bad`` are the shares with F1 from 0.95 and below 0.8."""
+    """Means over articles; ``good``, ``bad`` and ``lost`` are the shares with F1 from 0.95, below 0.8 and below 0.5."""
 
     articles: int
     precision: float
@@ -33,6 +33,7 @@ class Summary:
     paragraph_f1: float
     good: float
     bad: float
+    lost: float
 
 
 def score(expected: Sequence[str], found: Sequence[str]) -> Score:
@@ -51,6 +52,7 @@ def summary(scores: Sequence[Score]) -> Summary:
         paragraph_f1=fmean(one.paragraph_f1 for one in scores),
         good=sum(one.f1 >= _GOOD for one in scores) / len(scores),
         bad=sum(one.f1 < _BAD for one in scores) / len(scores),
+        lost=sum(one.f1 < _LOST for one in scores) / len(scores),
     )
 
 

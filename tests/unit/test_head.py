@@ -48,7 +48,9 @@ def test_the_name_of_the_site_is_no_part_of_the_title() -> None:
 def test_authors_lose_by_role_and_the_name_of_the_site() -> None:
     assert head('<meta name="author" content="By Odile Farrow, Political Editor">').authors == ("Odile Farrow",)
     assert head('<meta name="author" content="Odile Farrow and Bram Osk">').authors == ("Odile Farrow", "Bram Osk")
-    assert head(ld=ARTICLE | {"author": {"name": "Tidewell Echo"}}).authors == ()
+    alone = head(ld=ARTICLE | {"author": {"name": "Tidewell Echo"}})
+    assert (alone.authors, alone.signed) == ((), "Tidewell Echo")
+    assert head(ld=ARTICLE).signed is None
     assert head('<meta property="article:author" content="https://example.org/odile">').authors == ()
 
 
@@ -117,3 +119,14 @@ JSON = st.recursive(
 @given(JSON)
 def test_whatever_json_ld_holds_it_is_read_without_an_error(ld: object) -> None:
     head(ld=ld)
+
+
+def test_the_day_is_found_in_marked_up_times_below_the_heading_and_in_the_address() -> None:
+    times = '<time datetime="2020-01-01"></time><h1>Lock</h1><time datetime="2026-03-02T09:30:00+01:00">today</time>'
+    assert head(body=times).published_at == datetime(2026, 3, 2, 8, 30, tzinfo=UTC)
+    marked = (
+        '<h1>Lock</h1><time datetime="2026-03-04"></time><span itemprop="datePublished" content="2026-03-02"></span>'
+    )
+    assert head(body=marked).published_at == datetime(2026, 3, 2, tzinfo=UTC)
+    canonical = '<link rel="canonical" href="https://example.org/news/2026/3/2/lock">'
+    assert head(canonical).published_at == datetime(2026, 3, 2, tzinfo=UTC)

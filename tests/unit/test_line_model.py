@@ -14,7 +14,7 @@ from services.extract.clean import clean
 from services.extract.clean.decide import decide, threshold
 from services.extract.clean.facts import Facts, describe
 from services.extract.clean.lines import split
-from services.extract.clean.model import MAX_LINES, MIN_LINES, WEIGHTS, features, network, probabilities, using
+from services.extract.clean.model import LINES, MAX_LINES, MIN_LINES, features, network, probabilities, using
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
@@ -27,7 +27,7 @@ def facts_of(*lines: str, title: str | None = None) -> list[Facts]:
 
 
 def shipped_arrays() -> dict[str, np.ndarray]:
-    data = (Path(network.__file__).parent / WEIGHTS).read_bytes()
+    data = (Path(network.__file__).parent / LINES).read_bytes()
     with np.load(BytesIO(data), allow_pickle=False) as file:
         return {name: file[name] for name in file.files}
 
@@ -97,7 +97,7 @@ def test_a_text_with_too_few_or_too_many_lines_is_left_to_the_rules(lines: int) 
 
 
 def test_the_weights_are_small() -> None:
-    assert (Path(network.__file__).parent / WEIGHTS).stat().st_size <= 500_000
+    assert (Path(network.__file__).parent / LINES).stat().st_size <= 500_000
 
 
 @pytest.mark.parametrize(

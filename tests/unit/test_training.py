@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from services.extract.clean.model import features, network
+from services.extract.clean import clean, model
+from services.extract.clean.model import features, network, pages
 from tests.factories import BODY
 from wireroom.cli import app
 from wireroom.training import gradients
@@ -24,6 +25,15 @@ def records(publishers: int = 14) -> list[dict[str, Any]]:
     return [
         {"id": f"a/{n}", "publisher": f"paper-{n}", "expected_paragraphs": PARAGRAPHS, "raw_text": text}
         for n in range(publishers)
+    ]
+
+
+def page_records(publishers: int = 10) -> list[dict[str, object]]:
+    menu = "".join(f"<li><a href=/{name}>{name}</a></li>" for name in ("Home", "News", "Sport", "Weather", "Contact"))
+    article = "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS)
+    html = f"<html><body><ul class=menu>{menu}</ul><div class='article-body'>{article}</div><p>Share</p></body></html>"
+    return [
+        {"id": f"a/{n}", "publisher": f"paper-{n}", "paragraphs": PARAGRAPHS, "html": html} for n in range(publishers)
     ]
 
 
@@ -115,6 +125,34 @@ def test_folds_measure_publishers_that_were_held_out_and_write_nothing(tmp_path:
     assert result.exit_code == 0, result.output
     assert "raw_text" in result.output
     assert not out.exists()
+
+
+def test_the_model_of_pages_is_made_the_same_each_time_and_finds_the_article(tmp_path: Path) -> None:
+    pack = tmp_path / "pack.jsonl"
+    pack.write_text("\n".join(map(json.dumps, page_records(30))))
+    files = [tmp_path / "one.npz", tmp_path / "two.npz"]
+    for file in files:
+        result = CliRunner().invoke(app, ["train", "pages", str(pack), "--out", str(file)])
+        assert result.exit_code == 0, result.output
+    assert files[0].read_bytes() == files[1].read_bytes()
+    with model.using(network.load(files[0].read_bytes(), pages.WIDTH), model.PAGES):
+        assert clean(str(page_records()[0]["html"]), "text/html").paragraphs == tuple(PARAGRAPHS)
+
+
+def test_folds_of_pages_tell_how_many_were_lost(tmp_path: Path) -> None:
+    pack = tmp_path / "pack.jsonl"
+    pack.write_text("\n".join(map(json.dumps, page_records(20))))
+    result = CliRunner().invoke(app, ["train", "pages", str(pack), "--folds", "--parting", "1"])
+    assert result.exit_code == 0, result.output
+    assert {"html", "lost"} <= set(result.output.split())
+
+
+def test_a_pack_without_pages_cannot_train_their_model(tmp_path: Path) -> None:
+    pack = tmp_path / "pack.jsonl"
+    pack.write_text("\n".join(map(json.dumps, records())))
+    result = CliRunner().invoke(app, ["train", "pages", str(pack)])
+    assert result.exit_code == 65
+    assert "no article has one of the fields html" in result.output
 
 
 def test_a_pack_that_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 """``wireroom bench clean``: the quality and speed of cleaning on a pack of articles with known text."""
 
 import json
+import logging
 import lzma
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +20,7 @@ from wireroom.terminal import fail, json_line, table
 
 EX_DATA = 65
 Method = Callable[[str], list[str]]
+_BARE = "bare trafilatura"
 _FIELDS = ("html", "raw_text", "full_text")
 
 
@@ -25,7 +28,7 @@ def bench_clean(
     pack: Annotated[Path, typer.Argument(help="JSON Lines, .xz or plain; its format stands in docs/quality.md.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per row.")] = False,
 ) -> None:
-    """Measure cleaning on a pack, beside the bare extractor or doing nothing, in the same run.
+    """Measure cleaning on a pack, beside doing nothing or, for HTML, trafilatura where it is installed.
 
     Examples: `wireroom bench clean pages.jsonl.xz`, `wireroom bench clean texts.jsonl.xz --json`
     """
@@ -33,6 +36,8 @@ def bench_clean(
         records = list(records_of(pack))
     except (OSError, ValueError, lzma.LZMAError) as error:
         fail(EX_DATA, f"{pack} is no pack of JSON lines: {error}.")
+    if any(record.get("html") for record in records) and not _bare_extractor():
+        typer.echo("HTML is measured without the bare extractor: trafilatura is not installed.", err=True)
     rows = [row for field in _FIELDS if (part := [r for r in records if r.get(field)]) for row in _measure(field, part)]
     if not rows:
         fail(EX_DATA, f"{pack} has none of the fields {', '.join(_FIELDS)}.")
@@ -59,10 +64,10 @@ def records_of(pack: Path) -> Iterator[dict[str, Any]]:
 
 def _measure(field: str, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     kind = "text/html" if field == "html" else "text/plain"
-    methods: dict[str, Method] = {
-        "bare trafilatura" if field == "html" else "nothing": _bare if field == "html" else str.splitlines,
-        "wireroom": lambda body: cleaned(body, kind),
-    }
+    beside: dict[str, Method] = {"nothing": str.splitlines}
+    if field == "html":
+        beside = {_BARE: _bare} if _bare_extractor() else {}
+    methods: dict[str, Method] = {**beside, "wireroom": lambda body: cleaned(body, kind)}
     scores: dict[str, list[Score]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
     for record in records:  # interleaved: whatever else the machine does falls on both
@@ -79,7 +84,7 @@ def _measure(field: str, records: list[dict[str, Any]]) -> Iterator[dict[str, An
 
 def _heads(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield how often title, day and authors of a page are exactly those that were expected, where any were."""
-    methods = {"bare trafilatura": _bare_head, "wireroom": _head}
+    methods = {_BARE: _bare_head, "wireroom": _head} if _bare_extractor() else {"wireroom": _head}
     told = [record for record in records if record.get("title")]
     found = {name: [method(record["html"]) for record in told] for name, method in methods.items()}
     for number, field in enumerate(("title", "date", "authors")):
@@ -87,6 +92,14 @@ def _heads(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
         for name in methods if asked else ():
             exact = sum(found[name][n][number] == expected for n, expected in asked)
             yield {"field": field, "method": name, "articles": len(asked), "exact": exact / len(asked)}
+
+
+def _bare_extractor() -> bool:
+    """Tell whether the extractor that HTML is measured beside is installed; nothing else needs it."""
+    if find_spec("trafilatura") is None:
+        return False
+    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports every page it is unsure of
+    return True
 
 
 def _head(body: str) -> Heading:

@@ -1,6 +1,7 @@
 """Cleaning: the body of a raw article becomes title, paragraphs and captions, and a list of what was taken out.
 
-Lines are found (``lines``), described (``facts``), decided upon (``decide``) and put together (``article``).
+Lines are found (``lines``; in a page ``walk``), described (``facts``), decided upon (``decide``) and put together
+(``article``).
 Rules name what says itself what it is, for all languages at once, with words from ``languages/*.toml``; of the other
 lines a trained ``model`` tells which belong to the article.
 """
@@ -13,7 +14,7 @@ from services.extract.clean.lines import split
 from services.extract.clean.markup import is_page
 from services.extract.clean.page import clean_page
 
-RULES_VERSION = "4"  # raise it with every change that can change a result
+RULES_VERSION = "5"  # raise it with every change that can change a result
 
 __all__ = ["RULES_VERSION", "CleanArticle", "Furniture", "clean"]
 

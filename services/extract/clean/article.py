@@ -1,6 +1,6 @@
 """From lines to a clean article; nothing disappears without being named."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
@@ -35,13 +35,28 @@ class CleanArticle:
     places: tuple[int, ...] = field(default=(), compare=False)  # number of the line that each paragraph begins with
 
 
-def assemble(lines: Sequence[Line], title: str | None, *, chosen: bool = False, site: Site = ANY_SITE) -> CleanArticle:
-    """Clean the lines, which markup may have ``chosen``; raise ``Rejected`` if no article is among them."""
+Judged = tuple[Decisions, Sequence[float] | None]  # and how likely each line belongs, where a model told it
+Judge = Callable[[Sequence[Facts], str | None], Judged]
+
+
+def by_text(facts: Sequence[Facts], title: str | None) -> Judged:
+    """Decide by nothing but the text of the lines."""
+    likely = probabilities(facts, title)
+    return decide(facts, likely), likely
+
+
+def assemble(lines: Sequence[Line], title: str | None, *, site: Site = ANY_SITE) -> CleanArticle:
+    """Clean the lines; raise ``Rejected`` if no article is among them."""
+    article = judged(lines, title, by_text, site)
+    return replace(article, removed=bounded(article.removed))
+
+
+def judged(lines: Sequence[Line], title: str | None, judge: Judge, site: Site) -> CleanArticle:
+    """Clean the lines as the judge decides; all that is removed is listed, however much it is."""
     title = visible(title or "") or None
     facts = recognise(describe(lines, title), site)
-    likely = None if chosen else probabilities(facts, title)
-    judged = decide(facts, likely, chosen=chosen)
-    decided = [None if line.known == KEPT else rule for line, rule in zip(facts, judged, strict=True)]
+    decisions, likely = judge(facts, title)
+    decided = [None if line.known == KEPT else rule for line, rule in zip(facts, decisions, strict=True)]
     if None not in decided:
         raise Rejected(Reason.NO_ARTICLE_TEXT, f"no line of {len(lines)} reads like a part of an article")
     article = _assemble(facts, decided, title)
@@ -68,7 +83,7 @@ def _assemble(facts: Sequence[Facts], decided: Decisions, title: str | None) -> 
         dateline=dateline.place if dateline else None,
         paragraphs=paragraphs,
         captions=tuple(captions),
-        removed=bounded(_removed(facts, rules, dateline.text if dateline else "")),
+        removed=tuple(_removed(facts, rules, dateline.text if dateline else "")),
         places=tuple(line.line.number for line, rule in zip(facts, rules, strict=True) if rule is None),
     )
 

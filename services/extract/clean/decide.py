@@ -29,33 +29,32 @@ _TINY = 1e-9
 _HALF = 0.5  # of a word for each line, so that one without words counts too
 
 
-def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, chosen: bool = False) -> Decisions:
+def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, weight: float = 1.0) -> Decisions:
     """Return one decision per line; where rules find no body, every sentence that nothing speaks against is kept.
 
     ``likely`` is how likely each line belongs to the article. Without it, and where it finds no line likely, the rules
-    judge all lines; if they find little prose where it found nothing, no line is kept. Lines that were ``chosen`` by
-    their markup stay unless they say themselves that they are no text of the article.
+    judge all lines; if they find little prose where it found nothing, no line is kept. ``weight`` is how much it counts
+    beside the model what the rules say of where a line stands: from 0, nothing.
     """
     frame = _frame(facts)
     certain = [_certain(line) or ("repeat" if index in frame else None) for index, line in enumerate(facts)]
-    if chosen:
-        decided = list(certain)
-    else:
-        span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
-        decided = _inside(facts, certain, span)
-        if likely and max(likely) < _NO_ARTICLE:
-            if not _reads_like_one(facts, decided):
-                return [rule or "model" for rule in decided]
-            likely = None
-        judged = _by_model(facts, decided, likely) if likely else decided
-        decided = _without_repeats(facts, judged if None in judged else decided)
+    span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
+    decided = _inside(facts, certain, span)
+    if likely and max(likely) < _NO_ARTICLE:
+        if not _reads_like_one(facts, decided):
+            return [rule or "model" for rule in decided]
+        likely = None
+    judged = _by_model(facts, decided, likely, weight) if likely else decided
+    decided = _without_repeats(facts, judged if None in judged else decided)
     return decided if None in decided else _fallback(facts, certain)
 
 
-def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float]) -> Decisions:
+def _by_model(
+    facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float], weight: float
+) -> Decisions:
     """Keep the lines whose text is expected to agree best with the article; what says itself what it is goes."""
     judged = [
-        _with_rules(line, rule, value) for line, rule, value in zip(facts, by_rules, likely, strict=True)
+        _with_rules(line, rule, value, weight) for line, rule, value in zip(facts, by_rules, likely, strict=True)
     ]  # fmt: skip
     enough = threshold(judged, [line.words + _HALF for line in facts])
     decided = [
@@ -70,17 +69,14 @@ def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Se
     return decided
 
 
-def _with_rules(line: Facts, rule: str | None, likely: float) -> float:
+def _with_rules(line: Facts, rule: str | None, likely: float, weight: float) -> float:
     """Return how likely a line belongs, given also what the rules say of it."""
     if rule is None and (line.role or line.furniture or _opens(line)):
         return max(likely, _SURE)
     if rule not in _OPEN:
         return 0.0
-    odds = (
-        likely
-        / (1 - likely + _TINY)
-        * ((_SENTENCE_SAY if line.ends and not line.cues else _SAY) if rule is None else 1 / _SAY)
-    )
+    say = 1 / _SAY if rule else _SENTENCE_SAY if line.ends and not line.cues else _SAY
+    odds = likely / (1 - likely + _TINY) * float(say**weight)
     return odds / (1 + odds)
 
 

@@ -32,13 +32,18 @@ _PUBLISHED = (
         "dc.date.issued",
         "dcterms.created",
         "publish-date",
+        "publishdate",
+        "article:published:time",
         "publication_date",
         "pubdate",
         "cxenseparse:recs:publishtime",
     ),
     *("date", "dc.date", "citation_publication_date"),
 )
+_DESCRIPTIONS = ("og:description", "description", "twitter:description")
 _UPDATED = ("article:modified_time", "datemodified", "og:updated_time", "dcterms.modified", "last-modified")
+_PUBLISHING = re.compile("publi|pubdate|True", re.IGNORECASE)
+_DATED = re.compile(r"/((?:19|20)\d\d)[/-](\d\d?)[/-](\d\d?)(?=[/-])")
 _BY = re.compile(r"^(?:written by|view all posts by|by|von|par|por|di|door|av|af)\s+(?=\w)", re.IGNORECASE)
 _ROLE = re.compile(r"\s*[,|(/].*$|\s+-\s.*$")
 _LISTED = re.compile(r"\s*(?:[,;&|]|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b)\s*")
@@ -54,22 +59,30 @@ class Head:
 
     title: str | None = None
     authors: tuple[str, ...] = ()
+    signed: str | None = None  # the site itself, where it says that it is the author
     published_at: datetime | None = None
     updated_at: datetime | None = None
     url: str | None = None
+    description: str | None = None
+    text: str | None = None  # of the article, as JSON-LD has it: often whole, often cut, sometimes with markup
 
 
 def head_of(tree: Element) -> Head:
     """Read the page's own statements; the tree stays as it is."""
-    article = _article(_nodes(tree))
+    nodes = list(_nodes(tree))
+    article = _article(nodes)
     meta = _meta(tree)
     site = _site(article, meta)
+    url = _address(tree, meta)
     return Head(
         title=_title(tree, article, meta, site),
         authors=_authors(tree, article, meta, site),
-        published_at=_first_moment([article.get("datePublished"), *_all(meta, _PUBLISHED), _time_element(tree)]),
+        signed=_signed(article, meta, site),
+        published_at=_first_moment([article.get("datePublished"), *_all(meta, _PUBLISHED), *_times(tree), _dated(url)]),
         updated_at=_first_moment([article.get("dateModified"), *_all(meta, _UPDATED)]),
-        url=_address(tree, meta),
+        url=url,
+        description=max(_all(meta, _DESCRIPTIONS), key=len, default=None),
+        text=max((text for node in nodes if isinstance(text := node.get("articleBody"), str)), key=len, default=None),
     )
 
 
@@ -185,6 +198,11 @@ def _authors(
     return _people(_marked(tree), site)
 
 
+def _signed(article: Node, meta: Mapping[str, Sequence[str]], site: set[tuple[str, ...]]) -> str | None:
+    said = (visible(_plain(text)) for text in (*_texts(article.get("author")), *_all(meta, _AUTHORS)))
+    return next((name for name in said if tuple(tokens(name)) in site), None)
+
+
 def _marked(tree: Element) -> list[str]:
     """Return the names in elements whose rel, itemprop or class speaks of an author, without role or date."""
     found: list[str] = []
@@ -242,11 +260,27 @@ def moment(text: object) -> datetime | None:
         return None
 
 
-def _time_element(tree: Element) -> str | None:
-    """Return the machine's form of the first time that is marked as the time of publishing."""
-    times = [element for element in tree.iter("time") if element.get("datetime")]
-    marked = (e for e in times if "pubdate" in e.attrib or "publi" in f"{e.get('itemprop')} {e.get('class')}".lower())
-    return next((str(element.get("datetime")) for element in marked), None)
+def _times(tree: Element) -> Iterator[str]:
+    """Yield what elements say of the time of publishing: those marked so, then the first time below the heading."""
+    below = None
+    seen_heading = False
+    for element in tree.iter("h1", "time", "span", "div", "p", "abbr", "li"):
+        if element.tag == "h1":
+            seen_heading = True
+            continue
+        said = element.get("datetime") or element.get("content")
+        if said and _PUBLISHING.search(f"{element.get('itemprop')} {element.get('class')} {element.get('pubdate')}"):
+            yield said
+        elif said and element.tag == "time" and seen_heading and below is None:
+            below = said
+    if below:
+        yield below
+
+
+def _dated(address: str | None) -> str | None:
+    """Return the day in an address, "/2026/11/24/" or "/2026-11-24-"."""
+    found = _DATED.search(urlsplit(address).path) if address else None
+    return "-".join(f"{int(part):02}" for part in found.groups()) if found else None
 
 
 def _address(tree: Element, meta: Mapping[str, Sequence[str]]) -> str | None:

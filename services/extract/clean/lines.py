@@ -56,7 +56,8 @@ def visible(text: str) -> str:
     """Return the text as a reader sees it: composed, with single spaces, without control characters."""
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
-    return " ".join(without_invisible(text).split())
+    shown = " ".join(text.split())
+    return shown if shown.isprintable() else " ".join(without_invisible(text).split())
 
 
 def without_invisible(text: str) -> str:

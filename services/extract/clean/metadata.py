@@ -10,7 +10,7 @@ from shared.messages import Caption
 
 _TITLE_WORDS = range(3, 31)
 _LONG_TITLE = 5  # words; shorter lines above a heading name a section
-_UNNAMED = ("outside_body", "fragment", "model")  # rules that say where a line stands, not what it is
+UNNAMED = ("outside_body", "fragment", "model")  # rules that say where a line stands, not what it is
 _CAPTION_WORDS = 40  # the line above a lone credit is its caption only if it is no longer
 
 
@@ -21,9 +21,7 @@ def first_kept(decided: Decisions) -> int:
 
 def found_title(facts: Sequence[Facts], decided: Decisions) -> int | None:
     """Return which line above the article is its heading: the first long one that is no sentence."""
-    above = [
-        index for index in range(first_kept(decided)) if decided[index] in _UNNAMED and _may_be_title(facts[index])
-    ]
+    above = [index for index in range(first_kept(decided)) if decided[index] in UNNAMED and _may_be_title(facts[index])]
     return next((index for index in above if facts[index].words >= _LONG_TITLE), above[0] if above else None)
 
 
@@ -39,7 +37,7 @@ def found_byline(facts: Sequence[Facts], decided: Decisions) -> tuple[int, str] 
             return index, line.named
     for index in range(start):
         around = {decided[at] for at in (index - 1, index + 1) if 0 <= at < start}
-        if decided[index] in _UNNAMED and "date_line" in around and is_name(facts[index].line.text):
+        if decided[index] in UNNAMED and "date_line" in around and is_name(facts[index].line.text):
             return index, facts[index].line.text
     return None
 
@@ -84,4 +82,4 @@ def _all_captions(facts: Sequence[Facts], decided: Decisions) -> Iterator[tuple[
 
 def _may_be_caption(line: Facts, rule: str | None) -> bool:
     """Allow only what is not in the article anyway: a lone credit never pulls a paragraph out of it."""
-    return rule in _UNNAMED and line.words <= _CAPTION_WORDS
+    return rule in UNNAMED and line.words <= _CAPTION_WORDS

@@ -1,129 +1,100 @@
-"""HTML pages: trafilatura finds the main text, the line rules clean it, and what it left out is named."""
+"""HTML pages: read once into lines and the boxes they stand in; a trained judge of pages tells the article's lines."""
 
-import logging
-from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from datetime import datetime
 
 from services.extract.clean.agencies import agencies_in
-from services.extract.clean.article import CleanArticle, assemble, bounded
-from services.extract.clean.facts import Facts, describe, is_title
-from services.extract.clean.head import Head, head_of, moment
+from services.extract.clean.article import CleanArticle, Judged, assemble, bounded, by_text, judged
+from services.extract.clean.days import day_in
+from services.extract.clean.decide import decide
+from services.extract.clean.facts import Facts, is_title
+from services.extract.clean.head import Head, head_of
 from services.extract.clean.known import ANY_SITE, Site
-from services.extract.clean.lines import Line, visible
-from services.extract.clean.markup import Element, is_fragment, parse, visible_lines
+from services.extract.clean.lines import Line
+from services.extract.clean.markup import is_fragment, parse
+from services.extract.clean.metadata import UNNAMED
+from services.extract.clean.walk import Page, read
 from services.extract.clean.words import tokens
 from shared.errors import Reason, Rejected
 from shared.messages import Removed
 
-_METADATA = {"caption", "byline", "agency", "date_line"}
-_AFTER = 3  # lines after the main text in which an agency or a caption still belongs to it
+_WEIGHT = 0.4  # of what rules say of where a line stands: the model of pages has seen that better
+_HEAD_LINES = 12  # before and after the article begins: its heading, its byline and what is beside them
+_DATED_LINE = 100  # characters; a longer line tells a story that has a day in it
 
 
 def clean_page(body: str, title: str | None, site: Site = ANY_SITE) -> CleanArticle:
     """Clean a page; lines are counted in its visible text.
 
-    All of that text goes to the line rules if no main text is found in it, or if it is no whole page: what a feed or
-    an editorial system sends has no navigation around it, and on so little text trafilatura loses paragraphs.
+    What is no whole page goes to the judge of texts: what a feed or an editorial system sends has no navigation around
+    it. So does a page with too few lines to tell anything from where they stand.
     """
     tree = parse(body)
-    seen = visible_lines(tree) if tree is not None else []
-    if not seen:
+    page = read(tree) if tree is not None else Page()
+    if not page.lines:
         raise Rejected(Reason.NO_ARTICLE_TEXT, f"a page of {len(body)} characters shows no text")
     if is_fragment(body):
-        return assemble(seen, title, site=site)
-    head = head_of(tree)
-    guessed, main = _extract(tree)
-    title = title or head.title or guessed.title
-    chosen = choose(seen, main, title)
-    article = _with(assemble(chosen or seen, title, chosen=bool(chosen), site=site), head, guessed)
-    if not chosen:
-        return article
-    numbers = {line.number for line in chosen}
+        return assemble(page.lines, title, site=site)
+    return _clean(page, head_of(tree), title, site)
+
+
+def _clean(page: Page, head: Head, title: str | None, site: Site) -> CleanArticle:
+    from services.extract.clean.model import pages  # noqa: PLC0415 - numpy, which `--help` does not need
+
+    title = title or head.title
+    region = pages.region_of(page, head)
+
+    def judge(facts: Sequence[Facts], title: str | None) -> Judged:
+        likely = pages.probabilities(region, facts, title)
+        return (decide(facts, likely, weight=_WEIGHT), likely) if likely else by_text(facts, title)
+
+    lines = region.lines
+    article = judged(lines, title, judge, site)
+    described = {line.number for line in lines}
     wanted = tokens(title or "")
-    left = [_left_out(line, wanted) for line in seen if line.number not in numbers]
-    removed = sorted((*article.removed, *left), key=lambda entry: entry.line)
-    return replace(article, removed=bounded(removed))
+    left = [_left_out(line, title or "", wanted) for line in page.lines if line.number not in described]
+    removed = sorted((*_told(article), *left), key=lambda entry: entry.line)
+    return replace(_with(article, head), removed=bounded(removed))
 
 
-def _with(article: CleanArticle, head: Head, guessed: Head) -> CleanArticle:
-    """Add what the page says of itself, and where it says nothing what could be guessed from its text."""
+def _told(article: CleanArticle) -> list[Removed]:
+    """Name what stands before or after the article and says nothing of itself as the page's, with its score."""
+    begin, end = article.places[0], article.places[-1]
+    return [
+        entry.model_copy(update={"rule": "html_boilerplate"})
+        if entry.rule in UNNAMED and not begin < entry.line < end
+        else entry
+        for entry in article.removed
+    ]
+
+
+def _left_out(line: Line, title: str, words: Sequence[str]) -> Removed:
+    alike = len(title) < 3 * len(line.text) and len(line.text) < 3 * len(title)  # most lines need no closer look
+    rule = "title" if alike and is_title(tokens(line.text), words) else "html_boilerplate"
+    return Removed(text=line.text, rule=rule, line=line.number)
+
+
+def _with(article: CleanArticle, head: Head) -> CleanArticle:
+    """Add what the page says of itself."""
     return replace(
         article,
-        byline=", ".join(head.authors) or article.byline or ", ".join(guessed.authors) or None,
+        byline=", ".join(head.authors) or article.byline or head.signed,
         agency=article.agency or next((agency for name in head.authors if (agency := agencies_in(name))), None),
-        published_at=head.published_at or guessed.published_at,
+        published_at=head.published_at or _day_told(article),
         updated_at=head.updated_at,
         url=head.url,
     )
 
 
-def _left_out(line: Line, title: Sequence[str]) -> Removed:
-    rule = "title" if is_title(tokens(line.text), title) else "html_boilerplate"
-    return Removed(text=line.text, rule=rule, line=line.number)
-
-
-def choose(seen: Sequence[Line], main: Sequence[str], title: str | None) -> list[Line]:
-    """Return the lines of the main text, and the captions, bylines and agencies that stand among them."""
-    placed = _place(seen, main)
-    if not placed:
-        return []
-    wanted = tokens(title or "")
-    titles = (index for index, line in enumerate(seen[: placed[0][0]]) if is_title(tokens(line.text), wanted))
-    start = min(next(titles, len(seen)), max(placed[0][0] - 1, 0))
-    around = seen[start : placed[-1][0] + _AFTER + 1]
-    facts = dict(enumerate(describe(around, title), start))  # the rest of the page need not be looked at
-    taken = {index for index, _ in placed}
-    among = {index for index, line in facts.items() if index not in taken and line.role in _METADATA}
-    added = [(index, seen[index]) for index in sorted(among | _overlooked(facts, taken))]
-    return [line for _, line in sorted([*placed, *added], key=lambda entry: entry[0])]
-
-
-def _overlooked(facts: Mapping[int, Facts], taken: set[int]) -> set[int]:
-    """Return the single lines that read like paragraphs and stand between main lines, or right before or after them."""
-    first, last = min(taken), max(taken)
-    gaps = {index + 1 for index in taken if index + 1 not in taken and index + 2 in taken}
-    beside = gaps | ({first - 1, last + 1} & facts.keys())
-    return {index for index in beside if _is_paragraph(facts[index])}
-
-
-def _is_paragraph(line: Facts) -> bool:
-    return line.strong and not line.role and not line.furniture and line.copy_of is None
-
-
-def _place(seen: Sequence[Line], main: Sequence[str]) -> list[tuple[int, Line]]:
-    """Find each line of the main text among the visible ones; what is not found follows the line before it."""
-    where: dict[str, list[int]] = {}
-    for index, line in enumerate(seen):
-        where.setdefault(line.text, []).append(index)
-    placed: list[tuple[int, Line]] = []
-    last = 0
-    for text in main:
-        line = Line(seen[last].number, text)
-        if free := where.get(text):
-            last = free.pop(min(bisect_left(free, last), len(free) - 1))
-            line = seen[last]
-        placed.append((last, line))
-    return sorted(placed, key=lambda entry: entry[0])
-
-
-def _extract(tree: Element) -> tuple[Head, list[str]]:
-    """Return the extractor's guesses at the head and the lines of the main text; the tree is used up."""
-    import trafilatura  # noqa: PLC0415 - a third of a second, which plain text does not need
-
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # it reports every page it is unsure of
-    document: Any = trafilatura.bare_extraction(
-        tree,
-        favor_precision=True,
-        include_comments=False,
-        include_tables=True,
-        deduplicate=False,  # else it remembers earlier pages, and the result depends on their order
-        with_metadata=True,
-        date_extraction_params={"extensive_search": False, "original_date": True},
-    )
-    if document is None:
-        return Head(), []
-    main = [line.text for line in visible_lines(document.body)]
-    authors = tuple(author for author in visible(document.author or "").split("; ") if author)
-    return Head(visible(document.title or "") or None, authors, moment(document.date)), main
+def _day_told(article: CleanArticle) -> datetime | None:
+    """Return the day that stands above the article and nearest to it, or in a line of its own below the first lines."""
+    begin = article.places[0]
+    above = [entry for entry in reversed(article.removed) if entry.line < begin][:_HEAD_LINES]
+    below = [
+        entry
+        for entry in article.removed
+        if begin < entry.line <= begin + _HEAD_LINES and entry.rule in {"date_line", "byline"}
+    ]
+    dated = (day_in(entry.text) for entry in (*above, *below) if len(entry.text) <= _DATED_LINE)
+    return next((day for day in dated if day), None)

@@ -53,3 +53,9 @@ def looks_like_names(text: str) -> bool:
     found = [word for word in _TOKEN.findall(text) if word not in _SMALL_IN_NAMES]
     small = sum(word[0].islower() for word in found)
     return bool(found) and small * 5 <= len(found)
+
+
+def roughly(text: str) -> int:
+    """Return about how many words a text has, without looking for each."""
+    spaces = text.count(" ") + 1
+    return spaces if text.isascii() else max(spaces, len(_UNSPACED.findall(text)) // _CHARACTERS_PER_WORD)

@@ -1,12 +1,13 @@
-"""The trained judge of lines: what is known of each line becomes numbers, a small network makes probabilities of them.
+"""The trained judges: what is known of each line becomes numbers, a small network makes probabilities of them.
 
-``lines.npz`` is data: loading it runs nothing. What it was trained on, and how well it does, stands in
-docs/models/lines.md; ``wireroom train lines`` makes it anew.
+``lines.npz`` and ``pages.npz`` are data: loading them runs nothing. What they were trained on, and how well they do,
+stands in docs/models; ``wireroom train`` makes them anew.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from services.extract.clean.facts import Facts
@@ -16,25 +17,32 @@ if TYPE_CHECKING:
 
 MIN_LINES = 12  # in fewer there is too little around a line to judge it by, and articles so short are rare in the packs
 MAX_LINES = 3000  # in what has more, a table or a list, the rules decide; the network's memory stays below 50 MB
-WEIGHTS = "lines.npz"
-_judge: ContextVar["Network | None"] = ContextVar("_judge", default=None)
+LINES, PAGES = "lines.npz", "pages.npz"
+_NONE: Mapping[str, "Network"] = MappingProxyType({})
+_instead: ContextVar[Mapping[str, "Network"]] = ContextVar("_instead", default=_NONE)
 
 
 def probabilities(facts: Sequence[Facts], title: str | None) -> list[float] | None:
     """Return for each line how likely it belongs to the article; None if the model does not judge such a text."""
-    from services.extract.clean.model import features, network  # noqa: PLC0415 - numpy, which `--help` does not need
+    from services.extract.clean.model import features  # noqa: PLC0415 - numpy, which `--help` does not need
 
     if not MIN_LINES <= len(facts) <= MAX_LINES:
         return None
-    judge = _judge.get() or network.shipped(WEIGHTS, features.WIDTH)
-    return judge.judge(features.dense(facts, title), features.buckets(facts))
+    return judge_of(LINES, features.WIDTH).judge(features.dense(facts, title), features.buckets(facts))
+
+
+def judge_of(weights: str, width: int) -> "Network":
+    """Return the network with these weights, for rows of so many numbers."""
+    from services.extract.clean.model import network  # noqa: PLC0415 - numpy
+
+    return _instead.get().get(weights) or network.shipped(weights, width)
 
 
 @contextmanager
-def using(network: "Network") -> Iterator[None]:
+def using(network: "Network", weights: str = LINES) -> Iterator[None]:
     """Judge with another network, as when one is measured on what it was not trained on."""
-    before = _judge.set(network)
+    before = _instead.set({**_instead.get(), weights: network})
     try:
         yield
     finally:
-        _judge.reset(before)
+        _instead.reset(before)

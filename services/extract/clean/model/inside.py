@@ -1,0 +1,45 @@
+"""What sort of boxes a line stands in, however far out: a 1 for each, from tags, roles and schema.org's types."""
+
+from collections.abc import Mapping
+
+import numpy as np
+
+from services.extract.clean.layout import Layout, Numbers
+from services.extract.clean.walk import Attributes, is_hidden
+
+_TAGS = (
+    *("article", "main", "aside", "nav", "footer", "header", "form", "figure", "table", "ul ol", "li", "blockquote"),
+    *("button", "label", "a", "section", "h1 h2 h3 h4 h5 h6", "dl", "details", "p", "figcaption"),
+)
+_VALUES = (
+    *(("role", role) for role in ("main", "article", "complementary", "navigation", "banner", "contentinfo", "dialog")),
+    ("itemprop", "articleBody"),
+    ("itemtype", "rticle"),
+    ("itemtype", "Comment"),
+    ("aria-hidden", "true"),
+)
+_BITS: Mapping[str, int] = {tag: 1 << bit for bit, group in enumerate(_TAGS) for tag in group.split()}
+_NAMES = frozenset(name for name, _ in _VALUES)
+_HIDDEN = len(_TAGS) + len(_VALUES)
+WIDTH = _HIDDEN + 1  # numbers in a row
+
+
+def inside(layout: Layout) -> Numbers:
+    """Return a row for each line."""
+    boxes = layout.page.boxes
+    flags: list[int] = []
+    for box, (tag, attributes) in enumerate(zip(boxes.tags, boxes.attributes, strict=True)):
+        outer = flags[boxes.parents[box]] if box else 0
+        flags.append(outer | _BITS.get(tag, 0) | (_said(attributes) if attributes else 0))
+    of_lines = np.array(flags, np.int64)[layout.within]
+    return (of_lines[:, None] >> np.arange(WIDTH) & 1).astype(np.float32)
+
+
+def _said(attributes: Attributes) -> int:
+    found = is_hidden(attributes) << _HIDDEN
+    for name, value in attributes:
+        if name in _NAMES:
+            for bit, (asked, part) in enumerate(_VALUES, len(_TAGS)):
+                if name == asked and part in value:
+                    found |= 1 << bit
+    return found

@@ -1,0 +1,174 @@
+"""One walk over a page: its visible lines, one per block, and the boxes (elements) that each of them stands in."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from services.extract.clean.lines import Line, limited, visible
+from services.extract.clean.markup import MAX_DEPTH, MAX_ELEMENTS, Element, too_large
+
+Attributes = Sequence[tuple[str, str]]
+_Edge = tuple[bool, str, Attributes, str | None]  # whether it opens, the tag, the attributes, the text right after
+
+BLOCKS = frozenset(
+    "address article aside blockquote body br button caption center cell dd details dialog div dl dt fieldset "  # noqa: SIM905 - a list of quoted words is no clearer
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html item label lb legend li list main menu nav ol "
+    "option p pre quote row section summary table tbody td textarea tfoot th thead tr ul".split()
+)
+_UNSEEN = frozenset(
+    "script style noscript template title meta link svg iframe object select textarea".split()  # noqa: SIM905
+)
+_PAID = 3  # hidden paragraphs,
+_LONG = 80  # each of so many characters, are an article behind a pay wall
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Boxes:
+    """The visible elements in document order, so that a parent has a lower number; the root is its own parent.
+
+    The lines of a box are contiguous: from ``first`` up to ``last``, which is not among them.
+    """
+
+    tags: list[str] = field(default_factory=list)
+    attributes: list[Attributes] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    last: list[int] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class Page:
+    """The visible lines of a page; of each the box its text begins in, and how far that is from the line before."""
+
+    lines: list[Line] = field(default_factory=list)
+    within: list[int] = field(default_factory=list)  # number of the innermost box
+    linked: list[int] = field(default_factory=list)  # characters that are links
+    meets: list[int] = field(default_factory=list)  # depth of the innermost box that holds also the line before
+    boxes: Boxes = field(default_factory=Boxes)
+
+
+def read(tree: Element) -> Page:
+    """Return the text of each block, numbered from 1.
+
+    Hidden text is left out unless the page has nothing else, or hides several paragraphs: where readers have to pay,
+    many publishers send the article so.
+    """
+    hidden: list[int] = []
+
+    def left_out(element: Element) -> bool:
+        hidden.append(_paragraphs(element))
+        return True
+
+    page = _read(tree, left_out)
+    if not page.lines:
+        return _read(tree, lambda _: False)
+    return _read(tree, lambda element: not _paragraphs(element)) if sum(hidden) >= _PAID else page
+
+
+def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
+    """Read all that shows, and the hidden elements that are not ``left_out``."""
+    reader = _Reader()
+    for opens, tag, attributes, text in _edges(tree, left_out):
+        if tag in BLOCKS and reader.pieces:
+            reader.end_line()
+        if opens:
+            reader.open(tag, attributes)
+        elif attributes is not _SKIPPED:
+            reader.close(tag)
+        if text and (reader.pieces or not text.isspace()):
+            reader.say(text)
+    limited(reader.page.lines)
+    return reader.page
+
+
+_SKIPPED: Attributes = ()  # stands for those of an element that is not seen
+
+
+def _edges(tree: Element, left_out: Callable[[Element], bool]) -> Iterator[_Edge]:
+    """Yield each edge of each visible element, and where one is left out only its end."""
+    from lxml import etree  # noqa: PLC0415 - plain text does not need it
+
+    walk = etree.iterwalk(tree, events=("start", "end"))
+    skipped = False
+    seen: Attributes = []
+    for event, element in walk:
+        tag = element.tag
+        if event == "end":
+            yield False, tag, _SKIPPED if skipped else seen, element.tail
+            skipped = False
+            continue
+        attributes = element.items()
+        if tag in _UNSEEN or (attributes and is_hidden(attributes) and left_out(element)):
+            walk.skip_subtree()
+            skipped = True
+        else:
+            yield True, tag, attributes, element.text
+
+
+def is_hidden(attributes: Attributes) -> bool:
+    """Tell whether an element does not show when the page is opened."""
+    for name, value in attributes:  # noqa: SIM110 - asked of every element, and a generator takes twice the time
+        if name == "hidden" or (name == "style" and _HIDDEN.search(value)):
+            return True
+    return False
+
+
+def _paragraphs(element: Element) -> int:
+    """Return how many long paragraphs an element holds."""
+    return sum(len("".join(paragraph.itertext())) >= _LONG for paragraph in element.iter("p"))
+
+
+class _Reader:
+    """What has been read so far: the page, the boxes that are open, and the pieces of the line that is begun."""
+
+    def __init__(self) -> None:
+        self.page = Page()
+        self.pieces: list[str] = []
+        self._box = self._depth = self._links = self._captions = 0
+        self._begun = self._linked = self._meets = self._lowest = 0
+
+    def open(self, tag: str, attributes: Attributes) -> None:
+        boxes = self.page.boxes
+        number = len(boxes.tags)
+        self._depth += 1
+        if self._depth > MAX_DEPTH or number >= MAX_ELEMENTS:
+            raise too_large(self._depth, number)
+        boxes.tags.append(tag)
+        boxes.attributes.append(attributes)
+        boxes.parents.append(self._box)
+        boxes.depths.append(self._depth)
+        boxes.first.append(len(self.page.lines))
+        boxes.last.append(0)
+        self._box = number
+        self._links += tag == "a"
+        self._captions += tag == "figcaption"
+
+    def close(self, tag: str) -> None:
+        boxes = self.page.boxes
+        boxes.last[self._box] = len(self.page.lines) + bool(self.pieces)
+        self._box = boxes.parents[self._box]
+        self._depth -= 1
+        self._lowest = min(self._lowest, self._depth)
+        self._links -= tag == "a"
+        self._captions -= tag == "figcaption"
+
+    def say(self, text: str) -> None:
+        if not self.pieces:
+            self._begun, self._meets, self._lowest = self._box, self._lowest, self._depth
+        self.pieces.append(text)
+        if self._links:
+            self._linked += len(text)
+
+    def end_line(self) -> None:
+        page = self.page
+        if line := visible("".join(self.pieces)):
+            page.lines.append(Line(len(page.lines) + 1, line, caption=self._captions > 0))
+            page.within.append(self._begun)
+            page.linked.append(self._linked)
+            page.meets.append(self._meets)
+        else:
+            self._lowest = min(self._lowest, self._meets)
+        self.pieces.clear()
+        self._linked = 0

@@ -1,0 +1,112 @@
+"""``wireroom train``: the models of lines and of pages, made anew from a pack of articles with known text."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from wireroom.commands.bench_clean import EX_DATA, cleaned, records_of
+from wireroom.quality import Score, score, summary
+from wireroom.terminal import fail, table
+
+if TYPE_CHECKING:
+    from wireroom.training.fitting import Text
+    from wireroom.training.gradients import Plan
+
+Record = Mapping[str, Any]
+Pack = Annotated[Path, typer.Argument(help="JSON Lines, .xz or plain; its format stands in docs/quality.md.")]
+Out = Annotated[Path, typer.Option(help="Where the weights are written.")]
+Seed = Annotated[int, typer.Option(help="The same pack and seed make the same weights.")]
+Folds = Annotated[bool, typer.Option(help="Measure on publishers that were held out, and write nothing.")]
+Parting = Annotated[int, typer.Option(help="Which way of parting the publishers into folds.")]
+
+
+@dataclass(frozen=True)
+class _Model:
+    weights: str
+    media_type: str
+    fields: Sequence[str]
+    plan: "Plan"
+    texts: "Callable[[Sequence[Record]], Iterator[Text]]"
+
+
+def train_lines(
+    pack: Pack, out: Out = Path("lines.npz"), seed: Seed = 0, folds: Folds = False, parting: Parting = 0
+) -> None:
+    """Train the model that tells lines of an article from the lines around it; some minutes on one core.
+
+    Examples: `wireroom train lines texts.jsonl.xz --out lines.npz`, `wireroom train lines texts.jsonl.xz --folds`
+    """
+    from services.extract.clean.model import LINES  # noqa: PLC0415
+    from wireroom.training import lines  # noqa: PLC0415 - numpy, which no other command needs
+
+    model = _Model(LINES, "text/plain", lines.FIELDS, lines.PLAN, lines.texts)
+    _train(model, _records(pack), out, seed, parting if folds else None)
+
+
+def train_pages(
+    pack: Pack, out: Out = Path("pages.npz"), seed: Seed = 0, folds: Folds = False, parting: Parting = 0
+) -> None:
+    """Train the model that tells the article of a page from what stands around it; some minutes on one core.
+
+    Examples: `wireroom train pages pages.jsonl.xz --out pages.npz`, `wireroom train pages pages.jsonl.xz --folds`
+    """
+    from services.extract.clean.model import PAGES  # noqa: PLC0415
+    from wireroom.training import pages  # noqa: PLC0415 - numpy, which no other command needs
+
+    model = _Model(PAGES, "text/html", pages.FIELDS, pages.PLAN, pages.texts)
+    _train(model, _records(pack), out, seed, parting if folds else None)
+
+
+def _records(pack: Path) -> Sequence[Record]:
+    """Return the articles that have a publisher and an expected text."""
+    try:
+        usable = [
+            {**record, "expected_paragraphs": expected}
+            for record in records_of(pack)
+            if record["publisher"] and (expected := record.get("expected_paragraphs") or record["paragraphs"])
+        ]
+    except (OSError, ValueError, KeyError) as error:
+        fail(EX_DATA, f"{pack} is no pack to train on: {error!r}.")
+    if not usable:
+        fail(EX_DATA, f"{pack} has no article with a publisher and its expected paragraphs.")
+    return usable
+
+
+def _train(model: _Model, records: Sequence[Record], out: Path, seed: int, parting: int | None) -> None:
+    from wireroom.training import fitting  # noqa: PLC0415 - numpy
+
+    found = list(model.texts(records))
+    if not found:
+        fail(EX_DATA, f"no article has one of the fields {', '.join(model.fields)}.")
+    if parting is not None:
+        _measure_folds(model, records, found, seed, parting)
+        return
+    typer.echo(f"{len(found)} texts of {len({text.publisher for text in found})} publishers", err=True)
+    out.write_bytes(fitting.fit(found, model.plan, seed=seed, report=_report))
+    typer.echo(f"{out}: {out.stat().st_size} bytes")
+
+
+def _report(epoch: int, loss: float) -> None:
+    typer.echo(f"epoch {epoch}: loss {loss:.4f}", err=True)
+
+
+def _measure_folds(model: _Model, records: Sequence[Record], found: "Sequence[Text]", seed: int, parting: int) -> None:
+    from services.extract.clean.model import using  # noqa: PLC0415 - with numpy
+    from wireroom.training import fitting  # noqa: PLC0415
+
+    scores: dict[str, list[Score]] = {field: [] for field in model.fields}
+    for network, unseen in fitting.held_out(
+        records, found, model.plan, seed=seed, parting=parting, report=_report
+    ):  # fmt: skip
+        with using(network, model.weights):
+            for record in unseen:
+                for field in model.fields:
+                    if body := record.get(field):
+                        scores[field].append(score(record["expected_paragraphs"], cleaned(body, model.media_type)))
+    rows = [(field, summary(each)) for field, each in scores.items() if each]
+    names = ("articles", "precision", "recall", "f1", "paragraph_f1", "good", "bad", "lost")
+    cells = [[field, *(f"{getattr(means, name):.3f}" for name in names)] for field, means in rows]
+    table(("field", *names), cells, numbers=names)
