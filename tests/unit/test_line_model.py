@@ -209,6 +209,20 @@ def test_an_article_does_not_begin_with_scraps() -> None:
     assert decide(facts, likely)[len(TOP)] == "fragment"
 
 
+def test_a_sentence_between_two_lines_of_the_article_stays_at_a_lower_likelihood() -> None:
+    facts = facts_of(*TOP, *BODY, *END)
+    at = len(TOP) + 1
+
+    def rules_for(index: int, value: float) -> list[str | None]:
+        likely = [0.95 if line.line.text in BODY else 0.01 for line in facts]
+        likely[index] = value
+        return decide(facts, likely)
+
+    assert rules_for(at, 0.12)[at] is None
+    assert rules_for(at, 0.05)[at] == "model"
+    assert rules_for(at + 1, 0.12)[at + 1] == "model"
+
+
 def test_another_network_judges_only_where_it_is_asked_to() -> None:
     facts = facts_of(*TOP, *BODY, *END)
     before = probabilities(facts, None)

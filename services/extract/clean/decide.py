@@ -25,6 +25,7 @@ _SURE = 0.8  # what rules keep although it looks like furniture is at least so l
 _SAY = 1.6  # how many times more likely what the rules keep becomes, and less likely what they leave out
 _SENTENCE_SAY = 3.0  # the same of a whole sentence that nothing speaks against: recall comes first
 _OPEN = (None, "outside_body", "fragment")  # what rules say of where a line stands, which the model knows better
+_SENTENCE_HOLE, _HOLE = 0.1, 0.4  # so likely a sentence, and any other line, stays between two of the article
 _TINY = 1e-9
 _HALF = 0.5  # of a word for each line, so that one without words counts too
 
@@ -66,7 +67,22 @@ def _by_model(
             if line.ends or line.strong or line.words > _SCRAP_WORDS:
                 break
             decided[index] = "fragment"
-    return decided
+    if weight < 1:
+        return decided  # holes are filled in text only, where that was measured
+    return _without_holes(facts, decided, by_rules, likely)
+
+
+def _without_holes(
+    facts: Sequence[Facts], decided: Decisions, by_rules: Sequence[str | None], likely: Sequence[float]
+) -> Decisions:
+    """Keep single lines between two of the article at a lower likelihood: a lost one is missed more there."""
+    result = list(decided)
+    for index in range(1, len(facts) - 1):
+        if decided[index] == "model" and decided[index - 1] is decided[index + 1] is None:
+            sentence = by_rules[index] is None and facts[index].ends and not facts[index].cues
+            if likely[index] >= (_SENTENCE_HOLE if sentence else _HOLE):
+                result[index] = None
+    return result
 
 
 def _with_rules(line: Facts, rule: str | None, likely: float, weight: float) -> float:
