@@ -69,7 +69,7 @@ async def test_18_a_backlog_takes_time_and_no_memory(
     async with parts(tmp_path / "parts") as (stack, js):
         for name in SERVICES:
             await stack.nodes.kill(name)
-        await _all_at_once(js, [_submitted(n, BODY * 4) for n in range(BACKLOG)])
+        await _all_at_once(js, [_submitted(n, BODY * 2) for n in range(BACKLOG)])
         grown, peaks, took = dict[str, float](), dict[str, int](), dict[str, float]()
         for consumer in CONSUMERS:
             name = consumer.durable
