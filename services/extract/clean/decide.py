@@ -4,6 +4,7 @@ What a line says of itself is decided by rules; of the others the model keeps th
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from services.extract.clean.body import best_span, distances, score
 from services.extract.clean.datelines import dateline_of
@@ -30,12 +31,27 @@ _TINY = 1e-9
 _HALF = 0.5  # of a word for each line, so that one without words counts too
 
 
-def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, weight: float = 1.0) -> Decisions:
+@dataclass(frozen=True)
+class Say:
+    """What else has a say beside a model, as measured on held-out publishers.
+
+    ``place`` is how much rules count that know only where a line stands, from 0, nothing; ``neighbours`` whether a
+    single line between two of the article stays at a lower likelihood.
+    """
+
+    place: float
+    neighbours: bool
+
+
+IN_TEXT = Say(place=1.0, neighbours=True)
+IN_PAGE = Say(place=0.4, neighbours=False)  # the markup tells more of a line's place than rules do
+
+
+def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, say: Say = IN_TEXT) -> Decisions:
     """Return one decision per line; where rules find no body, every sentence that nothing speaks against is kept.
 
     ``likely`` is how likely each line belongs to the article. Without it, and where it finds no line likely, the rules
-    judge all lines; if they find little prose where it found nothing, no line is kept. ``weight`` is how much it counts
-    beside the model what the rules say of where a line stands: from 0, nothing.
+    judge all lines; if they find little prose where it found nothing, no line is kept.
     """
     frame = _frame(facts)
     certain = [_certain(line) or ("repeat" if index in frame else None) for index, line in enumerate(facts)]
@@ -45,17 +61,15 @@ def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, *, wei
         if not _reads_like_one(facts, decided):
             return [rule or "model" for rule in decided]
         likely = None
-    judged = _by_model(facts, decided, likely, weight) if likely else decided
+    judged = _by_model(facts, decided, likely, say) if likely else decided
     decided = _without_repeats(facts, judged if None in judged else decided)
     return decided if None in decided else _fallback(facts, certain)
 
 
-def _by_model(
-    facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float], weight: float
-) -> Decisions:
+def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float], say: Say) -> Decisions:
     """Keep the lines whose text is expected to agree best with the article; what says itself what it is goes."""
     judged = [
-        _with_rules(line, rule, value, weight) for line, rule, value in zip(facts, by_rules, likely, strict=True)
+        _with_rules(line, rule, value, say.place) for line, rule, value in zip(facts, by_rules, likely, strict=True)
     ]  # fmt: skip
     enough = threshold(judged, [line.words + _HALF for line in facts])
     decided = [
@@ -67,9 +81,7 @@ def _by_model(
             if line.ends or line.strong or line.words > _SCRAP_WORDS:
                 break
             decided[index] = "fragment"
-    if weight < 1:
-        return decided  # holes are filled in text only, where that was measured
-    return _without_holes(facts, decided, by_rules, likely)
+    return _without_holes(facts, decided, by_rules, likely) if say.neighbours else decided
 
 
 def _without_holes(

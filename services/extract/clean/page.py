@@ -7,7 +7,7 @@ from datetime import datetime
 from services.extract.clean.agencies import agencies_in
 from services.extract.clean.article import CleanArticle, Judged, assemble, bounded, by_text, judged
 from services.extract.clean.days import day_in
-from services.extract.clean.decide import decide
+from services.extract.clean.decide import IN_PAGE, decide
 from services.extract.clean.facts import Facts, is_title
 from services.extract.clean.head import Head, head_of
 from services.extract.clean.known import ANY_SITE, Site
@@ -19,7 +19,6 @@ from services.extract.clean.words import tokens
 from shared.errors import Reason, Rejected
 from shared.messages import Removed
 
-_WEIGHT = 0.4  # of what rules say of where a line stands: the model of pages has seen that better
 _HEAD_LINES = 12  # before and after the article begins: its heading, its byline and what is beside them
 _DATED_LINE = 100  # characters; a longer line tells a story that has a day in it
 
@@ -47,7 +46,7 @@ def _clean(page: Page, head: Head, title: str | None, site: Site) -> CleanArticl
 
     def judge(facts: Sequence[Facts], title: str | None) -> Judged:
         likely = pages.probabilities(region, facts, title)
-        return (decide(facts, likely, weight=_WEIGHT), likely) if likely else by_text(facts, title)
+        return (decide(facts, likely, IN_PAGE), likely) if likely else by_text(facts, title)
 
     lines = region.lines
     article = judged(lines, title, judge, site)
