@@ -59,7 +59,7 @@ def bench_publish(
 
 def bench_store(
     articles: Annotated[int, typer.Option(min=_BATCH, help="In each round.")] = 2000,
-    rounds: Rounds = 5,
+    rounds: Rounds = 20,
     as_json: AsJson = False,
 ) -> None:
     """Measure storing beside bare `insert_many`, the same documents, batches, indexes and durability.
