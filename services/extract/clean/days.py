@@ -25,9 +25,8 @@ _FORMS = (
     re.compile(r"(?<!\d)" + _YEAR + r"\s?[-/.年년]\s?(?P<month>\d\d?)\s?[-/.月월]\s?(?P<day>\d\d?)(?!\d)"),
     re.compile(_DAY + r"[\s-]+(?:de\s+)?" + _MONTH + r",?[\s-]+(?:de\s+)?" + _YEAR),
     re.compile(_MONTH + r"\s+" + _DAY + r",?\s+" + _YEAR),
-    re.compile(
-        r"(?<!\d)(?P<day>\d\d?)\.\s?(?P<month>\d\d?)\.\s?" + _YEAR
-    ),  # with slashes it may be the other way round
+    # with slashes it may be the other way round
+    re.compile(r"(?<!\d)(?P<day>\d\d?)\.\s?(?P<month>\d\d?)\.\s?" + _YEAR),
 )
 
 

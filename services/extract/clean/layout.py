@@ -18,10 +18,7 @@ LEVELS = 5  # of boxes around a line that are looked at
 _SEED_WORDS, _SEED_LINKED = 6, 0.6  # a line so long and less linked than this is where an article may be
 _REACH = 8  # lines from there
 _RICH = 0.1  # of a page's prose: what stands beside so much of it may belong to it
-_PROSE_WORDS, _LONG_WORDS = (
-    8,
-    40,
-)  # what ends as a sentence is prose from the first length on, other text from the second
+_PROSE_WORDS, _LONG_WORDS = 8, 40  # from here on a sentence is prose, and any other text
 _PROSE_LINKED = 0.5
 _LINK = 0.8  # of a line's characters
 
