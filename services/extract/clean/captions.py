@@ -53,11 +53,18 @@ def _signals() -> frozenset[str]:
     return last_words() | {tokens(text)[0] for text in (*vocabulary().credit, *vocabulary().marks)}
 
 
+@from_packs
+def _credit_begins() -> tuple[str, ...]:
+    """Return the words that credits begin with; the end of a sentence may be stuck to them."""
+    return tuple({tokens(text)[0] for text in vocabulary().credit})
+
+
 def caption_in(text: str, found: Sequence[str]) -> Caption | None:
     """Return the caption and its credit, if the line has a credit; the text is empty where only the credit stands."""
     if len(found) > _MAX_WORDS or len(text) > _MAX_CHARS or (_signals().isdisjoint(found) and "©" not in text):
         return None
-    return _by_credit_word(text) or _by_sign(text) or _by_agency(text) or _by_mark(text)
+    credited = any(word.endswith(_credit_begins()) for word in found)  # asked first: the pattern has 200 words to try
+    return (_by_credit_word(text) if credited else None) or _by_sign(text) or _by_agency(text) or _by_mark(text)
 
 
 def _by_credit_word(text: str) -> Caption | None:

@@ -39,7 +39,12 @@ def dense(facts: Sequence[Facts], title: str | None) -> np.ndarray:
 
 def buckets(facts: Sequence[Facts]) -> tuple[list[list[int]], list[list[int]]]:
     """Return for each line the buckets that the words at its edges fall into, and those of all its words."""
-    return [_edge(line.tokens) for line in facts], [_inside(line.tokens) for line in facts]
+    return edge_buckets(facts), [_inside(line.tokens) for line in facts]
+
+
+def edge_buckets(facts: Sequence[Facts]) -> list[list[int]]:
+    """Return for each line the buckets that the words at its edges fall into."""
+    return [_edge(line.tokens) for line in facts]
 
 
 def _own(line: Facts) -> list[float]:

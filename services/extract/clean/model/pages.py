@@ -54,4 +54,4 @@ def dense(region: Region, facts: Sequence[Facts], title: str | None) -> Numbers:
 def buckets(region: Region, facts: Sequence[Facts]) -> tuple[Buckets, Buckets]:
     """Return for each line the buckets of the words at its edges, and those of the names of the boxes around it."""
     page = region.layout.page
-    return features.buckets(facts)[0], names.buckets(page.boxes, [page.within[index] for index in region.near])
+    return features.edge_buckets(facts), names.buckets(page.boxes, [page.within[index] for index in region.near])
