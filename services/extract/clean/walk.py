@@ -1,14 +1,13 @@
 """One walk over a page: its visible lines, one per block, and the boxes (elements) that each of them stands in."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from services.extract.clean.lines import Line, limited, visible
 from services.extract.clean.markup import MAX_DEPTH, MAX_ELEMENTS, Element, too_large
 
 Attributes = Sequence[tuple[str, str]]
-_Edge = tuple[bool, str, Attributes, str | None]  # whether it opens, the tag, the attributes, the text right after
 
 BLOCKS = frozenset(
     "address article aside blockquote body br button caption center cell dd details dialog div dl dt fieldset "  # noqa: SIM905 - a list of quoted words is no clearer
@@ -69,42 +68,31 @@ def read(tree: Element) -> Page:
 
 def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
     """Read all that shows, and the hidden elements that are not ``left_out``."""
-    reader = _Reader()
-    for opens, tag, attributes, text in _edges(tree, left_out):
-        if tag in BLOCKS and reader.pieces:
-            reader.end_line()
-        if opens:
-            reader.open(tag, attributes)
-        elif attributes is not _SKIPPED:
-            reader.close(tag)
-        if text and (reader.pieces or not text.isspace()):
-            reader.say(text)
-    limited(reader.page.lines)
-    return reader.page
-
-
-_SKIPPED: Attributes = ()  # stands for those of an element that is not seen
-
-
-def _edges(tree: Element, left_out: Callable[[Element], bool]) -> Iterator[_Edge]:
-    """Yield each edge of each visible element, and where one is left out only its end."""
     from lxml import etree  # noqa: PLC0415 - plain text does not need it
 
+    reader = _Reader()
     walk = etree.iterwalk(tree, events=("start", "end"))
     skipped = False
-    seen: Attributes = []
     for event, element in walk:
         tag = element.tag
+        if tag in BLOCKS and reader.pieces:
+            reader.end_line()
         if event == "end":
-            yield False, tag, _SKIPPED if skipped else seen, element.tail
+            if not skipped:
+                reader.close(tag)
             skipped = False
-            continue
-        attributes = element.items()
-        if tag in _UNSEEN or (attributes and is_hidden(attributes) and left_out(element)):
-            walk.skip_subtree()
-            skipped = True
+            text = element.tail
         else:
-            yield True, tag, attributes, element.text
+            attributes = element.items()
+            if tag in _UNSEEN or (attributes and is_hidden(attributes) and left_out(element)):
+                walk.skip_subtree()
+                skipped = True
+                continue
+            reader.open(tag, attributes)
+            text = element.text
+        if text and (reader.pieces or not text.isspace()):
+            reader.say(text)
+    return reader.read()
 
 
 def is_hidden(attributes: Attributes) -> bool:
@@ -121,36 +109,33 @@ def _paragraphs(element: Element) -> int:
 
 
 class _Reader:
-    """What has been read so far: the page, the boxes that are open, and the pieces of the line that is begun."""
+    """What has been read so far: the page, the boxes, and the pieces of the line that is begun."""
 
     def __init__(self) -> None:
-        self.page = Page()
         self.pieces: list[str] = []
+        self._page = Page()
+        self._boxes: list[tuple[str, Attributes, int, int, int]] = []  # as in Boxes, up to their first line
+        self._ends: list[int] = []
         self._box = self._depth = self._links = self._captions = 0
         self._begun = self._linked = self._meets = self._lowest = 0
 
     def open(self, tag: str, attributes: Attributes) -> None:
-        boxes = self.page.boxes
-        number = len(boxes.tags)
+        number = len(self._boxes)
         self._depth += 1
         if self._depth > MAX_DEPTH or number >= MAX_ELEMENTS:
             raise too_large(self._depth, number)
-        boxes.tags.append(tag)
-        boxes.attributes.append(attributes)
-        boxes.parents.append(self._box)
-        boxes.depths.append(self._depth)
-        boxes.first.append(len(self.page.lines))
-        boxes.last.append(0)
+        self._boxes.append((tag, attributes, self._box, self._depth, len(self._page.lines)))
+        self._ends.append(0)
         self._box = number
         self._links += tag == "a"
         self._captions += tag == "figcaption"
 
     def close(self, tag: str) -> None:
-        boxes = self.page.boxes
-        boxes.last[self._box] = len(self.page.lines) + bool(self.pieces)
-        self._box = boxes.parents[self._box]
+        self._ends[self._box] = len(self._page.lines) + bool(self.pieces)
+        self._box = self._boxes[self._box][2]
         self._depth -= 1
-        self._lowest = min(self._lowest, self._depth)
+        if self._depth < self._lowest:
+            self._lowest = self._depth
         self._links -= tag == "a"
         self._captions -= tag == "figcaption"
 
@@ -162,7 +147,7 @@ class _Reader:
             self._linked += len(text)
 
     def end_line(self) -> None:
-        page = self.page
+        page = self._page
         if line := visible("".join(self.pieces)):
             page.lines.append(Line(len(page.lines) + 1, line, caption=self._captions > 0))
             page.within.append(self._begun)
@@ -172,3 +157,8 @@ class _Reader:
             self._lowest = min(self._lowest, self._meets)
         self.pieces.clear()
         self._linked = 0
+
+    def read(self) -> Page:
+        limited(self._page.lines)
+        self._page.boxes = Boxes(*map(list, zip(*self._boxes, strict=True)), self._ends)
+        return self._page
