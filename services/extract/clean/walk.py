@@ -1,7 +1,7 @@
 """One walk over a page: its visible lines, one per block, and the boxes (elements) that each of them stands in."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.extract.clean.lines import Line, limited, visible
@@ -35,6 +35,16 @@ class Boxes:
     depths: list[int] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
     last: list[int] = field(default_factory=list)
+
+    def around(self, within: Iterable[int]) -> list[int]:
+        """Return these boxes and all that hold them, each once, the outer before the inner."""
+        found: set[int] = set()
+        for box in within:
+            outer = box
+            while outer not in found:
+                found.add(outer)
+                outer = self.parents[outer]
+        return sorted(found)
 
 
 @dataclass(slots=True)
@@ -92,7 +102,8 @@ def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
             text = element.text
         if text and (reader.pieces or not text.isspace()):
             reader.say(text)
-    return reader.read()
+    limited(reader.page.lines)
+    return reader.page
 
 
 def is_hidden(attributes: Attributes) -> bool:
@@ -109,33 +120,36 @@ def _paragraphs(element: Element) -> int:
 
 
 class _Reader:
-    """What has been read so far: the page, the boxes, and the pieces of the line that is begun."""
+    """What has been read so far: the page, the boxes that are open, and the pieces of the line that is begun."""
 
     def __init__(self) -> None:
+        self.page = Page()
         self.pieces: list[str] = []
-        self._page = Page()
-        self._boxes: list[tuple[str, Attributes, int, int, int]] = []  # as in Boxes, up to their first line
-        self._ends: list[int] = []
         self._box = self._depth = self._links = self._captions = 0
         self._begun = self._linked = self._meets = self._lowest = 0
 
     def open(self, tag: str, attributes: Attributes) -> None:
-        number = len(self._boxes)
+        boxes = self.page.boxes
+        number = len(boxes.tags)
         self._depth += 1
         if self._depth > MAX_DEPTH or number >= MAX_ELEMENTS:
             raise too_large(self._depth, number)
-        self._boxes.append((tag, attributes, self._box, self._depth, len(self._page.lines)))
-        self._ends.append(0)
+        boxes.tags.append(tag)
+        boxes.attributes.append(attributes)
+        boxes.parents.append(self._box)
+        boxes.depths.append(self._depth)
+        boxes.first.append(len(self.page.lines))
+        boxes.last.append(0)
         self._box = number
         self._links += tag == "a"
         self._captions += tag == "figcaption"
 
     def close(self, tag: str) -> None:
-        self._ends[self._box] = len(self._page.lines) + bool(self.pieces)
-        self._box = self._boxes[self._box][2]
+        boxes = self.page.boxes
+        boxes.last[self._box] = len(self.page.lines) + bool(self.pieces)
+        self._box = boxes.parents[self._box]
         self._depth -= 1
-        if self._depth < self._lowest:
-            self._lowest = self._depth
+        self._lowest = min(self._lowest, self._depth)
         self._links -= tag == "a"
         self._captions -= tag == "figcaption"
 
@@ -147,7 +161,7 @@ class _Reader:
             self._linked += len(text)
 
     def end_line(self) -> None:
-        page = self._page
+        page = self.page
         if line := visible("".join(self.pieces)):
             page.lines.append(Line(len(page.lines) + 1, line, caption=self._captions > 0))
             page.within.append(self._begun)
@@ -157,8 +171,3 @@ class _Reader:
             self._lowest = min(self._lowest, self._meets)
         self.pieces.clear()
         self._linked = 0
-
-    def read(self) -> Page:
-        limited(self._page.lines)
-        self._page.boxes = Boxes(*map(list, zip(*self._boxes, strict=True)), self._ends)
-        return self._page
