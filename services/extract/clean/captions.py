@@ -39,7 +39,11 @@ def _marked() -> re.Pattern[str]:
 
 
 def _any_of(texts: Iterable[str]) -> str:
-    return "|".join(re.escape(text).replace(r"\ ", r"\s+") for text in texts)
+    """Return a pattern of the texts that tries each first letter once: they are many, and few letters begin one."""
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        groups.setdefault(text[0], []).append(re.escape(text[1:]).replace(r"\ ", r"\s+"))
+    return "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in groups.items())
 
 
 @from_packs
