@@ -26,7 +26,8 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 class Boxes:
     """The visible elements in document order, so that a parent has a lower number; the root is its own parent.
 
-    The lines of a box are contiguous: from ``first`` up to ``last``, which is not among them.
+    The lines of a box are contiguous: from ``first`` up to ``last``, which is not among them. So are the boxes in it:
+    from its own number up to ``ends``.
     """
 
     tags: list[str] = field(default_factory=list)
@@ -35,6 +36,7 @@ class Boxes:
     depths: list[int] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
     last: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
 
     def around(self, within: Iterable[int]) -> list[int]:
         """Return these boxes and all that hold them, each once, the outer before the inner."""
@@ -140,6 +142,7 @@ class _Reader:
         boxes.depths.append(self._depth)
         boxes.first.append(len(self.page.lines))
         boxes.last.append(0)
+        boxes.ends.append(0)
         self._box = number
         self._links += tag == "a"
         self._captions += tag == "figcaption"
@@ -147,6 +150,7 @@ class _Reader:
     def close(self, tag: str) -> None:
         boxes = self.page.boxes
         boxes.last[self._box] = len(self.page.lines) + bool(self.pieces)
+        boxes.ends[self._box] = len(boxes.tags)
         self._box = boxes.parents[self._box]
         self._depth -= 1
         self._lowest = min(self._lowest, self._depth)
