@@ -74,7 +74,7 @@ class Layout:
     @cached_property
     def is_paragraph(self) -> Flags:
         tags = self.page.boxes.tags
-        return np.array([tags[box] == "p" for box in self.chain[0]], np.bool_)
+        return np.array([tags[box] == "p" for box in self.chain[0].tolist()], np.bool_)
 
     def held(self, values: npt.NDArray[Any]) -> Numbers:
         """Return for each box the sum over its lines."""
@@ -89,7 +89,7 @@ class Layout:
     @cached_property
     def is_heading(self) -> Flags:
         tags = self.page.boxes.tags
-        return np.array([tags[box] == "h1" for box in self.chain[0]], np.bool_)
+        return np.array([tags[box] == "h1" for box in self.chain[0].tolist()], np.bool_)
 
     @cached_property
     def articles(self) -> list[int]:

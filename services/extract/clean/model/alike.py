@@ -30,9 +30,8 @@ def alike(layout: Layout) -> Columns:
     tags, attributes = layout.page.boxes.tags, layout.page.boxes.attributes
     chain = [box.tolist() for box in layout.chain]
     paths = [(tags[a], tags[b], tags[c], tags[d]) for a, b, c, d in zip(*chain[:4], strict=True)]
-    named = [
-        (tags[a], _class(attributes[a]), tags[b], _class(attributes[b])) for a, b in zip(*chain[:2], strict=True)
-    ]  # fmt: skip
+    names = {box: (tags[box], _class(attributes[box])) for box in {*chain[0], *chain[1]}}
+    named = [(names[a], names[b]) for a, b in zip(*chain[:2], strict=True)]
     yield from _of_groups(layout, paths)
     yield from _of_groups(layout, named)
 
@@ -61,6 +60,6 @@ def kinds(layout: Layout) -> Numbers:
     parts = []
     own, outer, around = layout.chain[:3]
     for box, groups in ((own, _OWN), (layout.within, _OWN), (outer, _AROUND), (around, _AROUND)):
-        kind = np.array([groups.get(tags[number], -1) for number in box])
+        kind = np.array([groups.get(tags[number], -1) for number in box.tolist()])
         parts.append((kind[:, None] == np.arange(max(groups.values()) + 1)).astype(np.float32))
     return np.hstack(parts)
