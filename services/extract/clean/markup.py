@@ -35,7 +35,7 @@ def parse(body: str) -> Element | None:
 
     if not _BLOCK_TAG.search(body):
         body = body.replace("\n", "<br>\n")  # text with inline tags only: its line breaks are meant
-    data = body.replace("\0", "").encode(errors="ignore")  # a lone surrogate has no bytes
+    data = body.encode(errors="ignore").replace(b"\0", b"")  # a lone surrogate has no bytes
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
         return etree.fromstring(data, parser)
