@@ -57,7 +57,7 @@ class Layout:
 
     @cached_property
     def last(self) -> Places:
-        return np.maximum(np.array(self.page.boxes.last, np.int64), self.first)
+        return np.clip(np.array(self.page.boxes.last, np.int64), self.first, self.size)
 
     @cached_property
     def chain(self) -> list[Places]:
