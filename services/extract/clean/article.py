@@ -59,11 +59,12 @@ def judged(lines: Sequence[Line], title: str | None, judge: Judge, site: Site) -
     decided = [None if line.known == KEPT else rule for line, rule in zip(facts, decisions, strict=True)]
     if None not in decided:
         raise Rejected(Reason.NO_ARTICLE_TEXT, f"no line of {len(lines)} reads like a part of an article")
-    article = _assemble(facts, decided, title)
-    return replace(article, removed=_scored(article.removed, facts, likely)) if likely else article
+    return _assemble(facts, decided, likely, title)
 
 
-def _assemble(facts: Sequence[Facts], decided: Decisions, title: str | None) -> CleanArticle:
+def _assemble(
+    facts: Sequence[Facts], decided: Decisions, likely: Sequence[float] | None, title: str | None
+) -> CleanArticle:
     captions, claimed = metadata.captions(facts, decided)
     rules = [claimed.get(index, rule) for index, rule in enumerate(decided)]
     heading = None if title else metadata.found_title(facts, rules)
@@ -83,7 +84,7 @@ def _assemble(facts: Sequence[Facts], decided: Decisions, title: str | None) -> 
         dateline=dateline.place if dateline else None,
         paragraphs=paragraphs,
         captions=tuple(captions),
-        removed=tuple(_removed(facts, rules, dateline.text if dateline else "")),
+        removed=tuple(_removed(facts, rules, likely, dateline.text if dateline else "")),
         places=tuple(line.line.number for line, rule in zip(facts, rules, strict=True) if rule is None),
     )
 
@@ -99,18 +100,26 @@ def _check_length(paragraphs: Sequence[str]) -> None:
         raise Rejected(Reason.TOO_LARGE, f"the text has {characters} characters, at most {MAX_CHARACTERS} are read")
 
 
-def _removed(facts: Sequence[Facts], rules: Decisions, dateline: str) -> list[Removed]:
+def _removed(facts: Sequence[Facts], rules: Decisions, likely: Sequence[float] | None, dateline: str) -> list[Removed]:
     start = metadata.first_kept(rules)
     taken = [(index, line.line.text, rule) for index, (line, rule) in enumerate(zip(facts, rules, strict=True)) if rule]
     if dateline:
         taken.append((start, dateline, "dateline"))
     return [
-        Removed(text=text, rule=rule, line=facts[index].line.number, score=_score(facts[index], rule))
+        Removed(
+            text=text,
+            rule=rule,
+            line=facts[index].line.number,
+            score=_score(facts[index], rule, likely[index] if likely else None),
+        )
         for index, text, rule in sorted(taken)
     ]
 
 
-def _score(line: Facts, rule: str) -> float | None:
+def _score(line: Facts, rule: str, likely: float | None) -> float | None:
+    """Return how sure what was learned of the line, or the model, was."""
+    if rule == "model" and likely is not None:
+        return round(1 - likely, 3)
     return line.known.score if line.known and line.known.rule == rule else None
 
 
@@ -124,14 +133,6 @@ def bounded(removed: Sequence[Removed]) -> tuple[Removed, ...]:
     if left:
         listed.append(Removed(text=f"{len(left)} more lines", rule="not_listed", line=left[0].line))
     return tuple(listed)
-
-
-def _scored(removed: Sequence[Removed], facts: Sequence[Facts], likely: Sequence[float]) -> tuple[Removed, ...]:
-    """Add to what the model took out how sure it was."""
-    sure = {line.line.number: round(1 - value, 3) for line, value in zip(facts, likely, strict=True)}
-    return tuple(
-        entry.model_copy(update={"score": sure[entry.line]}) if entry.rule == "model" else entry for entry in removed
-    )
 
 
 def _cut(text: str) -> str:

@@ -39,7 +39,11 @@ def _marked() -> re.Pattern[str]:
 
 
 def _any_of(texts: Iterable[str]) -> str:
-    return "|".join(re.escape(text).replace(r"\ ", r"\s+") for text in texts)
+    """Return a pattern of the texts that tries each first letter once: they are many, and few letters begin one."""
+    groups: dict[str, list[str]] = {}
+    for text in texts:
+        groups.setdefault(text[0], []).append(re.escape(text[1:]).replace(r"\ ", r"\s+"))
+    return "|".join(f"{re.escape(first)}(?:{'|'.join(rest)})" for first, rest in groups.items())
 
 
 @from_packs
@@ -53,11 +57,18 @@ def _signals() -> frozenset[str]:
     return last_words() | {tokens(text)[0] for text in (*vocabulary().credit, *vocabulary().marks)}
 
 
+@from_packs
+def _credit_begins() -> tuple[str, ...]:
+    """Return the words that credits begin with; the end of a sentence may be stuck to them."""
+    return tuple({tokens(text)[0] for text in vocabulary().credit})
+
+
 def caption_in(text: str, found: Sequence[str]) -> Caption | None:
     """Return the caption and its credit, if the line has a credit; the text is empty where only the credit stands."""
     if len(found) > _MAX_WORDS or len(text) > _MAX_CHARS or (_signals().isdisjoint(found) and "©" not in text):
         return None
-    return _by_credit_word(text) or _by_sign(text) or _by_agency(text) or _by_mark(text)
+    credited = any(word.endswith(_credit_begins()) for word in found)  # asked first: the pattern has 200 words to try
+    return (_by_credit_word(text) if credited else None) or _by_sign(text) or _by_agency(text) or _by_mark(text)
 
 
 def _by_credit_word(text: str) -> Caption | None:

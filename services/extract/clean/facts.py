@@ -3,7 +3,6 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 from services.extract.clean.agencies import agencies_in
 from services.extract.clean.bylines import byline_in
@@ -35,53 +34,34 @@ class Known:
     score: float | None  # certainty from 0 to 1, of what was learned
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Facts:
     """A line, and what is known of it."""
 
     line: Line
+    tokens: Sequence[str]
     words: int
     ends: bool  # as a sentence ends
+    strong: bool  # reads like a part of an article
     cues: tuple[Cue, ...] = ()
+    says: str | None = None  # the rule whose vocabulary makes up enough of the line
     copy_of: int | None = None  # index of the first line that says the same
     role: str | None = None  # title, agency, caption, byline, date_line, separator
     caption: Caption | None = None
     named: str | None = None  # the agencies, or the names of the byline
     known: Known | None = None  # it counts more than what the line itself says
-    tokens: Sequence[str] = ()
 
-    @cached_property
-    def strong(self) -> bool:
-        """Whether it reads like a part of an article."""
-        if self.ends and self.words >= STRONG_WORDS:
-            return True
-        return self.words >= _LONG_WORDS or (self.words >= _PROSE_WORDS and holds_sentences(self.line.text))
-
-    @cached_property
+    @property
     def furniture(self) -> str | None:
         """The rule by which the line is known or says itself to be no part of the article."""
         return self.known.rule if self.known else self.says
 
-    @cached_property
-    def says(self) -> str | None:
-        """The rule whose vocabulary makes up enough of the line."""
-        if self.cues and self.cues[0].whole_line:
-            return self.cues[0].rule
-        said = [cue for cue in self.cues if cue.words > 1 or self._counts(cue)]
-        begins = any(cue.at_start for cue in said)
-        needed = _SHARE if not self.ends else _SENTENCE_SHARE if begins else _INSIDE_SHARE
-        weight = sum(cue.words for cue in said) + _START_WEIGHT * begins
-        return said[0].rule if said and weight >= needed * self.words else None
-
-    @cached_property
+    @property
     def doubtful(self) -> bool:
         """Whether a full sentence has only one short cue, so that it may as well speak of the thing as ask for it."""
-        sentence = self.known is None and self.strong and self.ends and not _LABEL.match(self.line.text)
-        return sentence and len(self.cues) == 1 and self.cues[0].words * 2 < self.words
-
-    def _counts(self, cue: Cue) -> bool:
-        """A single word counts as a label, "Watch: ..."; without a colon only where it asks for something."""
-        return _LABEL.match(self.line.text) is not None or (cue.rule in _ASKING and not self.ends)
+        if len(self.cues) != 1 or self.cues[0].words * 2 >= self.words or self.known is not None:
+            return False
+        return self.strong and self.ends and not _LABEL.match(self.line.text)
 
 
 def describe(lines: Sequence[Line], title: str | None) -> list[Facts]:
@@ -98,24 +78,47 @@ def describe(lines: Sequence[Line], title: str | None) -> list[Facts]:
 
 
 def _one(line: Line, found: list[str], words: int, title: list[str], copy_of: int | None) -> Facts:
-    plain = Facts(line, words, ends_sentence(line.text), vocabulary().cues(found), copy_of, tokens=found)
+    text = line.text
+    ends, cues = ends_sentence(text), vocabulary().cues(found)
+    role, caption, named = _role(line, found, title, ends)
+    strong, says = _is_strong(text, words, ends), _says(text, words, ends, cues)
+    return Facts(line, found, words, ends, strong, cues, says, copy_of, role, caption, named)
+
+
+def _is_strong(text: str, words: int, ends: bool) -> bool:
+    if ends and words >= STRONG_WORDS:
+        return True
+    return words >= _LONG_WORDS or (words >= _PROSE_WORDS and holds_sentences(text))
+
+
+def _says(text: str, words: int, ends: bool, cues: Sequence[Cue]) -> str | None:
+    if not cues or cues[0].whole_line:
+        return cues[0].rule if cues else None
+    said = [cue for cue in cues if cue.words > 1 or _counts(cue, text, ends)]
+    begins = any(cue.at_start for cue in said)
+    needed = _SHARE if not ends else _SENTENCE_SHARE if begins else _INSIDE_SHARE
+    weight = sum(cue.words for cue in said) + _START_WEIGHT * begins
+    return said[0].rule if said and weight >= needed * words else None
+
+
+def _counts(cue: Cue, text: str, ends: bool) -> bool:
+    """A single word counts as a label, "Watch: ..."; without a colon only where it asks for something."""
+    return _LABEL.match(text) is not None or (cue.rule in _ASKING and not ends)
+
+
+def _role(line: Line, found: list[str], title: list[str], ends: bool) -> tuple[str | None, Caption | None, str | None]:
+    """Return what a line is beside the text, its caption, and the agencies or authors it names."""
     if not found:
-        return _with(plain, "separator")
+        return "separator", None, None
     if is_title(found, title):
-        return _with(plain, "title")
+        return "title", None, None
     if agency := agencies_in(line.text):
-        return _with(plain, "agency", named=agency)
+        return "agency", None, agency
     if caption := caption_in(line.text, found) or (Caption(text=line.text) if line.caption else None):
-        return _with(plain, "caption", caption=caption)
+        return "caption", caption, None
     if byline := byline_in(line.text, found):
-        return _with(plain, "byline", named=byline)
-    return _with(plain, "date_line") if not plain.ends and is_date_line(found) else plain
-
-
-def _with(plain: Facts, role: str, *, caption: Caption | None = None, named: str | None = None) -> Facts:
-    return Facts(
-        plain.line, plain.words, plain.ends, plain.cues, plain.copy_of, role, caption, named, tokens=plain.tokens
-    )
+        return "byline", None, byline
+    return ("date_line" if not ends and is_date_line(found) else None), None, None
 
 
 def is_title(found: Sequence[str], title: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -21,6 +22,7 @@ _MAX_NODES = 2000  # of JSON-LD; a page that lists its whole site has some hundr
 _MAX_DEPTH = 20
 _BYLINE_WORDS = 12
 _MAX_MARKED = 3
+_WRAPPING = re.compile(r"^\s*(?:<!--|//<!\[CDATA\[|/\*.*?\*/)|(?:-->|//\]\]>)\s*;?\s*$")
 _MARKED = re.compile(r"\b(?:author|byline|writer)(?:name)?\b|(?:author|byline)[_-]+name|author__")
 _ALIKE = 0.6  # of the words: a heading that a page's other titles confirm
 _ARTICLE = re.compile(r"(?:Article|BlogPosting|Report|Review)$")
@@ -80,7 +82,9 @@ def head_of(tree: Element) -> Head:
         title=_title(tree, article, meta, site),
         authors=_authors(tree, article, meta, site),
         signed=_signed(article, meta, site),
-        published_at=_first_moment([article.get("datePublished"), *_all(meta, _PUBLISHED), *_times(tree), _dated(url)]),
+        published_at=_first_moment(
+            chain([article.get("datePublished")], _all(meta, _PUBLISHED), _times(tree), [_dated(url)])
+        ),
         updated_at=_first_moment([article.get("dateModified"), *_all(meta, _UPDATED)]),
         url=url,
         description=max(_all(meta, _DESCRIPTIONS), key=len, default=None),
@@ -102,7 +106,9 @@ def _nodes(tree: Element) -> Iterator[Node]:
 
 
 def _loaded(text: str) -> object:
-    text = re.sub(r"^\s*(?:<!--|//<!\[CDATA\[|/\*.*?\*/)|(?:-->|//\]\]>)\s*;?\s*$", "", text.strip().rstrip(";"))
+    text = text.strip().rstrip(";")
+    if text.startswith(("<!--", "//", "/*")) or "-->" in text or "//]]>" in text:
+        text = _WRAPPING.sub("", text)
     try:
         return json.loads(text, strict=False)  # real pages have line breaks inside of strings
     except (ValueError, RecursionError):

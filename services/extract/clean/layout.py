@@ -74,7 +74,7 @@ class Layout:
     @cached_property
     def is_paragraph(self) -> Flags:
         tags = self.page.boxes.tags
-        return np.array([tags[box] == "p" for box in self.chain[0]], np.bool_)
+        return np.array([tags[box] == "p" for box in self.chain[0].tolist()], np.bool_)
 
     def held(self, values: npt.NDArray[Any]) -> Numbers:
         """Return for each box the sum over its lines."""
@@ -89,17 +89,20 @@ class Layout:
     @cached_property
     def is_heading(self) -> Flags:
         tags = self.page.boxes.tags
-        return np.array([tags[box] == "h1" for box in self.chain[0]], np.bool_)
+        return np.array([tags[box] == "h1" for box in self.chain[0].tolist()], np.bool_)
+
+    @cached_property
+    def articles(self) -> list[int]:
+        """The article elements."""
+        return [box for box, tag in enumerate(self.page.boxes.tags) if tag == "article"]
 
     @cached_property
     def article(self) -> Places:
         """Of each line the outermost article element around it, or -1."""
-        boxes = self.page.boxes
-        found: list[int] = []
-        for box, (tag, parent) in enumerate(zip(boxes.tags, boxes.parents, strict=True)):
-            above = found[parent] if found else -1
-            found.append(box if tag == "article" and above < 0 else above)
-        return np.array(found, np.int64)[self.within]
+        found = np.full(len(self.parents), -1)
+        for box in reversed(self.articles):  # the outer ones last
+            found[box : self.page.boxes.ends[box]] = box
+        return found[self.within]
 
     def near(self) -> Places:
         """Return the lines that stand near or beside one that may be prose, and the main headings.
@@ -138,10 +141,9 @@ def _blocks(page: Page) -> tuple[Places, Places]:
     boxes = page.boxes
     block: list[int] = []
     around: list[int] = []
+    lines = [last - first for first, last in zip(boxes.first, boxes.last, strict=True)]
     for box, (tag, parent) in enumerate(zip(boxes.tags, boxes.parents, strict=True)):
         block.append(box if tag in BLOCKS or not box else block[parent])
         outer = block[parent]
-        if box and boxes.last[outer] - boxes.first[outer] <= boxes.last[box] - boxes.first[box]:
-            outer = around[outer]
-        around.append(outer)
+        around.append(around[outer] if box and lines[outer] <= lines[box] else outer)
     return np.array(block, np.int64), np.array(around, np.int64)

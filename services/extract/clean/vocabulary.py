@@ -38,25 +38,26 @@ class Vocabulary:
 
     def cues(self, found: Sequence[str]) -> tuple[Cue, ...]:
         """Return what the words of a line say about it, the strongest first."""
-        whole = self.lines.get(tuple(found))
+        words = tuple(found)
+        whole = self.lines.get(words)
         if whole is not None:
-            return (Cue(whole, len(found), at_start=True, whole_line=True),)
-        cues = [Cue(rule, len(phrase), at_start=True) for phrase, rule in self._at(self.starts, found, 0)]
-        for position in range(sum(cue.words for cue in cues), min(len(found), _LOOK_AT)):
-            if found[position] in self.inside:
-                cues += [Cue(rule, len(phrase)) for phrase, rule in self._at(self.inside, found, position)]
+            return (Cue(whole, len(words), at_start=True, whole_line=True),)
+        cues = []
+        if words and (said := _said(self.starts.get(words[0], ()), words, 0)):
+            cues.append(Cue(said[1], len(said[0]), at_start=True))
+        begin = cues[0].words if cues else 0
+        for position, word in enumerate(words[begin:_LOOK_AT], begin):
+            if word in self.inside and (said := _said(self.inside[word], words, position)):
+                cues.append(Cue(said[1], len(said[0])))
         return tuple(cues)
 
-    @staticmethod
-    def _at(
-        index: dict[str, list[tuple[Phrase, str]]], found: Sequence[str], position: int
-    ) -> Iterable[tuple[Phrase, str]]:
-        """Return the longest phrase of the index that stands at this position."""
-        if position < len(found):
-            for phrase, rule in index.get(found[position], ()):
-                if tuple(found[position : position + len(phrase)]) == phrase:
-                    return ((phrase, rule),)
-        return ()
+
+def _said(phrases: Iterable[tuple[Phrase, str]], words: Phrase, position: int) -> tuple[Phrase, str] | None:
+    """Return the first of these phrases, the longest first, that stands at this position, and its rule."""
+    for phrase, rule in phrases:
+        if words[position : position + len(phrase)] == phrase:
+            return phrase, rule
+    return None
 
 
 @from_packs

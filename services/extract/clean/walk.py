@@ -1,14 +1,13 @@
 """One walk over a page: its visible lines, one per block, and the boxes (elements) that each of them stands in."""
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from services.extract.clean.lines import Line, limited, visible
 from services.extract.clean.markup import MAX_DEPTH, MAX_ELEMENTS, Element, too_large
 
 Attributes = Sequence[tuple[str, str]]
-_Edge = tuple[bool, str, Attributes, str | None]  # whether it opens, the tag, the attributes, the text right after
 
 BLOCKS = frozenset(
     "address article aside blockquote body br button caption center cell dd details dialog div dl dt fieldset "  # noqa: SIM905 - a list of quoted words is no clearer
@@ -27,7 +26,8 @@ _HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECAS
 class Boxes:
     """The visible elements in document order, so that a parent has a lower number; the root is its own parent.
 
-    The lines of a box are contiguous: from ``first`` up to ``last``, which is not among them.
+    The lines of a box are contiguous: from ``first`` up to ``last``, which is not among them. So are the boxes in it:
+    from its own number up to ``ends``.
     """
 
     tags: list[str] = field(default_factory=list)
@@ -36,6 +36,17 @@ class Boxes:
     depths: list[int] = field(default_factory=list)
     first: list[int] = field(default_factory=list)
     last: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    def around(self, within: Iterable[int]) -> list[int]:
+        """Return these boxes and all that hold them, each once, the outer before the inner."""
+        found: set[int] = set()
+        for box in within:
+            outer = box
+            while outer not in found:
+                found.add(outer)
+                outer = self.parents[outer]
+        return sorted(found)
 
 
 @dataclass(slots=True)
@@ -69,42 +80,32 @@ def read(tree: Element) -> Page:
 
 def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
     """Read all that shows, and the hidden elements that are not ``left_out``."""
+    from lxml import etree  # noqa: PLC0415 - plain text does not need it
+
     reader = _Reader()
-    for opens, tag, attributes, text in _edges(tree, left_out):
+    walk = etree.iterwalk(tree, events=("start", "end"))
+    skipped = False
+    for event, element in walk:
+        tag = element.tag
         if tag in BLOCKS and reader.pieces:
             reader.end_line()
-        if opens:
+        if event == "end":
+            if not skipped:
+                reader.close(tag)
+            skipped = False
+            text = element.tail
+        else:
+            attributes = element.items()
+            if tag in _UNSEEN or (attributes and is_hidden(attributes) and left_out(element)):
+                walk.skip_subtree()
+                skipped = True
+                continue
             reader.open(tag, attributes)
-        elif attributes is not _SKIPPED:
-            reader.close(tag)
+            text = element.text
         if text and (reader.pieces or not text.isspace()):
             reader.say(text)
     limited(reader.page.lines)
     return reader.page
-
-
-_SKIPPED: Attributes = ()  # stands for those of an element that is not seen
-
-
-def _edges(tree: Element, left_out: Callable[[Element], bool]) -> Iterator[_Edge]:
-    """Yield each edge of each visible element, and where one is left out only its end."""
-    from lxml import etree  # noqa: PLC0415 - plain text does not need it
-
-    walk = etree.iterwalk(tree, events=("start", "end"))
-    skipped = False
-    seen: Attributes = []
-    for event, element in walk:
-        tag = element.tag
-        if event == "end":
-            yield False, tag, _SKIPPED if skipped else seen, element.tail
-            skipped = False
-            continue
-        attributes = element.items()
-        if tag in _UNSEEN or (attributes and is_hidden(attributes) and left_out(element)):
-            walk.skip_subtree()
-            skipped = True
-        else:
-            yield True, tag, attributes, element.text
 
 
 def is_hidden(attributes: Attributes) -> bool:
@@ -141,6 +142,7 @@ class _Reader:
         boxes.depths.append(self._depth)
         boxes.first.append(len(self.page.lines))
         boxes.last.append(0)
+        boxes.ends.append(0)
         self._box = number
         self._links += tag == "a"
         self._captions += tag == "figcaption"
@@ -148,6 +150,7 @@ class _Reader:
     def close(self, tag: str) -> None:
         boxes = self.page.boxes
         boxes.last[self._box] = len(self.page.lines) + bool(self.pieces)
+        boxes.ends[self._box] = len(boxes.tags)
         self._box = boxes.parents[self._box]
         self._depth -= 1
         self._lowest = min(self._lowest, self._depth)

@@ -5,9 +5,11 @@ import re
 # Han, kana, Thai, Lao, Burmese and Khmer are written without spaces; about two characters make a word
 _UNSPACED_RANGES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
 _UNSPACED = re.compile(f"[{_UNSPACED_RANGES}]")
-_HANGUL = re.compile("[\uac00-\ud7af]")  # has spaces, but what stands between two of them says more than a word
+_HANGUL_RANGE = "\uac00-\ud7af"
+_HANGUL = re.compile(f"[{_HANGUL_RANGE}]")  # has spaces, but what stands between two of them says more than a word
+_OTHERWISE_COUNTED = re.compile(f"[{_UNSPACED_RANGES}{_HANGUL_RANGE}]")
 _CHARACTERS_PER_WORD = 2
-_TOKEN = re.compile(f"[{_UNSPACED_RANGES}]|[^\\W_{_UNSPACED_RANGES}]+")
+_TOKEN = re.compile(f"[^\\W_{_UNSPACED_RANGES}]+|[{_UNSPACED_RANGES}]")
 _CLOSERS = " \"'”’»«“‘)]}』」】）*_"  # noqa: RUF001 - the quotes of several languages are meant
 _FULL_STOPS = tuple(".!?。！？؟۔।॥።։;؛．｡")  # noqa: RUF001 - the full stops of several scripts are meant
 _INNER_END = re.compile(r"[^\W\d_]{3,}[)\"'”’»]*[.!?]\s+[\"'“‘«„(]*[^\W\d_a-z]\w*\s+\w")  # noqa: RUF001
@@ -31,7 +33,7 @@ def tokens(text: str) -> list[str]:
 
 def count(text: str, found: int) -> int:
     """Return the number of words as languages with spaces and short words have them, given that of the tokens."""
-    if text.isascii():
+    if text.isascii() or not _OTHERWISE_COUNTED.search(text):
         return found
     unspaced = len(_UNSPACED.findall(text))
     return max(found - unspaced + unspaced // _CHARACTERS_PER_WORD, len(_HANGUL.findall(text)) // _CHARACTERS_PER_WORD)

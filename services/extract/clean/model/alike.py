@@ -1,6 +1,6 @@
 """Numbers for lines of a page from how they are marked up: their tags, and the lines that are marked up alike."""
 
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,11 +10,16 @@ from services.extract.clean.walk import Attributes
 
 Columns = Iterator[Any]
 
-_OWN = (
+
+def _numbered(*groups: str) -> Mapping[str, int]:
+    return {tag: number for number, group in enumerate(groups) for tag in group.split()}
+
+
+_OWN = _numbered(
     *("p", "h1", "h2", "h3", "h4 h5 h6", "li", "td th", "figcaption caption", "blockquote", "div", "a", "dt dd"),
     *("button label", "section article main", "pre", "body", "span", "b strong em i", "time", "header footer"),
 )
-_AROUND = (
+_AROUND = _numbered(
     *("div", "article", "section", "ul ol", "li", "td tr table tbody", "main", "body", "blockquote", "figure"),
     *("header", "footer", "nav", "aside", "p"),
 )
@@ -25,9 +30,8 @@ def alike(layout: Layout) -> Columns:
     tags, attributes = layout.page.boxes.tags, layout.page.boxes.attributes
     chain = [box.tolist() for box in layout.chain]
     paths = [(tags[a], tags[b], tags[c], tags[d]) for a, b, c, d in zip(*chain[:4], strict=True)]
-    named = [
-        (tags[a], _class(attributes[a]), tags[b], _class(attributes[b])) for a, b in zip(*chain[:2], strict=True)
-    ]  # fmt: skip
+    names = {box: (tags[box], _class(attributes[box])) for box in {*chain[0], *chain[1]}}
+    named = [(names[a], names[b]) for a, b in zip(*chain[:2], strict=True)]
     yield from _of_groups(layout, paths)
     yield from _of_groups(layout, named)
 
@@ -56,7 +60,6 @@ def kinds(layout: Layout) -> Numbers:
     parts = []
     own, outer, around = layout.chain[:3]
     for box, groups in ((own, _OWN), (layout.within, _OWN), (outer, _AROUND), (around, _AROUND)):
-        known = {tag: number for number, group in enumerate(groups) for tag in group.split()}
-        kind = np.array([known.get(tags[number], len(groups)) for number in box])
-        parts.append(np.eye(len(groups) + 1, len(groups), dtype=np.float32)[kind])
+        kind = np.array([groups.get(tags[number], -1) for number in box.tolist()])
+        parts.append((kind[:, None] == np.arange(max(groups.values()) + 1)).astype(np.float32))
     return np.hstack(parts)

@@ -1,11 +1,11 @@
 """What sort of boxes a line stands in, however far out: a 1 for each, from tags, roles and schema.org's types."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from services.extract.clean.layout import Layout, Numbers
-from services.extract.clean.walk import Attributes, is_hidden
+from services.extract.clean.layout import Numbers
+from services.extract.clean.walk import Attributes, Boxes, is_hidden
 
 _TAGS = (
     *("article", "main", "aside", "nav", "footer", "header", "form", "figure", "table", "ul ol", "li", "blockquote"),
@@ -24,14 +24,13 @@ _HIDDEN = len(_TAGS) + len(_VALUES)
 WIDTH = _HIDDEN + 1  # numbers in a row
 
 
-def inside(layout: Layout) -> Numbers:
-    """Return a row for each line."""
-    boxes = layout.page.boxes
-    flags: list[int] = []
-    for box, (tag, attributes) in enumerate(zip(boxes.tags, boxes.attributes, strict=True)):
-        outer = flags[boxes.parents[box]] if box else 0
-        flags.append(outer | _BITS.get(tag, 0) | (_said(attributes) if attributes else 0))
-    of_lines = np.array(flags, np.int64)[layout.within]
+def inside(boxes: Boxes, within: Sequence[int]) -> Numbers:
+    """Return a row for each line, given the box that each stands in."""
+    flags: dict[int, int] = {}
+    for box in boxes.around(within):
+        outer, attributes = flags.get(boxes.parents[box], 0), boxes.attributes[box]
+        flags[box] = outer | _BITS.get(boxes.tags[box], 0) | (_said(attributes) if attributes else 0)
+    of_lines = np.array([flags[box] for box in within], np.int64)
     return (of_lines[:, None] >> np.arange(WIDTH) & 1).astype(np.float32)
 
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from io import BytesIO
+from itertools import chain
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -81,8 +82,9 @@ class Network:
 
 def known(vocabulary: Integers, buckets: Buckets) -> Words:
     """Return the words of all lines that the vocabulary has."""
-    every = np.array([bucket for line in buckets for bucket in line], dtype=np.int64)
-    lines = np.repeat(np.arange(len(buckets)), [len(line) for line in buckets])
+    counts = [len(line) for line in buckets]
+    every = np.fromiter(chain.from_iterable(buckets), np.int64, sum(counts))
+    lines = np.repeat(np.arange(len(buckets)), counts)
     if not len(vocabulary):
         return Words(every[:0], lines[:0])
     places = np.minimum(np.searchsorted(vocabulary, every), len(vocabulary) - 1)

@@ -29,6 +29,11 @@ class Region:
     def lines(self) -> list[Line]:
         return [self.layout.page.lines[index] for index in self.near]
 
+    @property
+    def within(self) -> list[int]:
+        """The innermost box of each."""
+        return [self.layout.page.within[index] for index in self.near]
+
 
 def region_of(page: Page, head: Head) -> Region:
     """Find the lines near an article in a page that has at least one line; all of them if none reads like prose."""
@@ -47,11 +52,10 @@ def probabilities(region: Region, facts: Sequence[Facts], title: str | None) -> 
 def dense(region: Region, facts: Sequence[Facts], title: str | None) -> Numbers:
     """Return a row of numbers for each line of the region."""
     layout, near = region.layout, region.near
-    markup = np.hstack((places.places(layout, title)[near], inside.inside(layout)[near]))
+    markup = np.hstack((places.places(layout, title)[near], inside.inside(layout.page.boxes, region.within)))
     return np.hstack((features.dense(facts, title), markup, said.said(facts, region.head))).astype(np.float32)
 
 
 def buckets(region: Region, facts: Sequence[Facts]) -> tuple[Buckets, Buckets]:
     """Return for each line the buckets of the words at its edges, and those of the names of the boxes around it."""
-    page = region.layout.page
-    return features.buckets(facts)[0], names.buckets(page.boxes, [page.within[index] for index in region.near])
+    return features.edge_buckets(facts), names.buckets(region.layout.page.boxes, region.within)

@@ -18,9 +18,9 @@ _FROM_TITLE = 7  # of those
 def places(layout: Layout, title: str | None) -> Numbers:
     """Return a row of numbers for each line."""
     parts: Sequence[Callable[[Layout], Columns]] = (_levels, _main, _self, _headings, alike.alike, _articles)
-    columns = [np.asarray(column, np.float32) for part in parts for column in part(layout)]
-    columns += [np.asarray(column, np.float32) for column in _from_title(layout, layout.title(title))]
-    return np.hstack((np.column_stack(columns), alike.kinds(layout)))
+    columns = [column for part in parts for column in part(layout)]
+    columns += _from_title(layout, layout.title(title))
+    return np.hstack((np.array(columns, np.float32).T, alike.kinds(layout)))
 
 
 def _levels(layout: Layout) -> Columns:
@@ -71,14 +71,10 @@ def _relative(layout: Layout, box: int, share: float) -> Columns:
 def _depth_shared(layout: Layout, box: int) -> Places:
     """Return for each box the depth of the innermost box that holds it and also ``box``."""
     boxes = layout.page.boxes
-    path = {box}
-    while box:
-        box = boxes.parents[box]
-        path.add(box)
-    shared: list[int] = []
-    for number, (parent, depth) in enumerate(zip(boxes.parents, boxes.depths, strict=True)):
-        shared.append(depth if number in path else shared[parent])
-    return np.array(shared, np.int64)
+    shared = np.zeros(len(boxes.tags), np.int64)
+    for outer in boxes.around([box]):
+        shared[outer : boxes.ends[outer]] = boxes.depths[outer]
+    return shared
 
 
 def _self(layout: Layout) -> Columns:
@@ -133,11 +129,10 @@ def _from_title(layout: Layout, title: int) -> Columns:
 
 def _articles(layout: Layout) -> Columns:
     """Describe the article elements around a line; the page of one article has others in it that are teasers."""
-    boxes = layout.page.boxes
-    depth: list[int] = []
-    for tag, parent in zip(boxes.tags, boxes.parents, strict=True):
-        depth.append((depth[parent] if depth else 0) + (tag == "article"))
+    depth = np.zeros(len(layout.parents), np.int64)
+    for box in layout.articles:
+        depth[box : layout.page.boxes.ends[box]] += 1
     outer, held = layout.article, layout.held(layout.prose)
-    yield np.full(layout.size, np.log1p(boxes.tags.count("article")) / 2)
-    yield np.array(depth)[layout.within] / 3
+    yield np.full(layout.size, np.log1p(len(layout.articles)) / 2)
+    yield depth[layout.within] / 3
     yield np.where(outer >= 0, held[outer] / max(float(held[0]), 1.0), 0)

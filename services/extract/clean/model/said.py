@@ -27,7 +27,7 @@ def said(facts: Sequence[Facts], head: Head) -> Numbers:
     rows = []
     for line in facts:
         found = bool(body) and " ".join(line.tokens) in body
-        shared = sum(pair in pairs for pair in pairwise(line.tokens)) / max(len(line.tokens) - 1, 1) if pairs else 0.0
+        shared = sum(map(pairs.__contains__, pairwise(line.tokens))) / max(len(line.tokens) - 1, 1) if pairs else 0.0
         begins = bool(pairs) and list(line.tokens[:_BEGINNING]) == description[:_BEGINNING]
         rows.append((known, found and known, found and line.words >= _PHRASE, known and not found, shared, begins))
     return np.array(rows, np.float32)
