@@ -121,6 +121,18 @@ def test_a_list_within_the_article_is_kept() -> None:
     assert clean(page(body, around=AROUND), "text/html").paragraphs == (LOCK, WORKS, free, *items, BOATS, LATER)
 
 
+def test_a_list_of_single_words_in_a_brief_article_is_kept_whole() -> None:
+    items = ("Boats up to ten metres", "Rafts", "The ferry of the brewery")
+    listed = "".join(f"<li>{item}</li>" for item in items)
+    body = f"<p>{LOCK}</p><p>{WORKS}</p><ul>{listed}</ul><p>{BOATS}</p>"
+    assert clean(page(body), "text/html").paragraphs == (LOCK, WORKS, *items, BOATS)
+
+
+def test_a_list_of_links_in_an_article_is_no_part_of_it() -> None:
+    body = f"<p>{LOCK}</p><p>{WORKS}</p><ul>{TEASERS}</ul><p>{BOATS}</p>"
+    assert clean(page(body), "text/html").paragraphs == BODY
+
+
 def test_a_promotion_within_the_article_is_removed_by_its_own_rule() -> None:
     article = clean(page(f"<p>{LOCK}</p><p>Subscribe now</p>{paragraphs(BODY[1:])}"), "text/html")
     assert article.paragraphs == BODY

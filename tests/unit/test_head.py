@@ -43,6 +43,20 @@ def test_the_visible_heading_is_the_title_if_another_title_confirms_it() -> None
 def test_the_name_of_the_site_is_no_part_of_the_title() -> None:
     site = '<meta property="og:site_name" content="Tidewell Echo">'
     assert head(f"{site}<title>Lock opens - at last | Tidewell Echo</title>").title == "Lock opens - at last"
+    assert head(f"{site}<title>Tidewell Echo - Lock opens at last</title>").title == "Lock opens at last"
+
+
+@pytest.mark.parametrize(
+    ("heading", "title"),
+    [
+        ("<span>Opinion</span> Mayor opens new lock", "Mayor opens new lock"),
+        ("<span>Local News</span> | Mayor opens new lock", "Mayor opens new lock"),
+        ("Canals: Mayor opens new lock", "Canals: Mayor opens new lock"),
+        ("NonMayor opens new lock", "NonMayor opens new lock"),
+    ],
+)
+def test_the_section_in_front_of_a_heading_is_no_part_of_the_title(heading: str, title: str) -> None:
+    assert head(body=f"<h1>{heading}</h1>", ld=ARTICLE).title == title
 
 
 def test_authors_lose_by_role_and_the_name_of_the_site() -> None:

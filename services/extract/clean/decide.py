@@ -5,6 +5,7 @@ What a line says of itself is decided by rules; of the others the model keeps th
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 from services.extract.clean.body import best_span, distances, score
 from services.extract.clean.datelines import dateline_of
@@ -94,6 +95,22 @@ def _without_holes(
             sentence = by_rules[index] is None and facts[index].ends and not facts[index].cues
             if likely[index] >= (_SENTENCE_HOLE if sentence else _HOLE):
                 result[index] = None
+    return result
+
+
+def with_lists(decided: Decisions, listed: Sequence[int]) -> Decisions:
+    """Keep the whole of a list between two lines of the article, unless a rule speaks against one of its lines.
+
+    ``listed`` tells for each line which list it is in, -1 for none.
+    """
+    result = list(decided)
+    start = 0
+    for number, run in groupby(listed):
+        end = start + len(list(run))
+        between = start > 0 and end < len(decided) and decided[start - 1] is decided[end] is None
+        if number >= 0 and between and set(decided[start:end]) <= {None, "model"}:
+            result[start:end] = [None] * (end - start)
+        start = end
     return result
 
 

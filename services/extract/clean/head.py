@@ -49,7 +49,9 @@ _DATED = re.compile(r"/((?:19|20)\d\d)[/-](\d\d?)[/-](\d\d?)(?=[/-])")
 _BY = re.compile(r"^(?:written by|view all posts by|by|von|par|por|di|door|av|af)\s+(?=\w)", re.IGNORECASE)
 _ROLE = re.compile(r"\s*[,|(/].*$|\s+-\s.*$")
 _LISTED = re.compile(r"\s*(?:[,;&|]|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b)\s*")
-_SUFFIX = re.compile(r"\s+(?:[|–—·•»:-]+)\s+")  # noqa: RUF001 - the dashes are meant
+_KICKER_WORDS = 3
+_BARS = " |–—·•»:-"  # noqa: RUF001 - the dashes are meant
+_BAR = re.compile(r"\s+(?:[|–—·•»:-]+)\s+")  # noqa: RUF001 - the dashes are meant
 
 
 @dataclass(frozen=True)
@@ -170,8 +172,18 @@ def _title(tree: Element, article: Node, meta: Mapping[str, Sequence[str]], site
     headings = [text for element in tree.iter("h1") if (text := visible(" ".join(element.itertext())))]
     for heading in headings:
         if any(_overlap(heading, other) >= _ALIKE for other in said):
-            return heading
+            return _without_kicker(heading, said)
     return said[0] if said else (headings[0] if len(headings) == 1 else None)
+
+
+def _without_kicker(heading: str, said: Iterable[str]) -> str:
+    """Cut a few words from the front that another title does not have, as "Opinion"; what a colon follows stays."""
+    for title in said:
+        kicker = heading.removesuffix(title).rstrip("| ")
+        separate = heading[len(kicker) :].startswith((" ", "|")) and not kicker.endswith(":")
+        if title != heading and separate and len(tokens(kicker)) <= _KICKER_WORDS < len(tokens(title)):
+            return title
+    return heading
 
 
 def _plain(text: str) -> str:
@@ -181,10 +193,12 @@ def _plain(text: str) -> str:
 
 
 def _without_site(text: str, site: set[tuple[str, ...]]) -> str:
-    """Cut the site's name from the end, where it stands behind a bar or a dash."""
-    pieces = _SUFFIX.split(text)
+    """Cut the site's name from either end, where a bar or a dash parts it from the title."""
+    pieces = _BAR.split(text)
+    if len(pieces) > 1 and tuple(tokens(pieces[0])) in site:
+        text = text.removeprefix(pieces.pop(0)).lstrip(_BARS)
     while len(pieces) > 1 and tuple(tokens(pieces[-1])) in site:
-        text = text[: text.rindex(pieces[-1])].rstrip(" |–—·•»:-")  # noqa: RUF001
+        text = text[: text.rindex(pieces[-1])].rstrip(_BARS)
         pieces.pop()
     return text
 

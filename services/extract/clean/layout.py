@@ -20,6 +20,7 @@ _REACH = 8  # lines from there
 _RICH = 0.1  # of a page's prose: what stands beside so much of it may belong to it
 _PROSE_WORDS, _LONG_WORDS = 8, 40  # from here on a sentence is prose, and any other text
 _PROSE_LINKED = 0.5
+_LISTS = frozenset({"ul", "ol", "dl"})
 _LINK = 0.8  # of a line's characters
 
 
@@ -103,6 +104,15 @@ class Layout:
         for box in reversed(self.articles):  # the outer ones last
             found[box : self.page.boxes.ends[box]] = box
         return found[self.within]
+
+    @cached_property
+    def listed(self) -> Places:
+        """Of each line the innermost list around it, or -1; a line of which more is a link than text has none."""
+        found = np.full(self.size, -1, np.int64)
+        for box, tag in enumerate(self.page.boxes.tags):
+            if tag in _LISTS:
+                found[self.first[box] : self.last[box]] = box
+        return np.where(self.linked < _PROSE_LINKED * self.chars, found, -1)
 
     def near(self) -> Places:
         """Return the lines that stand near or beside one that may be prose, and the main headings.

@@ -7,7 +7,7 @@ from datetime import datetime
 from services.extract.clean.agencies import agencies_in
 from services.extract.clean.article import CleanArticle, Judged, assemble, bounded, by_text, judged
 from services.extract.clean.days import day_in
-from services.extract.clean.decide import IN_PAGE, decide
+from services.extract.clean.decide import IN_PAGE, decide, with_lists
 from services.extract.clean.facts import Facts, is_title
 from services.extract.clean.head import Head, head_of
 from services.extract.clean.known import ANY_SITE, Site
@@ -46,7 +46,9 @@ def _clean(page: Page, head: Head, title: str | None, site: Site) -> CleanArticl
 
     def judge(facts: Sequence[Facts], title: str | None) -> Judged:
         likely = pages.probabilities(region, facts, title)
-        return (decide(facts, likely, IN_PAGE), likely) if likely else by_text(facts, title)
+        if not likely:
+            return by_text(facts, title)
+        return with_lists(decide(facts, likely, IN_PAGE), region.layout.listed[region.near].tolist()), likely
 
     lines = region.lines
     article = judged(lines, title, judge, site)
