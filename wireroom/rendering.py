@@ -74,7 +74,7 @@ def render_lines(kept: Sequence[tuple[int, str]], removed: Sequence[Removed], co
 
 def _entities(entities: Sequence[Mapping[str, Any]], status: str, language: str, console: Console) -> None:
     if status == "no_model":
-        console.print(Text(f"entities no model reads {language!r}: it was stored without entities", style="dim"))
+        console.print(Text(f"entities none, because no model reads {language!r}", style="dim"))
     for entity in entities[:_NAMED]:
         often = "once" if entity["count"] == 1 else f"{entity['count']} times"
         aliases = ", ".join(one_line(alias, 60) for alias in entity.get("aliases", ()))

@@ -168,7 +168,7 @@ def test_a_dateline_opens_the_article_whatever_the_model_says() -> None:
     assert decide(facts, [0.01] * 5 + [0.9] * (len(facts) - 5))[4] is None
 
 
-def test_the_members_of_an_ensemble_are_averaged() -> None:
+def test_the_odds_of_the_members_of_an_ensemble_are_averaged() -> None:
     facts = facts_of(*TOP, *BODY, *END)
     arrays = shipped_arrays()
     single = {"version", "mean", "scale", *network.SORTS}
@@ -176,9 +176,10 @@ def test_the_members_of_an_ensemble_are_averaged() -> None:
     two = {name: value if name in single else value[:1].repeat(2, axis=0) for name, value in arrays.items()}
     two["out"], two["out_b"] = two["out"] * [[1], [0]], two["out_b"] * [1, 0]
     with using(loaded(one)):
-        alone = probabilities(facts, None)
+        alone = probabilities(facts, None) or []
+    odds = [(value / (1 - value)) ** 0.5 for value in alone]  # with 1, those of the member that knows nothing
     with using(loaded(two)):
-        assert probabilities(facts, None) == pytest.approx([(value + 0.5) / 2 for value in alone or ()], abs=1e-5)
+        assert probabilities(facts, None) == pytest.approx([value / (1 + value) for value in odds], abs=1e-4)
 
 
 def test_a_network_that_knows_no_words_judges_by_the_numbers_alone() -> None:

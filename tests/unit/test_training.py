@@ -15,7 +15,7 @@ from wireroom.cli import app
 from wireroom.training import gradients
 from wireroom.training.alignment import align
 from wireroom.training.fitting import FOLDS, fold_of, parted
-from wireroom.training.lines import texts
+from wireroom.training.lines import PLAN, texts
 
 PARAGRAPHS = BODY.split("\n\n")
 
@@ -73,6 +73,16 @@ def test_an_article_in_another_page_is_held_out_with_either_publisher() -> None:
         assert unseen
         held_out = {record["publisher"] for record in unseen}
         assert all(text.publisher not in held_out and text.other not in held_out for text in seen)
+
+
+def test_an_article_that_follows_another_is_no_part_of_it_and_teaches_one_member_only() -> None:
+    found = list(texts(records(40)))
+    followed = [text for text in found if text.learner is not None]
+    assert len(followed) == len(records(40))
+    assert all(text.learner in range(PLAN.members) for text in followed)
+    for text in followed:
+        assert sum(text.labels) == len(PARAGRAPHS)
+        assert len(text.labels) > len(found[0].labels)
 
 
 def test_the_slopes_are_those_of_the_loss() -> None:

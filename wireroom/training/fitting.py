@@ -38,6 +38,7 @@ class Text:
     words: Sequence[int]
     labels: Sequence[int]
     other: str | None = None  # publisher, of whom some of the lines are
+    learner: int | None = None  # the member of the network that alone learns from it
 
 
 def fold_of(publisher: str, parting: int = 0) -> int:
@@ -53,9 +54,14 @@ def fit(found: Sequence[Text], plan: Plan, *, seed: int, report: Report) -> byte
     mean, scale = every.mean(0), every.std(0) + np.float32(_STILL)
     examples = [_example(text, vocabularies, mean, scale) for text in found]
     sizes = tuple(map(len, vocabularies))
-    members = [
-        train(examples, sizes, plan, seed=seed * plan.members + member, report=report) for member in range(plan.members)
-    ]
+    members = []
+    for member in range(plan.members):
+        taught = [
+            example
+            for example, text in zip(examples, found, strict=True)
+            if text.learner is None or text.learner == member
+        ]
+        members.append(train(taught, sizes, plan, seed=seed * plan.members + member, report=report))
     file = BytesIO()
     np.savez_compressed(
         file,

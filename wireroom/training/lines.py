@@ -16,9 +16,12 @@ from wireroom.training.fitting import Text
 from wireroom.training.gradients import Plan
 
 FIELDS = ("raw_text", "full_text")
-PLAN = Plan(members=1, epochs=12, drop_input=0.2, drop_words=(0.5, 0.5), drop_each=0.4, drop_hidden=0.35)
+PLAN = Plan(members=2, epochs=12, drop_input=0.2, drop_words=(0.5, 0.5), drop_each=0.4, drop_hidden=0.35)
 _CROPS = 2  # further examples of each article: a part of its page, with less around it
 _LOST = 0.2  # of the body's lines are left out of a crop
+_WARY = 1  # the member that learns also from pages on which another article follows
+_SAME_SITE, _BEGINNING, _WITH_FOOT = 0.5, 0.7, 0.4  # how often the other one is of the same site, is cut, goes on
+_GAP, _LEAD, _FOOT, _GOES_ON = 8, 4, 15, 8  # lines between, above and below at most, and of a cut one in the mean
 _BRIEF, _AROUND = (2, 8), 9  # paragraphs of a brief article, and lines around it, at most 8
 _HALF = 0.5
 _MORE_LINES, _MORE_WORDS = 8, 0.5  # of prose right below the expected text, beside it: the expected text was cut off
@@ -39,7 +42,7 @@ class _Source:
 
 
 def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
-    """Yield the texts of a pack: as they are, with their titles, crops, transplants, and brief ones.
+    """Yield the texts of a pack: as they are, with their titles, crops, transplants, brief and followed ones.
 
     Articles whose expected text was evidently cut off teach nothing and are left out.
     """
@@ -56,6 +59,10 @@ def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
     for source in sources:
         if any(source.labels) and source.field == FIELDS[0]:
             yield _brief(source, random)
+    random = np.random.default_rng(2)
+    for source in sources:
+        if any(source.labels) and (text := _followed(source, sources, random)):
+            yield text
 
 
 def _sources(record: Mapping[str, Any]) -> Iterator[_Source]:
@@ -128,9 +135,46 @@ def _brief(source: _Source, random: np.random.Generator) -> Text:
     return _text(source.publisher, [source.lines[at] for at in kept], [source.labels[at] for at in kept], title)
 
 
+def _followed(source: _Source, sources: Sequence[_Source], random: np.random.Generator) -> Text | None:
+    """Return a page on which another article, or its beginning, stands below this one, as on pages without an end."""
+    others = [
+        other
+        for other in sources
+        if other is not source
+        and (other.field, other.language) == (source.field, source.language)
+        and any(other.labels)
+    ]
+    same = [other for other in others if other.publisher == source.publisher]
+    if not same or random.random() >= _SAME_SITE:
+        same = [other for other in others if other.publisher != source.publisher]
+    if not same:
+        return None
+    other = same[int(random.integers(len(same)))]
+    begin, size = max(0, other.body.start - int(random.integers(_LEAD))), other.body.stop - other.body.start
+    if random.random() < _BEGINNING:
+        size = min(size, int(random.geometric(1 / _GOES_ON)))
+    more = list(other.lines[begin : other.body.start + size])
+    if random.random() < _WITH_FOOT:
+        more += other.lines[other.body.stop : other.body.stop + int(random.integers(_FOOT))]
+    at = min(len(source.lines), source.body.stop + int(random.integers(_GAP)))
+    return _text(
+        source.publisher,
+        [*source.lines[:at], *more, *source.lines[at:]],
+        [*source.labels[:at], *[0] * len(more), *source.labels[at:]],
+        source.title if random.random() < _HALF else None,
+        other.publisher if other.publisher != source.publisher else None,
+        _WARY,
+    )
+
+
 def _text(
-    publisher: str, lines: Sequence[Line], labels: Sequence[int], title: str | None, other: str | None = None
+    publisher: str,
+    lines: Sequence[Line],
+    labels: Sequence[int],
+    title: str | None,
+    other: str | None = None,
+    learner: int | None = None,
 ) -> Text:
     facts = describe(lines, title)
     dense, buckets = features.dense(facts, title), features.buckets(facts)
-    return Text(publisher, dense, buckets, [line.words for line in facts], list(labels), other)
+    return Text(publisher, dense, buckets, [line.words for line in facts], list(labels), other, learner)

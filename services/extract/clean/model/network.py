@@ -1,6 +1,7 @@
 """The network: a few convolutions over lines or blocks, so that each is judged by what stands around it.
 
-It is an ensemble: its members differ only in the chance they were trained with, and their probabilities are averaged.
+It is an ensemble: its members differ in the chance and the examples they were trained with; the logarithms of their odds
+are averaged.
 What it judges comes as rows of numbers and as buckets of words of two sorts: those at a line's edges and those inside.
 """
 
@@ -75,8 +76,8 @@ class Network:
             if layer == POOLED_AT:
                 hidden += hidden.mean(1, keepdims=True) @ weights["whole"]
             hidden += relu(around(hidden, reach) @ weights["look"][:, layer] + weights["look_b"][:, layer, None])
-        each = sigmoid((hidden @ weights["out"][:, :, None])[:, :, 0] + weights["out_b"][:, None])
-        found: list[float] = each.mean(0).tolist()
+        each = (hidden @ weights["out"][:, :, None])[:, :, 0] + weights["out_b"][:, None]
+        found: list[float] = sigmoid(each.mean(0)).tolist()
         return found
 
 
