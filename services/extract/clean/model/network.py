@@ -1,7 +1,7 @@
 """The network: a few convolutions over lines or blocks, so that each is judged by what stands around it.
 
-It is an ensemble: its members differ in the chance and the examples they were trained with; the logarithms of their odds
-are averaged.
+It is an ensemble: its members differ in the chance and the examples they were trained with, and the logarithms of their
+odds are averaged.
 What it judges comes as rows of numbers and as buckets of words of two sorts: those at a line's edges and those inside.
 """
 
