@@ -181,7 +181,7 @@ def _without_kicker(heading: str, said: Iterable[str]) -> str:
     for title in said:
         kicker = heading.removesuffix(title).rstrip("| ")
         separate = heading[len(kicker) :].startswith((" ", "|")) and not kicker.endswith(":")
-        if title != heading and separate and len(tokens(kicker)) <= _KICKER_WORDS < len(tokens(title)):
+        if separate and len(tokens(kicker)) <= _KICKER_WORDS < len(tokens(title)):
             return title
     return heading
 
