@@ -24,7 +24,7 @@ Send = Callable[[Event], Awaitable[None]]
 
 
 class _Beside:
-    """The application, started and stopped beside its health routes and not before them."""
+    """The application, run beside its health routes: started once these answer, stopped before they do not."""
 
     def __init__(self, app: AsgiFastStream) -> None:
         self._app = app
@@ -38,15 +38,18 @@ class _Beside:
             await self._app(scope, receive, send)
             return
         await receive()
-        self._running = asyncio.create_task(self._run())
-        self._running.add_done_callback(lambda _: self.ended())
         await send({"type": "lifespan.startup.complete"})
         await receive()
         self._end.set()
-        if not self.started:
-            self._running.cancel()
-        await asyncio.wait({self._running})
+        if self._running:
+            if not self.started:
+                self._running.cancel()
+            await asyncio.wait({self._running})
         await send({"type": "lifespan.shutdown.complete"})
+
+    def start(self) -> None:
+        self._running = asyncio.create_task(self._run())
+        self._running.add_done_callback(lambda _: self.ended())
 
     async def _run(self) -> None:
         async with self._app.start_lifespan_context():
@@ -69,6 +72,10 @@ class _Server(uvicorn.Server):
 
     def _stop(self) -> None:
         self.should_exit = True
+
+    async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's own interface
+        await super().startup(sockets)
+        self._beside.start()  # only now, when the port is open: nothing of it is seen or done before its health is
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         if not self._beside.started:

@@ -112,6 +112,23 @@ async def test_a_service_that_fails_at_everything_stops_and_goes_on_by_itself_on
     assert sorted(map(str, arrived)) == sorted(guids)
 
 
+async def test_health_is_shown_before_the_service_opens_anything(settings: Settings) -> None:
+    """A model that loads slowly or a broker that is away must not look like a process that is not there."""
+    [port] = ports.free(1)
+    listening: list[bool] = []
+
+    @asynccontextmanager
+    async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
+        listening.append(not ports.is_free(port))
+        assert "it is starting" in await asyncio.to_thread(why, port)
+        yield ingest
+
+    service = replace(ingest_service, open_handler=open_handler)
+    async with running(service, settings=settings.model_copy(update={"health_port": port})):
+        await until(port, green)
+    assert listening == [True]
+
+
 @pytest.mark.timeout(240)
 async def test_services_are_red_while_what_they_need_stands_still_and_green_again_soon_after(tmp_path: Path) -> None:
     async with stack.running(tmp_path, lambda _: None, usual_ports=False) as running_stack:
