@@ -46,6 +46,20 @@ def test_the_name_of_the_site_is_no_part_of_the_title() -> None:
     assert head(f"{site}<title>Tidewell Echo - Lock opens at last</title>").title == "Lock opens at last"
 
 
+def test_a_headline_that_is_only_the_name_of_the_site_is_no_title() -> None:
+    named = ARTICLE | {"headline": "Tidewell Echo"}
+    assert (
+        head("<title>Lock opens at last</title>", "<h1>Mayor Dunmore is glad</h1>", named).title == "Lock opens at last"
+    )
+
+
+def test_a_heading_is_the_title_although_the_page_adds_what_it_is_a_part_of() -> None:
+    added = "<title>How to pass a lock - Canals and Rivers of the Low Country for Beginners</title>"
+    assert head(added, "<h1>How to pass a lock</h1>").title == "How to pass a lock"
+    echo = "<title>Tidewell Echo - How the mayor of a small town came to open a lock</title>"
+    assert head(echo, "<h1>Tidewell Echo</h1>").title != "Tidewell Echo"
+
+
 @pytest.mark.parametrize(
     ("heading", "title"),
     [
@@ -81,6 +95,8 @@ def test_a_byline_that_only_the_markup_tells() -> None:
         ("2026-03-02T09:30", datetime(2026, 3, 2, 9, 30, tzinfo=UTC)),
         ("2026-03-02 09:30:00 +0100", datetime(2026, 3, 2, 8, 30, tzinfo=UTC)),
         ("2026-03-02 at half past nine", datetime(2026, 3, 2, tzinfo=UTC)),
+        ("Mon, 02 Mar 2026 09:30:00 +0100", datetime(2026, 3, 2, 8, 30, tzinfo=UTC)),
+        ("2025-11-112026-03-02", None),
         ("March 2, 2026", None),
         ("0001-01-01T00:00:00+23:00", None),
         ("02/03/2026", None),

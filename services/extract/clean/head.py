@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from email.utils import parsedate_to_datetime
 from itertools import chain
 from typing import Any
 from urllib.parse import urljoin, urlsplit
@@ -168,12 +169,20 @@ def _title(tree: Element, article: Node, meta: Mapping[str, Sequence[str]], site
     """Return the visible heading if another title confirms it; else headline, og:title, title."""
     said = [*_texts(article.get("headline")), *_all(meta, _TITLES)]
     said += [text for element in tree.iter("title") if (text := visible(element.text or ""))][:1]
-    said = [text for text in (_without_site(visible(_plain(text)), site) for text in said) if text]
+    said = [_without_site(visible(_plain(text)), site) for text in said]
+    said = [text for text in said if text and tuple(tokens(text)) not in site]
     headings = [text for element in tree.iter("h1") if (text := visible(" ".join(element.itertext())))]
     for heading in headings:
-        if any(_overlap(heading, other) >= _ALIKE for other in said):
+        if any(_overlap(heading, other) >= _ALIKE or _goes_on(heading, other) for other in said):
             return _without_kicker(heading, said)
     return said[0] if said else (headings[0] if len(headings) == 1 else None)
+
+
+def _goes_on(heading: str, title: str) -> bool:
+    """Tell whether the title is the heading and, behind a bar or a dash, what it is a part of."""
+    return (
+        len(tokens(heading)) > _KICKER_WORDS and title.startswith(heading) and bool(_BAR.match(title[len(heading) :]))
+    )
 
 
 def _without_kicker(heading: str, said: Iterable[str]) -> str:
@@ -261,23 +270,35 @@ def _first_moment(said: Iterable[object]) -> datetime | None:
 
 
 def moment(text: object) -> datetime | None:
-    """Read an ISO date or time; nothing is guessed from other forms."""
+    """Read a date or time as ISO 8601 or the headers of mail write it; nothing is guessed from other forms."""
     if isinstance(text, list):
         return _first_moment(text)
     if not isinstance(text, str):
         return None
     text = re.sub(r"\s+(?=[+-]\d|Z$)", "", text.strip())
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        try:
-            found = datetime.combine(date.fromisoformat(text[:10]), datetime.min.time())
-        except ValueError:
-            return None
+    found = _read(text)
+    if found is None:
+        return None
     try:
         return found if found.tzinfo and found.utctimetuple() else found.replace(tzinfo=UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def _read(text: str) -> datetime | None:
+    for read in (datetime.fromisoformat, _day, parsedate_to_datetime):
+        try:
+            return read(text)
+        except (ValueError, OverflowError):
+            continue
+    return None
+
+
+def _day(text: str) -> datetime:
+    """Read the day that a time in another form begins with; two days run together tell none."""
+    if text[10:11].isdecimal():
+        raise ValueError(text)
+    return datetime.combine(date.fromisoformat(text[:10]), datetime.min.time())
 
 
 def _times(tree: Element) -> Iterator[str]:
