@@ -133,29 +133,34 @@ class _Reader:
     def open(self, tag: str, attributes: Attributes) -> None:
         boxes = self.page.boxes
         number = len(boxes.tags)
-        self._depth += 1
-        if self._depth > MAX_DEPTH or number >= MAX_ELEMENTS:
-            raise too_large(self._depth, number)
+        self._depth = depth = self._depth + 1
+        if depth > MAX_DEPTH or number >= MAX_ELEMENTS:
+            raise too_large(depth, number)
         boxes.tags.append(tag)
         boxes.attributes.append(attributes)
         boxes.parents.append(self._box)
-        boxes.depths.append(self._depth)
+        boxes.depths.append(depth)
         boxes.first.append(len(self.page.lines))
         boxes.last.append(0)
         boxes.ends.append(0)
         self._box = number
-        self._links += tag == "a"
-        self._captions += tag == "figcaption"
+        if tag == "a":
+            self._links += 1
+        elif tag == "figcaption":
+            self._captions += 1
 
     def close(self, tag: str) -> None:
-        boxes = self.page.boxes
-        boxes.last[self._box] = len(self.page.lines) + bool(self.pieces)
-        boxes.ends[self._box] = len(boxes.tags)
-        self._box = boxes.parents[self._box]
-        self._depth -= 1
-        self._lowest = min(self._lowest, self._depth)
-        self._links -= tag == "a"
-        self._captions -= tag == "figcaption"
+        boxes, box = self.page.boxes, self._box
+        boxes.last[box] = len(self.page.lines) + (1 if self.pieces else 0)
+        boxes.ends[box] = len(boxes.tags)
+        self._box = boxes.parents[box]
+        self._depth = depth = self._depth - 1
+        if depth < self._lowest:
+            self._lowest = depth
+        if tag == "a":
+            self._links -= 1
+        elif tag == "figcaption":
+            self._captions -= 1
 
     def say(self, text: str) -> None:
         if not self.pieces:
