@@ -88,10 +88,12 @@ def test_sums_over_boxes_are_those_of_their_lines() -> None:
     assert (held["body"], held["div"]) == (4, 3)
 
 
-def test_a_last_box_without_visible_text_holds_no_line() -> None:
-    page = page_of(f"<p>{LOCK}</p><p>{WORKS}</p><p><b>\u200b</b></p>")
+@pytest.mark.parametrize("unseen", ["\u200b", "\ufeff \n", "\xad\u2060", " \x7f"])
+def test_a_box_without_visible_text_holds_no_line(unseen: str) -> None:
+    page = page_of(f"<p>{LOCK}</p><p><b>{unseen}</b></p><p><b>{unseen}</b>{WORKS}</p><p><b>{unseen}</b></p>")
     layout = layout_of(page)
-    assert layout.held(np.ones(2)).tolist() == [2, 2, 1, 1, 0, 0]
+    assert [line.text for line in page.lines] == [LOCK, WORKS]
+    assert layout.held(np.ones(2)).tolist() == [2, 2, 1, 0, 0, 1, 0, 0, 0]
 
 
 def test_lines_far_from_any_prose_are_not_looked_at_but_the_heading_is() -> None:

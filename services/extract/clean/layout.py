@@ -58,7 +58,7 @@ class Layout:
 
     @cached_property
     def last(self) -> Places:
-        return np.clip(np.array(self.page.boxes.last, np.int64), self.first, self.size)
+        return np.array(self.page.boxes.last, np.int64)
 
     @cached_property
     def chain(self) -> list[Places]:

@@ -102,10 +102,16 @@ def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
                 continue
             reader.open(tag, attributes)
             text = element.text
-        if text and (reader.pieces or not text.isspace()):
+        if text and (reader.pieces or _shows(text)):
             reader.say(text)
     limited(reader.page.lines)
     return reader.page
+
+
+def _shows(text: str) -> bool:
+    """Tell whether a line can begin with this: not with spaces, nor with characters that nobody sees."""
+    text = text.strip()
+    return bool(text) and (text.isprintable() or bool(visible(text)))
 
 
 def is_hidden(attributes: Attributes) -> bool:
@@ -170,12 +176,10 @@ class _Reader:
 
     def end_line(self) -> None:
         page = self.page
-        if line := visible("".join(self.pieces)):
-            page.lines.append(Line(len(page.lines) + 1, line, caption=self._captions > 0))
-            page.within.append(self._begun)
-            page.linked.append(self._linked)
-            page.meets.append(self._meets)
-        else:
-            self._lowest = min(self._lowest, self._meets)
+        line = visible("".join(self.pieces))
+        page.lines.append(Line(len(page.lines) + 1, line, caption=self._captions > 0))
+        page.within.append(self._begun)
+        page.linked.append(self._linked)
+        page.meets.append(self._meets)
         self.pieces.clear()
         self._linked = 0
