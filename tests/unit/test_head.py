@@ -86,6 +86,9 @@ def test_a_byline_that_only_the_markup_tells() -> None:
     body = '<div class="article-byline"><a rel="author" href="/o">Odile Farrow</a><span>March 3, 2026</span></div>'
     assert head(body=body).authors == ("Odile Farrow",)
     assert head(body='<div class="byline">Updated on Monday 9:30</div>').authors == ()
+    apart = '<span class="byline">Story By</span><span class="byline">Odile Farrow</span>'
+    assert head(body=apart).authors == ("Odile Farrow",)
+    assert head('<meta name="author" content="Words by: Odile Farrow">').authors == ("Odile Farrow",)
 
 
 @pytest.mark.parametrize(

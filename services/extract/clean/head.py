@@ -47,7 +47,11 @@ _DESCRIPTIONS = ("og:description", "description", "twitter:description")
 _UPDATED = ("article:modified_time", "datemodified", "og:updated_time", "dcterms.modified", "last-modified")
 _PUBLISHING = re.compile("publi|pubdate|True", re.IGNORECASE)
 _DATED = re.compile(r"/((?:19|20)\d\d)[/-](\d\d?)[/-](\d\d?)(?=[/-])")
-_BY = re.compile(r"^(?:written by|view all posts by|by|von|par|por|di|door|av|af)\s+(?=\w)", re.IGNORECASE)
+_BY = re.compile(
+    r"^(?:(?:written|story|words|text|reporting|view all posts)\s+by|by|von|par|por|di|door|av|af)"
+    r"(?:\s+(?=\w)|\s*:\s*|$)",
+    re.IGNORECASE,
+)
 _ROLE = re.compile(r"\s*[,|(/].*$|\s+-\s.*$")
 _LISTED = re.compile(r"\s*(?:[,;&|]|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b)\s*")
 _KICKER_WORDS = 3
