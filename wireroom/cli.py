@@ -1,5 +1,6 @@
 """The command: every subcommand, and what they have in common."""
 
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal
@@ -105,4 +106,6 @@ app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, s
 
 
 def main() -> None:
+    """Told to end, a command does as on Ctrl-C: it clears up its servers and its temporary folder."""
+    signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
     app()

@@ -83,6 +83,20 @@ def test_the_demo_accounts_for_every_sample_and_leaves_no_file(tmp_path: Path) -
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_demo_that_is_told_to_end_clears_up(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "wireroom", "--data", str(tmp_path / "unused"), "demo"]
+    environment = os.environ | {"TMPDIR": str(tmp_path)}
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment) as started:
+        assert started.stderr
+        assert b"nats-server" in started.stderr.readline()
+        assert list(tmp_path.iterdir())
+        started.terminate()
+        rest = started.stderr.read()
+        assert started.wait(30) == 130, rest
+    assert b"Traceback" not in rest
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_setup_says_within_seconds_which_broker_is_away_and_what_to_do(tmp_path: Path) -> None:
     [port] = ports.free(1)
     began = time.monotonic()
