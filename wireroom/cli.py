@@ -98,6 +98,7 @@ app.add_typer(measure, name="bench", help="Measure speed and quality on this mac
 training = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 training.command("lines")(train.train_lines)
 training.command("pages")(train.train_pages)
+training.command("pack")(train.train_pack)
 app.add_typer(training, name="train", help="Make the trained models anew.")
 app.add_typer(rules.app, name="rules", help="Lines learned from the stream: list, show, approve, veto.")
 app.add_typer(models.app, name="models", help="The models that find names: list, check.")

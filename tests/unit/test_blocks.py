@@ -96,6 +96,11 @@ def test_a_box_without_visible_text_holds_no_line(unseen: str) -> None:
     assert layout.held(np.ones(2)).tolist() == [2, 2, 1, 0, 0, 1, 0, 0, 0]
 
 
+def test_what_follows_the_end_of_the_page_is_read_too() -> None:
+    page = page_of(f"<p>{LOCK}</p></body></html>\n<html><body><p>{WORKS}</p></body></html><p>Ends")
+    assert [line.text for line in page.lines] == [LOCK, WORKS, "Ends"]
+
+
 def test_lines_far_from_any_prose_are_not_looked_at_but_the_heading_is() -> None:
     menu = "".join(f"<li><a href=x>Item {number}</a></li>" for number in range(30))
     page = page_of(f"<h1>Lock</h1><ul>{menu}</ul><main><p>{LOCK}</p><p>{WORKS}</p></main>")

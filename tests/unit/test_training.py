@@ -16,6 +16,7 @@ from wireroom.training import gradients
 from wireroom.training.alignment import align
 from wireroom.training.fitting import FOLDS, fold_of, parted
 from wireroom.training.lines import PLAN, texts
+from wireroom.training.marks import check
 
 PARAGRAPHS = BODY.split("\n\n")
 
@@ -155,6 +156,38 @@ def test_folds_of_pages_tell_how_many_were_lost(tmp_path: Path) -> None:
     result = CliRunner().invoke(app, ["train", "pages", str(pack), "--folds", "--parting", "1"])
     assert result.exit_code == 0, result.output
     assert {"html", "lost"} <= set(result.output.split())
+
+
+def test_what_is_learned_from_another_pack_is_not_measured_and_not_of_a_publisher_held_out(tmp_path: Path) -> None:
+    pack, other = tmp_path / "pack.jsonl", tmp_path / "other.jsonl"
+    pack.write_text("\n".join(map(json.dumps, records(20))))
+    other.write_text("\n".join(json.dumps(record | {"publisher": f"more-{n}"}) for n, record in enumerate(records(9))))
+    result = CliRunner().invoke(app, ["train", "lines", str(pack), "--also", str(other), "--folds"])
+    assert result.exit_code == 0, result.output
+    assert "raw_text\t20" in result.stdout
+    for seen, unseen in parted(records(20), list(texts([*records(20), *records(40)]))):
+        assert not {record["publisher"] for record in unseen} & {text.publisher for text in seen}
+
+
+def test_marks_and_the_page_they_were_made_on_become_a_record(tmp_path: Path) -> None:
+    page = page_records()[0]
+    lines = ["Home", "News", "Sport", "Weather", "Contact", *PARAGRAPHS, "Share"]
+    last = len(lines) - 2
+    mark = {"id": "a/0", "publisher": "paper", "check": check(lines), "region": f"3-{last + 1}", "article": f"5-{last}"}
+    pages, marks, out = (tmp_path / name for name in ("pages.jsonl", "marks.jsonl", "out.jsonl"))
+    pages.write_text("\n".join(json.dumps(entry) for entry in (page, {"id": "a/1", "html": "<p>not marked"})))
+    marks.write_text(json.dumps(mark))
+    command = ["train", "pack", str(pages), str(marks), "--out", str(out)]
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 0, result.output
+    [record] = map(json.loads, out.read_text().splitlines())
+    assert record["expected_paragraphs"] == PARAGRAPHS
+    assert record["raw_text"].splitlines() == lines[3:]
+    assert record["full_text"].splitlines() == lines
+    pages.write_text(json.dumps(page | {"html": f"{page['html']}<p>One line more</p>"}))
+    result = CliRunner().invoke(app, command)
+    assert result.exit_code == 65
+    assert "a/0" in result.output
 
 
 def test_a_pack_without_pages_cannot_train_their_model(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 """``wireroom train``: the models of lines and of pages, made anew from a pack of articles with known text."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 
 Record = Mapping[str, Any]
 Pack = Annotated[Path, typer.Argument(help="JSON Lines, .xz or plain; its format stands in docs/quality.md.")]
+Also = Annotated[
+    list[Path] | None, typer.Option(metavar="PACK", help="Another pack to learn from; only the first is measured.")
+]
 Out = Annotated[Path, typer.Option(help="Where the weights are written.")]
 Seed = Annotated[int, typer.Option(help="The same pack and seed make the same weights.")]
 Folds = Annotated[bool, typer.Option(help="Measure on publishers that were held out, and write nothing.")]
@@ -33,7 +37,12 @@ class _Model:
 
 
 def train_lines(
-    pack: Pack, out: Out = Path("lines.npz"), seed: Seed = 0, folds: Folds = False, parting: Parting = 0
+    pack: Pack,
+    also: Also = None,
+    out: Out = Path("lines.npz"),
+    seed: Seed = 0,
+    folds: Folds = False,
+    parting: Parting = 0,
 ) -> None:
     """Train the model that tells lines of an article from the lines around it; some minutes on one core.
 
@@ -43,11 +52,16 @@ def train_lines(
     from wireroom.training import lines  # noqa: PLC0415 - numpy, which no other command needs
 
     model = _Model(LINES, "text/plain", lines.FIELDS, lines.PLAN, lines.texts)
-    _train(model, _records(pack), out, seed, parting if folds else None)
+    _train(model, _records(pack), _more(also), out, seed, parting if folds else None)
 
 
 def train_pages(
-    pack: Pack, out: Out = Path("pages.npz"), seed: Seed = 0, folds: Folds = False, parting: Parting = 0
+    pack: Pack,
+    also: Also = None,
+    out: Out = Path("pages.npz"),
+    seed: Seed = 0,
+    folds: Folds = False,
+    parting: Parting = 0,
 ) -> None:
     """Train the model that tells the article of a page from what stands around it; some minutes on one core.
 
@@ -57,7 +71,33 @@ def train_pages(
     from wireroom.training import pages  # noqa: PLC0415 - numpy, which no other command needs
 
     model = _Model(PAGES, "text/html", pages.FIELDS, pages.PLAN, pages.texts)
-    _train(model, _records(pack), out, seed, parting if folds else None)
+    _train(model, _records(pack), _more(also), out, seed, parting if folds else None)
+
+
+def train_pack(
+    pages: Annotated[Path, typer.Argument(help="JSON Lines, .xz or plain, with id and html.")],
+    marks: Annotated[Path, typer.Argument(help="Which lines of them belong, as docs/models/marks.jsonl tells it.")],
+    out: Annotated[Path, typer.Option(help="Where the pack is written.")] = Path("pack.jsonl"),
+) -> None:
+    """Make a pack to train on from pages and what was marked in them.
+
+    Example: `wireroom train pack pages.jsonl docs/models/marks.jsonl --out read.jsonl`
+    """
+    from wireroom.training.marks import OtherPage, packed  # noqa: PLC0415 - lxml, which plain text does not need
+
+    try:
+        with out.open("w", encoding="utf-8") as file:
+            count = 0
+            for record in packed(records_of(pages), records_of(marks)):
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                count += 1
+    except (OSError, ValueError, KeyError, OtherPage) as error:
+        fail(EX_DATA, f"no pack of {pages} and {marks}: {error}.")
+    typer.echo(f"{out}: {count} articles")
+
+
+def _more(packs: list[Path] | None) -> Sequence[Record]:
+    return [record for pack in packs or () for record in _records(pack)]
 
 
 def _records(pack: Path) -> Sequence[Record]:
@@ -75,10 +115,12 @@ def _records(pack: Path) -> Sequence[Record]:
     return usable
 
 
-def _train(model: _Model, records: Sequence[Record], out: Path, seed: int, parting: int | None) -> None:
+def _train(
+    model: _Model, records: Sequence[Record], more: Sequence[Record], out: Path, seed: int, parting: int | None
+) -> None:
     from wireroom.training import fitting  # noqa: PLC0415 - numpy
 
-    found = list(model.texts(records))
+    found = list(model.texts([*records, *more]))
     if not found:
         fail(EX_DATA, f"no article has one of the fields {', '.join(model.fields)}.")
     if parting is not None:

@@ -16,7 +16,7 @@ from wireroom.training.fitting import Text
 from wireroom.training.gradients import Plan
 
 FIELDS = ("raw_text", "full_text")
-PLAN = Plan(members=2, epochs=12, drop_input=0.2, drop_words=(0.5, 0.5), drop_each=0.4, drop_hidden=0.35)
+PLAN = Plan(members=2, publishers=30, epochs=12, drop_input=0.2, drop_words=(0.5, 0.5), drop_each=0.4, drop_hidden=0.35)
 _CROPS = 2  # further examples of each article: a part of its page, with less around it
 _LOST = 0.2  # of the body's lines are left out of a crop
 _WARY = 1  # the member that learns also from pages on which another article follows

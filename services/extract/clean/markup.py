@@ -38,9 +38,12 @@ def parse(body: str) -> Element | None:
     data = body.encode(errors="ignore").replace(b"\0", b"")  # a lone surrogate has no bytes
     parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
     try:
-        return etree.fromstring(data, parser)
+        tree = etree.fromstring(data, parser)
     except etree.XMLSyntaxError:
         return None
+    for more in list(tree.itersiblings()):  # what follows </html>, as where a page was put into another
+        tree.append(more)
+    return tree
 
 
 def too_large(depth: int, elements: int) -> Rejected:
