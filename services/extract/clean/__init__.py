@@ -14,7 +14,7 @@ from services.extract.clean.lines import split
 from services.extract.clean.markup import is_page
 from services.extract.clean.page import clean_page
 
-RULES_VERSION = "6"  # raise it with every change that can change a result
+RULES_VERSION = "7"  # raise it with every change that can change a result
 
 __all__ = ["RULES_VERSION", "CleanArticle", "Furniture", "clean"]
 
