@@ -189,7 +189,15 @@ def test_teasers_comments_and_the_card_of_the_author_are_no_article() -> None:
     found = clean(page(article, around=AROUND).replace("<footer>", f"{COMMENTS}<footer>"), "text/html")
     assert found.paragraphs == BODY
     assert len(found.removed) == 11
+    assert rules(found)[ABOUT] == "author_card"
     assert {rule for text, rule in rules(found).items() if "school" in text or "waited" in text} == {"html_boilerplate"}
+
+
+def test_a_page_that_is_about_its_author_is_no_card_of_one() -> None:
+    found = clean(
+        page(f"<h1>Odile Farrow</h1><div class='author-bio'>{paragraphs()}</div>", around=AROUND), "text/html"
+    )
+    assert found.paragraphs == BODY
 
 
 def test_what_a_page_s_judge_takes_out_says_how_sure_it_was() -> None:

@@ -1,5 +1,7 @@
 """How the lines of a page lie in its boxes: what each box holds, and which lines are near any prose."""
 
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -22,6 +24,12 @@ _PROSE_WORDS, _LONG_WORDS = 8, 40  # from here on a sentence is prose, and any o
 _PROSE_LINKED = 0.5
 _LISTS = frozenset({"ul", "ol", "dl"})
 _LINK = 0.8  # of a line's characters
+_CARD = re.compile(
+    r"author[-_]*(?:bio|card|box|about|descr|profile|blurb)|about[-_]*(?:the[-_]*)?author"
+    r"|(?:bio|card|box|blurb)[-_]*author|(?:byline|writer)[-_]*bio|\bbio\b",
+    re.IGNORECASE,
+)
+_NAMED = frozenset({"class", "id", "itemprop", "data-testid", "data-component"})
 
 
 @dataclass(frozen=True)
@@ -113,6 +121,17 @@ class Layout:
             if tag in _LISTS:
                 found[self.first[box] : self.last[box]] = box
         return np.where(self.linked < _PROSE_LINKED * self.chars, found, -1)
+
+    def in_cards(self, lines: Iterable[int]) -> set[int]:
+        """Return those of the lines that stand in a box whose name says that it tells of the author."""
+        lines, boxes, within = list(lines), self.page.boxes, self.page.within
+        cards: set[int] = set()
+        for box in boxes.around(within[line] for line in lines):
+            if boxes.parents[box] in cards or any(
+                name in _NAMED and _CARD.search(value) for name, value in boxes.attributes[box]
+            ):
+                cards.add(box)
+        return {line for line in lines if within[line] in cards}
 
     def near(self) -> Places:
         """Return the lines that stand near or beside one that may be prose, and the main headings.

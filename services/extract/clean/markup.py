@@ -41,8 +41,9 @@ def parse(body: str) -> Element | None:
         tree = etree.fromstring(data, parser)
     except etree.XMLSyntaxError:
         return None
-    for more in list(tree.itersiblings()):  # what follows </html>, as where a page was put into another
-        tree.append(more)
+    if tree is not None:
+        for more in list(tree.itersiblings()):  # what follows </html>, as where a page was put into another
+            tree.append(more)
     return tree
 
 

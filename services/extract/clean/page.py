@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from services.extract.clean.agencies import agencies_in
 from services.extract.clean.article import CleanArticle, Judged, assemble, bounded, by_text, judged
 from services.extract.clean.days import day_in
-from services.extract.clean.decide import IN_PAGE, decide, with_lists
+from services.extract.clean.decide import IN_PAGE, Decisions, decide, with_lists
 from services.extract.clean.facts import Facts, is_title
 from services.extract.clean.head import Head, head_of
 from services.extract.clean.known import ANY_SITE, Site
@@ -19,7 +20,11 @@ from services.extract.clean.words import tokens
 from shared.errors import Reason, Rejected
 from shared.messages import Removed
 
+if TYPE_CHECKING:
+    from services.extract.clean.model.pages import Region
+
 _HEAD_LINES = 12  # before and after the article begins: its heading, its byline and what is beside them
+_CARDS = 0.3  # of the words at most
 _DATED_LINE = 100  # characters; a longer line tells a story that has a day in it
 
 
@@ -45,10 +50,12 @@ def _clean(page: Page, head: Head, title: str | None, site: Site) -> CleanArticl
     region = pages.region_of(page, head)
 
     def judge(facts: Sequence[Facts], title: str | None) -> Judged:
-        likely = pages.probabilities(region, facts, title)
-        if not likely:
-            return by_text(facts, title)
-        return with_lists(decide(facts, likely, IN_PAGE), region.layout.listed[region.near].tolist()), likely
+        likely: Sequence[float] | None = pages.probabilities(region, facts, title)
+        if likely:
+            decided = with_lists(decide(facts, likely, IN_PAGE), region.layout.listed[region.near].tolist())
+        else:
+            decided, likely = by_text(facts, title)
+        return _without_cards(decided, facts, region), likely
 
     lines = region.lines
     article = judged(lines, title, judge, site)
@@ -57,6 +64,16 @@ def _clean(page: Page, head: Head, title: str | None, site: Site) -> CleanArticl
     left = [_left_out(line, title or "", wanted) for line in page.lines if line.number not in described]
     removed = sorted((*_told(article), *left), key=lambda entry: entry.line)
     return replace(_with(article, head), removed=bounded(removed))
+
+
+def _without_cards(decided: Decisions, facts: Sequence[Facts], region: "Region") -> Decisions:
+    """Take out what the markup calls a card of the author; where much of the text is in it, it is something else."""
+    kept = [index for index, rule in enumerate(decided) if rule is None]
+    cards = region.layout.in_cards(int(region.near[index]) for index in kept)
+    of_cards = [index for index in kept if region.near[index] in cards]
+    if sum(facts[index].words for index in of_cards) > _CARDS * sum(facts[index].words for index in kept):
+        return decided
+    return ["author_card" if index in of_cards else rule for index, rule in enumerate(decided)]
 
 
 def _told(article: CleanArticle) -> list[Removed]:
