@@ -120,7 +120,7 @@ def test_the_slopes_are_those_of_the_loss() -> None:
 
 def test_the_same_pack_and_seed_make_the_same_weights_that_load(tmp_path: Path) -> None:
     pack = tmp_path / "pack.jsonl"
-    pack.write_text("\n".join(map(json.dumps, records())))
+    pack.write_text("\n".join(map(json.dumps, records(PLAN.publishers))))
     files = [tmp_path / "one.npz", tmp_path / "two.npz"]
     for file in files:
         result = CliRunner().invoke(app, ["train", "lines", str(pack), "--out", str(file)])
