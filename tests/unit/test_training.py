@@ -180,6 +180,7 @@ def test_marks_and_the_page_they_were_made_on_become_a_record(tmp_path: Path) ->
     command = ["train", "pack", str(pages), str(marks), "--out", str(out)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
+    assert "1 of 1 marked articles" in result.stdout
     [record] = map(json.loads, out.read_text().splitlines())
     assert record["expected_paragraphs"] == PARAGRAPHS
     assert record["raw_text"].splitlines() == lines[3:]
@@ -188,6 +189,8 @@ def test_marks_and_the_page_they_were_made_on_become_a_record(tmp_path: Path) ->
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 65
     assert "a/0" in result.output
+    assert json.loads(out.read_text()) == record, "the pack of before is whole"
+    assert sorted(tmp_path.iterdir()) == sorted([pages, marks, out])
 
 
 def test_a_pack_without_pages_cannot_train_their_model(tmp_path: Path) -> None:

@@ -85,15 +85,18 @@ def train_pack(
     """
     from wireroom.training.marks import OtherPage, packed  # noqa: PLC0415 - lxml, which plain text does not need
 
+    part, count = out.with_name(f"{out.name}.part"), 0
     try:
-        with out.open("w", encoding="utf-8") as file:
-            count = 0
-            for record in packed(records_of(pages), records_of(marks)):
+        marked = list(records_of(marks))
+        with part.open("w", encoding="utf-8") as file:
+            for record in packed(records_of(pages), marked):
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
                 count += 1
+        part.replace(out)
     except (OSError, ValueError, KeyError, OtherPage) as error:
+        part.unlink(missing_ok=True)
         fail(EX_DATA, f"no pack of {pages} and {marks}: {error}.")
-    typer.echo(f"{out}: {count} articles")
+    typer.echo(f"{out}: {count} of {len(marked)} marked articles")
 
 
 def _more(packs: list[Path] | None) -> Sequence[Record]:

@@ -144,12 +144,12 @@ def _followed(source: _Source, sources: Sequence[_Source], random: np.random.Gen
         and (other.field, other.language) == (source.field, source.language)
         and any(other.labels)
     ]
-    same = [other for other in others if other.publisher == source.publisher]
-    if not same or random.random() >= _SAME_SITE:
-        same = [other for other in others if other.publisher != source.publisher]
-    if not same:
+    choice = [other for other in others if other.publisher == source.publisher]
+    if not choice or random.random() >= _SAME_SITE:
+        choice = [other for other in others if other.publisher != source.publisher]
+    if not choice:
         return None
-    other = same[int(random.integers(len(same)))]
+    other = choice[int(random.integers(len(choice)))]
     begin, size = max(0, other.body.start - int(random.integers(_LEAD))), other.body.stop - other.body.start
     if random.random() < _BEGINNING:
         size = min(size, int(random.geometric(1 / _GOES_ON)))

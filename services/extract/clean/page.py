@@ -70,7 +70,7 @@ def _without_cards(decided: Decisions, facts: Sequence[Facts], region: "Region")
     """Take out what the markup calls a card of the author; where much of the text is in it, it is something else."""
     kept = [index for index, rule in enumerate(decided) if rule is None]
     cards = region.layout.in_cards(int(region.near[index]) for index in kept)
-    of_cards = [index for index in kept if region.near[index] in cards]
+    of_cards = {index for index in kept if region.near[index] in cards}
     if sum(facts[index].words for index in of_cards) > _CARDS * sum(facts[index].words for index in kept):
         return decided
     return ["author_card" if index in of_cards else rule for index, rule in enumerate(decided)]
