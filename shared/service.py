@@ -93,7 +93,8 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
         open_check = service.open_check or _no_check
-        async with service.open_handler(settings) as handler, open_check(settings) as check:
+        measured = running.loop.measured()
+        async with measured, service.open_handler(settings) as handler, open_check(settings) as check:
             connection = await broker.connect()
             js = jetstream(broker)
             desk = Desk(service.name, js, Suspects(js), service.attempts, health.end_process, running.breaker)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 
 from shared.breaker import Breaker
 from shared.errors import Unavailable
+from shared.loop_delay import LoopDelay
 
 LOOK_EVERY = 2.0  # seconds between looks at the consumer: also how stale /readyz may be
 NOT_ALIVE = 45  # looks in a row with work to do and none done; an article has a minute
@@ -42,6 +43,7 @@ class State:
     stopping: bool = False
     outcomes: Counter[str] = field(default_factory=Counter)
     lag: dict[str, int] = field(default_factory=dict)
+    loop: LoopDelay = field(default_factory=LoopDelay)
     _hands: set[Hand] = field(default_factory=set)
     _still: int = 0  # looks in a row with work to do and none done
 
@@ -99,4 +101,5 @@ class State:
         return self._still >= GIVE_UP
 
     def report(self) -> bytes:
-        return json.dumps({"ready": self.ready, "why": self.why, "outcomes": self.outcomes, **self.lag}).encode()
+        told = {"ready": self.ready, "why": self.why, "outcomes": self.outcomes, **self.lag, **self.loop.report()}
+        return json.dumps(told).encode()
