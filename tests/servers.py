@@ -15,9 +15,11 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from wireroom.local.database import HARDENING
+
 ROOT = Path(__file__).parents[1]
 LOOPBACK = ("127.0.0.1", None)  # a free port of it; testcontainers' own way would listen everywhere
-_MONGO_OPTIONS = "--replSet rs0 --bind_ip_all --wiredTigerCacheSizeGB 0.25"
+_MONGO_OPTIONS = " ".join(("--replSet rs0 --bind_ip_all --wiredTigerCacheSizeGB 0.25", *HARDENING))
 
 
 @cache

@@ -20,6 +20,7 @@ from shared.errors import Unavailable
 from shared.topology import MAX_PAYLOAD, streams
 from tests.faults.namespaces import inside
 from wireroom.local import binaries, ports
+from wireroom.local.database import HARDENING
 from wireroom.local.programs import Program, end, last_lines, start
 
 T = TypeVar("T")
@@ -125,7 +126,7 @@ async def three_databases(folder: Path) -> AsyncIterator[Nodes]:
         data = folder / name
         data.mkdir(parents=True)
         command = (
-            *(str(binaries.mongod()), "--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1"),
+            *(str(binaries.mongod()), "--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1", *HARDENING),
             *("--replSet", "rs0", "--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         )

@@ -1,5 +1,6 @@
 """Settings without which accepted articles could be lost: each is held here, so that no change lets go of one."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ from shared.run import SERVICES, load
 from shared.service import build
 from shared.settings import Settings
 from wireroom.local import broker
+from wireroom.local.database import HARDENING
 
 ROOT = Path(__file__).parents[2]
 CLOSED = """
@@ -61,6 +63,11 @@ def test_the_broker_of_compose_reads_the_configuration_that_is_tested() -> None:
     compose = (ROOT / "compose.yaml").read_text()
     assert "command: [--config, /etc/nats/nats.conf]" in compose
     assert "./deploy/nats.conf:/etc/nats/nats.conf:ro" in compose
+
+
+def test_the_database_of_compose_is_hardened_as_the_embedded_one() -> None:
+    [command] = re.findall(r"--bind_ip_all[^\]]*", (ROOT / "compose.yaml").read_text())
+    assert tuple(command.split(", "))[-len(HARDENING) :] == HARDENING
 
 
 def test_extract_has_the_next_batch_of_each_worker_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,6 +16,9 @@ _NOT_YET_INITIALIZED = 94
 _TIMEOUT_MS = 2000
 _CACHE_GB = "0.25"  # the default is half of the machine's memory
 _OPLOG_MB = "256"  # the default is a twentieth of the disk
+# JavaScript from queries is refused, and no compressor is offered: zlib of releases before 6.0.27, 7.0.28 and 8.0.17
+# tells whoever connects what is in the server's memory (CVE-2025-14847), and on loopback compressing gains nothing.
+HARDENING = ("--noscripting", "--networkMessageCompressors", "disabled")
 
 Client = AsyncMongoClient[dict[str, Any]]
 
@@ -30,7 +33,7 @@ def program(data: Path, port: int) -> Program:
     command = (
         *(str(binaries.mongod()), "--dbpath", str(folder), "--port", str(port), "--bind_ip", LOOPBACK),
         *("--replSet", _SET, "--oplogSize", _OPLOG_MB, "--wiredTigerCacheSizeGB", _CACHE_GB),
-        *("--nounixsocket", "--noscripting", "--quiet"),  # no file in /tmp, no JavaScript from queries
+        *("--nounixsocket", "--quiet", *HARDENING),  # no file in /tmp
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),  # writes to the disk every second
     )
 
