@@ -153,6 +153,7 @@ print(json.dumps({
     "uid": os.getuid(),
     "version": importlib.metadata.version("wireroom"),
     "writable": [place for place in ("/", "/app", "/venv") if os.access(place, os.W_OK)],
+    "told_of_mongodb": "WIREROOM_MONGO_URL" in os.environ,
     "services": sorted(path.name for path in pathlib.Path("services").iterdir() if not path.name.startswith("__")),
 }))
 """
@@ -161,4 +162,10 @@ print(json.dumps({
 @pytest.mark.parametrize("service", ["ingest", "extract", "store"])
 def test_an_image_holds_one_service_which_cannot_change_it(stack: Stack, service: str) -> None:
     inside = json.loads(stack.compose("exec", "-T", service, "python", "-c", LOOK_INSIDE))
-    assert inside == {"uid": 10001, "version": __version__, "writable": [], "services": [service]}
+    assert inside == {
+        "uid": 10001,
+        "version": __version__,
+        "writable": [],
+        "told_of_mongodb": service == "store",
+        "services": [service],
+    }

@@ -4,7 +4,7 @@ import asyncio
 import os
 import sys
 from asyncio.subprocess import DEVNULL, STDOUT, Process
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import IO
 _TIED = Path(__file__).with_name("tied.py")
 _PAUSE = 0.05  # seconds between two looks at a program that is starting
 _LOG_BYTES = 16 * 1024 * 1024  # a longer log is set aside at the next start; one older log is kept
+_ADDRESSES = {"WIREROOM_NATS_URL", "WIREROOM_MONGO_URL"}
 
 Probe = Callable[[], Awaitable[str | None]]
 
@@ -49,12 +50,17 @@ async def start(program: Program) -> Process:
         return await asyncio.create_subprocess_exec(
             *command_line(program),
             cwd=program.folder,
-            env=os.environ | program.environment,
+            env=_environment(program, os.environ),
             stdin=DEVNULL,
             stdout=log,
             stderr=STDOUT,
             start_new_session=True,
         )
+
+
+def _environment(program: Program, inherited: Mapping[str, str]) -> dict[str, str]:
+    """Return ours without addresses, which may hold passwords: a program has those that it was given and no others."""
+    return {name: value for name, value in inherited.items() if name.upper() not in _ADDRESSES} | program.environment
 
 
 async def until_ready(probe: Probe) -> str:

@@ -11,10 +11,13 @@ from wireroom.local.programs import Program
 
 # Python looks for modules here first: else a folder named "shared" where the user happens to be were taken for ours.
 _IMPORTED_FROM = Path(shared.__file__).parents[1]
+_WITH_DATABASE = {"store"}  # the others parse what anyone publishes, so they are not told where MongoDB is
 
 
 def program(service: str, data: Path, health_port: int, urls: dict[str, str], *, name: str) -> Program:
-    environment = urls | {"WIREROOM_HEALTH_HOST": LOOPBACK, "WIREROOM_HEALTH_PORT": str(health_port)}
+    """``urls`` are settings; a service gets those it connects with."""
+    known = {key: url for key, url in urls.items() if key != "WIREROOM_MONGO_URL" or service in _WITH_DATABASE}
+    environment = known | {"WIREROOM_HEALTH_HOST": LOOPBACK, "WIREROOM_HEALTH_PORT": str(health_port)}
 
     async def probe() -> str | None:
         return "" if await asyncio.to_thread(ready, health_port) else None

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from services.extract.pool import frames
+from services.extract.pool.environment import of_template
 from services.extract.pool.frames import END, FORK, PACKET
 from shared.errors import Unavailable
 
 # the same modules as here, wherever the service was started from
 _ROOT = Path(__file__).parents[3]
-_ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  # a process with threads cannot be forked
 _PATIENCE = 5.0  # seconds for the template to end by itself
 _MB = 1024 * 1024
 
@@ -120,7 +120,7 @@ async def started(job: str, memory: int, on_loss: Callable[[int], None]) -> Asyn
             module = f"{__package__}.template"
             command = (sys.executable, "-m", module, job, str(memory), str(theirs.fileno()))
             process = await asyncio.create_subprocess_exec(
-                *command, stdin=DEVNULL, pass_fds=[theirs.fileno()], cwd=_ROOT, env=os.environ | _ONE_THREAD
+                *command, stdin=DEVNULL, pass_fds=[theirs.fileno()], cwd=_ROOT, env=of_template(os.environ)
             )
         ours.setblocking(False)
         template = Template(process, ours)
