@@ -3,8 +3,10 @@
 done    the work is durable downstream                ack
 later   anything unexpected                           nak with a growing delay, a bounded number of times
         nearly all fail                               hold the messages and try one now and then: shared/breaker.py
-        a dependency is away                          hold the message and wait; no attempt is spent
-never   Rejected                                      to DEAD with the reason, wait for its PubAck, then term
+        a dependency is away                          hold the message and wait; no attempt is spent, unless others
+                                                      get through meanwhile: then it is this message, an attempt
+never   Rejected                                      to DEAD with the reason, wait for its PubAck, then term;
+                                                      what cannot be set aside goes back to the broker, much later
 poison  it ends or hangs the process                  what comes again is worked on alone, so that only the culprit
                                                       goes to DEAD, as crash_loop or time_limit
 """
@@ -12,6 +14,7 @@ poison  it ends or hangs the process                  what comes again is worked
 import asyncio
 import logging
 import random
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
@@ -21,7 +24,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from shared.breaker import Breaker, Key
-from shared.dead_letters import set_aside
+from shared.dead_letters import DeadLetters
 from shared.errors import Reason, Rejected, Unavailable
 from shared.marks import Fate, tell
 from shared.state import Hand
@@ -50,11 +53,19 @@ class Attempts:
     longest_hold: float = 5.0  # seconds between two looks at what is away: how late its return may be noticed
     deaths: int = 3  # of the process while it worked on this message alone
     time_limit: float | None = None  # seconds for one attempt; None where what it waits for has limits of its own
+    unanswered: int = 6  # publications without any answer, others' being answered: then it is the message
 
     def delay(self, attempt: int) -> float:
         """Seconds before the next attempt: doubling, capped, spread so that replicas do not return together."""
         doubled = self.first_delay * 2.0 ** min(attempt - 1, _MOST_DOUBLINGS)
         return min(doubled, _LONGEST_DELAY) * random.uniform(0.8, 1.2)
+
+
+@dataclass
+class Progress:
+    """When a message of this service was last done, on the monotonic clock."""
+
+    done_at: float = float("-inf")
 
 
 @dataclass(frozen=True)
@@ -66,7 +77,9 @@ class Desk:
     suspects: Suspects
     attempts: Attempts
     end_process: Callable[[], None]
+    dead_letters: DeadLetters
     breaker: Breaker = field(default_factory=Breaker)
+    progress: Progress = field(default_factory=Progress)
 
 
 async def settle(raw: Msg, work: Work, desk: Desk, hand: Hand | None = None) -> str:
@@ -122,7 +135,7 @@ async def _tried(raw: Msg, work: Work, desk: Desk, hand: Hand, *, alone: bool) -
     """Work on it and answer; raises Rejected for what is to be set aside."""
     key, attempt, attempts = _key(raw), raw.metadata.num_delivered, desk.attempts
     try:
-        await _hold_while_unavailable(work, attempts, hand)
+        await _hold_while_unavailable(work, desk, hand)
     except Rejected:
         raise
     except Hung as hung:  # among others it cannot be told which of them hangs; alone it can
@@ -132,13 +145,14 @@ async def _tried(raw: Msg, work: Work, desk: Desk, hand: Hand, *, alone: bool) -
         return _UNANSWERED
     except Exception as error:  # the one place: what is unexpected is tried again, then set aside
         log.exception("%s attempt %d of %d failed", desk.service, attempt, attempts.limit)
-        desk.breaker.failed(key, error)
-        if attempt >= attempts.limit and desk.breaker.reason is None:
+        gives_up = desk.breaker.failed(key, error)
+        if gives_up or (attempt >= attempts.limit and desk.breaker.reason is None):
             detail = f"{type(error).__name__}: {error}"
             raise Rejected(Reason.RETRIES_EXHAUSTED, detail) from error
         await raw.nak(delay=attempts.delay(attempt))
         return "later"
     desk.breaker.succeeded(key)
+    desk.progress.done_at = time.monotonic()
     await tell(raw, Fate.SUCCEEDED, desk.service, desk.js)
     await raw.ack()
     return "done"
@@ -153,15 +167,21 @@ def _key(raw: Msg) -> Key:
     return raw.metadata.stream, raw.metadata.sequence.stream
 
 
-async def _hold_while_unavailable(work: Work, attempts: Attempts, hand: Hand) -> None:
-    """Keep the message ours while a dependency is away, so that an outage spends no attempts."""
-    tried = 0
+async def _hold_while_unavailable(work: Work, desk: Desk, hand: Hand) -> None:
+    """Keep the message ours while a dependency is away, so that an outage spends no attempts.
+
+    Raises Unavailable where it is not the dependency: nothing answers this message, and others are done meanwhile.
+    """
+    attempts, began, tried, unanswered = desk.attempts, time.monotonic(), 0, 0
     while True:
         try:
             with hand.trying():
                 return await _within(attempts.time_limit, work)
         except Unavailable as outage:
             tried += 1
+            unanswered += outage.unanswered
+            if unanswered >= attempts.unanswered and desk.progress.done_at > began:
+                raise
             log.warning("%s; holding the message, waiting", outage)
         await asyncio.sleep(min(attempts.delay(tried), attempts.longest_hold))
 
@@ -197,9 +217,14 @@ async def _never(raw: Msg, verdict: Rejected, desk: Desk, hand: Hand) -> str:
     """Set it aside and only then end it; while there is no room for dead letters it is held."""
 
     async def put_away() -> None:
-        await set_aside(raw, verdict, service=desk.service, js=desk.js)
+        await desk.dead_letters.put(raw, verdict)
 
-    await _hold_while_unavailable(put_away, desk.attempts, hand)
+    try:
+        await _hold_while_unavailable(put_away, desk, hand)
+    except Exception:  # neither lost nor held: it would keep a place from the others
+        log.exception("%s cannot set %s aside as %s; trying it again later", desk.service, raw.subject, verdict.reason)
+        await raw.nak(delay=_LONGEST_DELAY)
+        return "later"
     await tell(raw, Fate.FAILED_AGAIN, desk.service, desk.js)
     await raw.term()
     return verdict.reason

@@ -17,6 +17,8 @@ class Reason(StrEnum):
     BAD_URL = "bad_url"
     NO_ARTICLE_TEXT = "no_article_text"
     NOT_STORABLE = "not_storable"
+    NOT_PUBLISHABLE = "not_publishable"
+    OVER_QUOTA = "over_quota"
     RETRIES_EXHAUSTED = "retries_exhausted"
     TIME_LIMIT = "time_limit"
     MEMORY_LIMIT = "memory_limit"
@@ -33,9 +35,13 @@ class Rejected(Exception):  # noqa: N818 - a verdict about the message, not a fa
 
 
 class Unavailable(Exception):  # noqa: N818 - a state of the world that passes
-    """A dependency is away: wait for it, and do not count the attempt against the message."""
+    """A dependency is away: wait for it, and do not count the attempt against the message.
 
-    def __init__(self, what: str, where: str, cause: str) -> None:
+    ``unanswered``: it said nothing at all, which a refusal of this one message looks like too.
+    """
+
+    def __init__(self, what: str, where: str, cause: str, *, unanswered: bool = False) -> None:
         super().__init__(f"{what} at {where} is not reachable: {cause}")
         self.what = what
         self.where = where
+        self.unanswered = unanswered

@@ -15,14 +15,13 @@ from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSe
 from nats.js.kv import KV_OP, KeyValue
 from pydantic import AwareDatetime, Field, ValidationError
 
+from shared.envelope import REPLAYED_FROM
 from shared.errors import Unavailable
 from shared.messages import Value
 from shared.reading import all_of
 from shared.topology import MARKS
 
 log = logging.getLogger(__name__)
-
-REPLAYED_FROM = "wireroom-replayed-from"  # header of what was replayed: the number of the letter
 
 
 class Fate(StrEnum):

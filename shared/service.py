@@ -17,16 +17,19 @@ from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
+from pydantic import ValidationError
 
 from shared import health
 from shared.connecting import servers, without_password
+from shared.dead_letters import DeadLetters
 from shared.decoding import decode
 from shared.deliveries import Attempts, Desk, settle
-from shared.envelope import REPLAY, headers
+from shared.envelope import REPLAY, accepted, headers
 from shared.errors import Unavailable
-from shared.messages import ArticleWithdrawn, Identity, Message
+from shared.messages import ArticleIngested, ArticleWithdrawn, Identity, Message
 from shared.publishing import publish
 from shared.pulling import Reader
+from shared.quotas import MONTH, Allowance, Quota
 from shared.settings import Settings
 from shared.state import State
 from shared.suspects import Suspects
@@ -42,6 +45,7 @@ class Delivery:
 
     sequence: int
     received_at: datetime
+    size: int = 0  # bytes of the message
 
 
 Handler = Callable[[Any, Delivery], Awaitable[Message | None]]
@@ -97,7 +101,10 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
         async with measured, service.open_handler(settings) as handler, open_check(settings) as check:
             connection = await broker.connect()
             js = jetstream(broker)
-            desk = Desk(service.name, js, Suspects(js), service.attempts, health.end_process, running.breaker)
+            quota = Quota(Allowance(settings.source_dead_letter_bytes, MONTH, "bytes"))
+            dead_letters = DeadLetters(service.name, js, quota)
+            suspects = Suspects(js)
+            desk = Desk(service.name, js, suspects, service.attempts, health.end_process, dead_letters, running.breaker)
 
             async def take(raw: Msg) -> None:
                 with running.holding() as hand:
@@ -107,7 +114,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
             watch = health.Watch(js, service.reads, running, check)
             await watch.wait_until_declared()
             await withdrawals.follow(connection, js)
-            async with watch:
+            async with watch, dead_letters.running():
                 await reader.start(connection, take)
                 yield
 
@@ -125,14 +132,13 @@ async def _no_check(_settings: Settings) -> AsyncIterator[None]:
 
 async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext, withdrawals: Withdrawals) -> None:
     """Decode one delivery, run the handler, publish its result; raises what `settle` answers the broker for."""
-    place = raw.metadata
-    message = decode(raw.data, service.reads.model_of(raw.subject), raw.headers)
-    result = await handler(message, Delivery(place.sequence.stream, place.timestamp))
+    place, given = raw.metadata, accepted(raw.headers)
+    message = decode(raw.data, service.reads.model_of(raw.subject), given)
+    result = await handler(message, Delivery(place.sequence.stream, place.timestamp, len(raw.data)))
     if isinstance(result, Identity) and (reason := withdrawals.reason(result.id)):
         result = withdrawal(result, reason)
     if result is None or service.writes is None:
         return
-    given = raw.headers or {}
     envelope = headers(
         result,
         service=service.name,
@@ -142,9 +148,25 @@ async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamCont
     )
     withdrawn = isinstance(result, ArticleWithdrawn)
     stream = NEWS if withdrawn else service.writes
-    await publish(js, result.subject, result.model_dump_json().encode(), stream=stream, headers=envelope)
+    data = result.model_dump_json().encode()
+    await publish(js, result.subject, data, stream=stream, headers=envelope, same=partial(says_the_same, result))
     if withdrawn:
         await erase(js, place.stream, place.sequence.stream)
+
+
+def says_the_same(message: Message, stored: bytes) -> bool:
+    """Tell whether a stored message is an earlier copy of this one, made before a crash: of the same version and text.
+
+    A raw article is a function of its submission, so its copy is equal to the byte and needs no more than that.
+    """
+    if isinstance(message, ArticleIngested) or not isinstance(message, Identity):
+        return False
+    try:
+        found = type(message).model_validate_json(stored)
+    except ValidationError:
+        return False
+    fields = {*Identity.model_fields, "language", "paragraphs"}
+    return all(getattr(found, name, None) == getattr(message, name, None) for name in fields)
 
 
 def jetstream(broker: NatsBroker) -> JetStreamContext:

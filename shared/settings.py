@@ -16,3 +16,5 @@ class Settings(BaseSettings):
     health_host: str = "127.0.0.1"  # 0.0.0.0 in a container: shows lag and state to whoever reaches the port
     health_port: int = Field(8080, ge=0, le=65535)
     log_level: str = "INFO"
+    # of one source in 30 days and each process; what it sets aside beyond is counted, and its bytes are not kept
+    source_dead_letter_bytes: int = Field(200 * 1024 * 1024, ge=0)

@@ -1,6 +1,7 @@
 """What a process knows of itself: what it holds, what it waits for, whether it gets on. No broker, no server."""
 
 import json
+import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,9 +18,10 @@ GIVE_UP = 60  # such looks, after which the process ends to be started again
 
 @dataclass(eq=False)
 class Hand:
-    """One delivery that this process has; ``waits_for`` says which dependency is away."""
+    """One delivery that this process has; ``waits_for`` says which dependency is away, ``since`` is monotonic."""
 
     waits_for: str | None = None
+    since: float = 0.0
 
     @contextmanager
     def trying(self) -> Iterator[None]:
@@ -27,6 +29,8 @@ class Hand:
         try:
             yield
         except Unavailable as outage:
+            if self.waits_for is None:
+                self.since = time.monotonic()
             self.waits_for = str(outage)
             raise
         self.waits_for = None
@@ -100,6 +104,11 @@ class State:
     def given_up(self) -> bool:
         return self._still >= GIVE_UP
 
+    def held(self) -> dict[str, float]:
+        """Return how many messages wait for something that is away, and how many seconds the first has waited."""
+        since = [hand.since for hand in self._hands if hand.waits_for]
+        return {"held": len(since), "held_seconds": round(time.monotonic() - min(since), 1) if since else 0.0}
+
     def report(self) -> bytes:
-        told = {"ready": self.ready, "why": self.why, "outcomes": self.outcomes, **self.lag, **self.loop.report()}
-        return json.dumps(told).encode()
+        told = {"ready": self.ready, "why": self.why, "outcomes": self.outcomes}
+        return json.dumps(told | self.lag | self.held() | self.loop.report()).encode()

@@ -1,12 +1,19 @@
 """Fakes with the real interface: what a broker is asked to do, remembered instead of done."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, cast
 
 from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.api import PubAck
 
+from shared.breaker import Breaker
+from shared.dead_letters import DeadLetters
+from shared.deliveries import Attempts, Desk
+from shared.suspects import Suspects
 from tests.factories import NOON
 
 
@@ -32,11 +39,12 @@ class FakeJetStream:
         timeout: float | None = None,  # noqa: ASYNC109 - the client's own interface
         stream: str | None = None,
         headers: dict[str, str] | None = None,
-    ) -> None:
+    ) -> PubAck:
         assert timeout, "the client's default of half a second reports false failures"
         if self._errors:
             raise self._errors.pop(0)
         self.published.append(Published(subject, payload, stream, dict(headers or {})))
+        return PubAck(stream=stream or "", seq=len(self.published))
 
 
 @dataclass
@@ -57,10 +65,17 @@ class Metadata:
 class FakeMsg(Msg):
     """A delivery that remembers how it was answered."""
 
-    def __init__(self, data: bytes = b"{}", headers: dict[str, str] | None = None, *, delivered: int = 1) -> None:
+    def __init__(
+        self,
+        data: bytes = b"{}",
+        headers: dict[str, str] | None = None,
+        *,
+        delivered: int = 1,
+        place: Metadata | None = None,
+    ) -> None:
         self.subject, self.data, self._given = "news.v1.raw.harbour-gazette", data, headers
         self.answers: list[Any] = []
-        self._place = Metadata(num_delivered=delivered)
+        self._place = place or Metadata(num_delivered=delivered)
 
     @property
     def headers(self) -> dict[str, str] | None:  # type: ignore[override] # the client declares a plain field
@@ -101,3 +116,22 @@ class FakeSuspects:
     async def clear(self, raw: Msg) -> None:
         self.cleared += 1
         self.notes.pop(raw.metadata.sequence.stream, None)
+
+
+def a_desk(
+    js: object,
+    attempts: Attempts,
+    *,
+    name: str = "extract",
+    suspects: object = None,
+    end_process: Callable[[], None] | None = None,
+    breaker: Breaker | None = None,
+) -> Desk:
+    """Return where deliveries are answered, with fakes or the real things; nothing ends the process unless it may."""
+    end, broker = end_process or _nothing_hangs, cast("JetStreamContext", js)
+    doubts = cast("Suspects", suspects or FakeSuspects())
+    return Desk(name, broker, doubts, attempts, end, DeadLetters(name, broker), breaker or Breaker())
+
+
+def _nothing_hangs() -> None:
+    raise AssertionError("nothing here hangs")

@@ -14,9 +14,9 @@ from shared.messages import ArticleExtracted, ArticleStored, Outcome
 from shared.service import Delivery, Handler, Service
 from shared.settings import Settings
 from shared.topology import STORE
-from tests.fakes import FakeMsg, FakeSuspects, Metadata, Sequence
+from tests.fakes import FakeMsg, FakeSuspects, Metadata, Sequence, a_desk
 from tests.model import INGEST, Document, quick, without_a_model
-from wireroom.letters import origin
+from wireroom.letters import origins
 
 ANSWERS: dict[Step, Outcome] = {
     Step.INSERT: "inserted",
@@ -115,7 +115,7 @@ class MemoryPipeline:
         yield store
 
     def desk(self, service: Service) -> Desk:
-        return Desk(service.name, self._js, self._suspects, service.attempts, _never)  # type: ignore[arg-type] # fakes
+        return a_desk(self._js, service.attempts, suspects=self._suspects, name=service.name)
 
     async def submit(self, data: bytes) -> int:
         return self._js.streams["INBOX"].add("INBOX", "news.v1.submitted", data, {})
@@ -149,11 +149,6 @@ class MemoryPipeline:
                 event = ArticleStored.model_validate_json(message.data)
                 fates.setdefault(event.version, []).append(event.outcome)
         for message in self._js.streams["DEAD"].messages.values():
-            place = origin(message)
-            assert place
+            [place] = origins(message)
             fates.setdefault(place, []).append((message.headers or {})["wireroom-reason"])
         return fates
-
-
-def _never() -> None:
-    raise AssertionError("nothing here hangs")

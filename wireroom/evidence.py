@@ -18,7 +18,7 @@ from shared.marks import Fate, Marks
 from shared.messages import ArticleStored, ArticleWithdrawn
 from shared.reading import all_of
 from shared.topology import EXTRACT, STORE
-from wireroom.letters import origin
+from wireroom.letters import origins
 
 M = TypeVar("M", ArticleStored, ArticleWithdrawn)
 
@@ -115,7 +115,7 @@ async def _events(js: JetStreamContext, subject: str, model: type[M]) -> AsyncIt
 
 async def _letters(js: JetStreamContext) -> AsyncIterator[tuple[int, str]]:
     async for message in all_of(js, "DEAD", "news.dead.>"):
-        if place := origin(message):
+        for place in origins(message):
             yield place, (message.headers or {}).get("wireroom-reason", "")
 
 

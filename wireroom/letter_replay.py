@@ -8,16 +8,18 @@ from typing import Any, TypeVar
 
 import orjson
 from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
 from pydantic import AwareDatetime, Base64Bytes, BaseModel, ValidationError
 
+from shared.dead_letters import CUT, PLACES, SHA256
 from shared.decoding import decode
-from shared.envelope import REPLAY, passed_on
-from shared.marks import REPLAYED_FROM, Fate, Mark, Marks
+from shared.envelope import REPLAYED_FROM, accepted
+from shared.marks import Fate, Mark, Marks
 from shared.messages import Message
 from shared.publishing import PUBLISH_TIMEOUT
 from shared.topology import CONSUMERS
 from wireroom import letters
-from wireroom.letters import OURS, Letter
+from wireroom.letters import Letter
 
 T = TypeVar("T")
 
@@ -38,6 +40,8 @@ async def replay(
     subject = checked(letter, data).subject if edited else letter.fact("subject")
     if not (subject and letter.fact("stream")):
         raise NotReplayable(f"letter {letter.sequence} does not say where it came from, so it stays")
+    if not edited:
+        data = await _whole(js, letter, data)
     if not marked:
         return await _publish(js, subject, letter, data, {})
     marks = Marks(js)
@@ -53,9 +57,24 @@ async def replay(
     return taken
 
 
+async def _whole(js: JetStreamContext, letter: Letter, data: bytes) -> bytes:
+    """Return the original bytes: of a letter that was cut those that its stream still has; raises NotReplayable."""
+    if PLACES in letter.headers:
+        raise NotReplayable(f"letter {letter.sequence} sums up several messages beyond a quota, whose bytes it has not")
+    if CUT not in letter.headers:
+        return data
+    try:
+        stored = (await js.get_msg(letter.fact("stream"), int(letter.fact("sequence")))).data or b""
+    except (NotFoundError, ValueError):
+        stored = b""
+    if hashlib.sha256(stored).hexdigest() != letter.headers.get(SHA256):
+        raise NotReplayable(f"letter {letter.sequence} was cut, and its stream no longer has the original")
+    return stored
+
+
 async def _publish(js: JetStreamContext, subject: str, letter: Letter, data: bytes, headers: Mapping[str, str]) -> bool:
     """Return whether it is new to the broker; the message id is made of the letter's own facts and of the bytes."""
-    kept = {k: v for k, v in passed_on(letter.headers).items() if not k.startswith(OURS) or k == REPLAY}
+    kept = {name: value for name, value in accepted(letter.headers).items() if name != REPLAYED_FROM}
     message_id = f"replay:{letter.sequence}:{letter.fact('at')}:{hashlib.sha256(data).hexdigest()[:16]}"
     stream = letter.fact("stream")
     headers = kept | {**headers, "Nats-Msg-Id": message_id}

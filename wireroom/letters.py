@@ -12,6 +12,7 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError, ServerError
 
+from shared.dead_letters import PLACES, from_ranges
 from shared.marks import Fate, Mark, Marks
 from shared.reading import all_of
 
@@ -148,15 +149,19 @@ async def _drop(js: JetStreamContext, marks: Marks, letter: Letter, *, delete: b
             raise
 
 
-def origin(letter: Msg) -> int | None:
-    """Return the place in INBOX of what was set aside, which later messages carry as their version; None if unknown."""
+def origins(letter: Msg) -> set[int]:
+    """Return the places in INBOX of what was set aside: one, none if it is unknown, several of a summary."""
     headers = letter.headers or {}
-    if (place := _place(headers)) is not None or headers.get(f"{OURS}stream") == "INBOX":
-        return place
+    if PLACES in headers:
+        return from_ranges(headers[PLACES])
+    if (place := _place(headers)) is not None:
+        return {place}
+    if headers.get(f"{OURS}stream") == "INBOX":
+        return set()
     try:
-        return int(json.loads(letter.data)["version"])
+        return {int(json.loads(letter.data)["version"])}
     except (ValueError, KeyError, TypeError):
-        return None  # set aside by others, or no message of ours
+        return set()  # set aside by others, or no message of ours
 
 
 def _place(headers: Mapping[str, str]) -> int | None:

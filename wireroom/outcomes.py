@@ -10,7 +10,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from shared.messages import ArticleStored, ArticleWithdrawn
-from wireroom.letters import origin
+from wireroom.letters import origins
 
 SET_ASIDE = "set aside"
 WITHDRAWN = "withdrawn"
@@ -33,8 +33,8 @@ async def follow(
     fates: dict[int, Fate] = {}
     complete = asyncio.Event()
 
-    def settle(place: int | None, fate: Fate) -> None:
-        if place is not None and place in places:
+    def settle(place: int, fate: Fate) -> None:
+        if place in places:
             fates[place] = fate
             progress(len(fates))
         if len(fates) == len(places):
@@ -51,7 +51,8 @@ async def follow(
     async def dead(message: Msg) -> None:
         headers = message.headers or {}
         reason = f"{headers.get('wireroom-reason')}: {headers.get('wireroom-detail')}"
-        settle(origin(message), Fate(SET_ASIDE, reason=reason))
+        for place in origins(message):
+            settle(place, Fate(SET_ASIDE, reason=reason))
 
     readers = [
         await js.subscribe(subject, stream=stream, cb=read, ordered_consumer=True, config=_everything())

@@ -11,7 +11,7 @@ from typing import Any
 from nats.js import JetStreamContext
 
 from services.store.documents import version_key
-from shared.envelope import REPLAY, passed_on
+from shared.envelope import REPLAY, accepted
 from shared.messages import ArticleIngested
 from shared.publishing import PUBLISH_TIMEOUT
 from shared.reading import all_of
@@ -74,7 +74,7 @@ async def resend(
 
 async def _resend(js: JetStreamContext, item: Kept, run: str) -> int:
     message = await js.get_msg(STREAM, item.sequence)
-    headers = passed_on(message.headers) | {"Nats-Msg-Id": f"replay:{run}:{item.sequence}", REPLAY: run}
+    headers = accepted(message.headers) | {"Nats-Msg-Id": f"replay:{run}:{item.sequence}", REPLAY: run}
     subject, data = message.subject or "", message.data or b""
     await js.publish(subject, data, stream=STREAM, timeout=PUBLISH_TIMEOUT, headers=headers)
     await erase(js, STREAM, item.sequence)

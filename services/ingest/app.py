@@ -4,7 +4,10 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from services.ingest.identity import ingested
+from services.ingest.settings import IngestSettings
+from shared.errors import Reason, Rejected
 from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.quotas import HOUR, WEEK, Allowance, Quota
 from shared.service import Delivery, Handler, Service
 from shared.settings import Settings
 from shared.topology import INGEST
@@ -17,7 +20,17 @@ async def ingest(article: ArticleSubmitted, delivery: Delivery) -> ArticleIngest
 
 @asynccontextmanager
 async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
-    yield ingest
+    options = IngestSettings()
+    articles = Quota(Allowance(options.source_articles, HOUR, "articles"))
+    size = Quota(Allowance(options.source_bytes, WEEK, "bytes"))
+
+    async def ingest_within_quota(article: ArticleSubmitted, delivery: Delivery) -> ArticleIngested:
+        for quota, amount in ((articles, 1), (size, delivery.size)):
+            if not quota.take(article.source, amount):
+                raise Rejected(Reason.OVER_QUOTA, f"source {article.source} is over its quota of {quota.allowance}")
+        return await ingest(article, delivery)
+
+    yield ingest_within_quota
 
 
 service = Service("ingest", reads=INGEST, writes="RAW", open_handler=open_handler)

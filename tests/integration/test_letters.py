@@ -11,8 +11,9 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from services.ingest.app import service as ingest_service
+from shared.envelope import REPLAYED_FROM
 from shared.errors import Reason, Rejected
-from shared.marks import REPLAYED_FROM, Fate, Marks
+from shared.marks import Fate, Marks
 from shared.settings import Settings
 from tests.running import idle, running
 from wireroom import letters

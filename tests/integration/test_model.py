@@ -21,8 +21,9 @@ from shared.messages import ArticleStored
 from shared.service import Service
 from shared.settings import Settings
 from shared.suspects import Suspects
+from tests.fakes import a_desk
 from tests.model import INGEST, Document, Driven, Machine, quick, without_a_model
-from wireroom.letters import origin
+from wireroom.letters import origins
 
 
 class RealPipeline:
@@ -36,7 +37,7 @@ class RealPipeline:
         self._readers: dict[str, JetStreamContext.PullSubscription] = {}
 
     def desk(self, service: Service) -> Desk:
-        return Desk(service.name, self._js, self._suspects, service.attempts, _never)
+        return a_desk(self._js, service.attempts, suspects=self._suspects, name=service.name)
 
     async def submit(self, data: bytes) -> int:
         return (await self._js.publish("news.v1.submitted", data, stream="INBOX")).seq
@@ -73,8 +74,7 @@ class RealPipeline:
             event = ArticleStored.model_validate_json(message.data)
             fates.setdefault(event.version, []).append(event.outcome)
         for message in await self._all("DEAD", "news.dead.>"):
-            place = origin(message)
-            assert place
+            [place] = origins(message)
             fates.setdefault(place, []).append((message.headers or {})["wireroom-reason"])
         return fates
 
@@ -89,10 +89,6 @@ class RealPipeline:
 
 def _text(document: dict[str, Any]) -> str:
     return "\n\n".join(document["paragraphs"])
-
-
-def _never() -> None:
-    raise AssertionError("nothing here hangs")
 
 
 @asynccontextmanager

@@ -1,6 +1,10 @@
 """What becomes of a delivery: done, later, never, poison, held. Nothing is answered before it is durable."""
 
 import asyncio
+import base64
+import hashlib
+import json
+import time
 from collections.abc import Awaitable, Callable
 
 import pytest
@@ -9,13 +13,16 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.errors import APIError
 
 from shared.breaker import Breaker, Limits
-from shared.deliveries import Attempts, Desk, settle
+from shared.dead_letters import CUT, SHA256
+from shared.deliveries import Attempts, settle
+from shared.envelope import FOREIGN
 from shared.errors import Reason, Rejected, Unavailable
 from shared.publishing import publish
 from shared.state import Hand
-from tests.fakes import FakeJetStream, FakeMsg, FakeSuspects
+from tests.fakes import FakeJetStream, FakeMsg, FakeSuspects, a_desk
 
 SOON = Attempts(first_delay=0.0)
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 
 
 def failing(*errors: Exception | None) -> Callable[[], Awaitable[None]]:
@@ -44,7 +51,7 @@ async def settled(
     attempts: Attempts = SOON,
     suspects: FakeSuspects | None = None,
 ) -> str:
-    desk = Desk("extract", js, suspects or FakeSuspects(), attempts, lambda: ENDED.append("process"))  # type: ignore[arg-type] # fakes
+    desk = a_desk(js, attempts, suspects=suspects, end_process=lambda: ENDED.append("process"))
     return await settle(message, work, desk)
 
 
@@ -66,7 +73,7 @@ async def test_an_unexpected_failure_is_tried_again_after_a_growing_delay(attemp
 
 
 async def test_the_last_attempt_sets_the_message_aside_with_the_error() -> None:
-    message, js = FakeMsg(b"original", {"traceparent": "t", "Nats-Msg-Id": "m"}, delivered=5), FakeJetStream()
+    message, js = FakeMsg(b"original", {"traceparent": TRACE, "Nats-Msg-Id": "m"}, delivered=5), FakeJetStream()
     assert await settled(message, failing(KeyError("field")), js) == Reason.RETRIES_EXHAUSTED
     assert message.answers == ["term"]
     [letter] = js.published
@@ -74,7 +81,7 @@ async def test_the_last_attempt_sets_the_message_aside_with_the_error() -> None:
     assert letter.headers["wireroom-detail"] == "KeyError: 'field'"
     assert letter.headers["wireroom-attempts"] == "5"
     assert letter.headers["wireroom-subject"] == "news.v1.raw.harbour-gazette"
-    assert letter.headers["traceparent"] == "t"
+    assert letter.headers["traceparent"] == TRACE
     assert letter.headers["Nats-Msg-Id"] != "m", "the letter is a message of its own"
 
 
@@ -186,7 +193,7 @@ async def test_signs_of_life_are_sent_while_the_work_goes_on() -> None:
 )
 async def test_a_message_is_held_and_not_terminated_while_it_cannot_be_set_aside(error: Exception) -> None:
     message, js, hand = FakeMsg(), FakeJetStream(error, error), Hand()
-    desk = Desk("extract", js, FakeSuspects(), Attempts(first_delay=0.01), _fail)  # type: ignore[arg-type] # fakes
+    desk = a_desk(js, Attempts(first_delay=0.01))
     settling = asyncio.create_task(settle(message, failing(Rejected(Reason.SCHEMA, "x")), desk, hand))
     while hand.waits_for is None:  # noqa: ASYNC110 - a hand has no event
         await asyncio.sleep(0)
@@ -206,6 +213,56 @@ async def test_an_outage_spends_no_attempt_and_the_message_is_held() -> None:
     assert js.published == []
 
 
+async def test_what_cannot_be_set_aside_goes_back_to_the_broker_and_holds_up_nobody() -> None:
+    message, js = FakeMsg(), FakeJetStream(*[APIError(code=404, err_code=10059, description="stream not found")] * 9)
+    assert await settled(message, failing(Rejected(Reason.SCHEMA, "x")), js) == "later"
+    assert message.answers == [("nak", 60.0)]
+    assert js.published == []
+
+
+async def test_headers_that_cannot_be_published_are_kept_encoded_and_nothing_is_held() -> None:
+    message, js = FakeMsg(b"not json", {"x/y": "v", "ce-type": "a\r\nb"}), FakeJetStream()
+    assert await settled(message, failing(Rejected(Reason.NOT_JSON, "x")), js) == "not_json"
+    assert message.answers == ["term"]
+    [letter] = js.published
+    assert not {"x/y", "ce-type"} & letter.headers.keys()
+    assert json.loads(base64.b64decode(letter.headers[FOREIGN])) == {"x/y": "v", "ce-type": "a\r\nb"}
+
+
+async def test_a_letter_that_the_broker_does_not_take_whole_is_cut_and_says_so() -> None:
+    data = b"x" * 5000
+    message, js = FakeMsg(data), FakeJetStream(MaxPayloadError())
+    assert await settled(message, failing(Rejected(Reason.TOO_LARGE, "x")), js) == "too_large"
+    [letter] = js.published
+    assert letter.data == data[:1024]
+    assert letter.headers[CUT] == "5000"
+    assert letter.headers[SHA256] == hashlib.sha256(data).hexdigest()
+
+
+async def test_a_message_that_nothing_answers_while_others_are_done_spends_attempts() -> None:
+    """A permission that the broker denies looks like silence: without this the message were held for ever."""
+    silence = Unavailable("NATS stream RAW", "news.v1.raw.x", "TimeoutError", unanswered=True)
+    desk = a_desk(FakeJetStream(), Attempts(first_delay=0.0))
+    tried = 0
+
+    async def work() -> None:
+        nonlocal tried
+        tried += 1
+        desk.progress.done_at = time.monotonic() + 1  # another message of this service is done
+        raise silence
+
+    first, last = FakeMsg(), FakeMsg(delivered=5)
+    assert await settle(first, work, desk) == "later"
+    assert tried == desk.attempts.unanswered
+    assert await settle(last, work, desk) == Reason.RETRIES_EXHAUSTED
+
+
+async def test_silence_that_meets_every_message_is_an_outage() -> None:
+    silence = Unavailable("NATS stream RAW", "news.v1.raw.x", "TimeoutError", unanswered=True)
+    message = FakeMsg(delivered=5)
+    assert await settled(message, failing(*[silence] * 50), FakeJetStream()) == "done"
+
+
 async def test_a_letter_set_aside_twice_keeps_its_message_id() -> None:
     first, second = FakeJetStream(), FakeJetStream()
     for js in (first, second):
@@ -215,7 +272,7 @@ async def test_a_letter_set_aside_twice_keeps_its_message_id() -> None:
 
 async def test_while_nearly_all_fail_nothing_is_set_aside_and_the_others_are_held() -> None:
     js, breaker, held = FakeJetStream(), Breaker(Limits(window=1, failing=1, first_pause=0.01)), FakeMsg()
-    desk = Desk("extract", js, FakeSuspects(), SOON, _fail, breaker)  # type: ignore[arg-type] # fakes
+    desk = a_desk(js, SOON, breaker=breaker)
     last = FakeMsg(delivered=5)
     assert await settle(last, failing(KeyError("x")), desk) == "later"
     assert [name for name, _ in last.answers] == ["nak"]
@@ -231,13 +288,9 @@ async def test_while_nearly_all_fail_nothing_is_set_aside_and_the_others_are_hel
 
 async def test_a_rejected_message_does_not_open_the_breaker() -> None:
     js, breaker = FakeJetStream(), Breaker(Limits(window=1, failing=1))
-    desk = Desk("extract", js, FakeSuspects(), SOON, _fail, breaker)  # type: ignore[arg-type] # fakes
+    desk = a_desk(js, SOON, breaker=breaker)
     assert await settle(FakeMsg(), failing(Rejected(Reason.SCHEMA, "x")), desk) == "schema"
     assert breaker.reason is None
-
-
-def _fail() -> None:
-    raise AssertionError("nothing here hangs")
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,15 @@
 """The headers say what a message is, and let the broker drop our own repeats and nothing else."""
 
+import base64
 import json
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.decoding import decode
-from shared.envelope import headers, passed_on
+from shared.envelope import FOREIGN, FOREIGN_CUT, REPLAY, REPLAYED_FROM, accepted, foreign, headers
 from shared.messages import ArticleIngested
 from tests.factories import NOON, a_raw_article, a_submission
 
@@ -42,10 +44,60 @@ def test_two_submissions_without_identity_are_two_events() -> None:
     assert len(ids) == 2
 
 
-def test_the_brokers_own_headers_do_not_travel_on() -> None:
-    given = {"traceparent": "t", "Nats-Msg-Id": "m", "nats-expected-stream": "RAW", "x-publisher": "p"}
-    assert passed_on(given) == {"traceparent": "t", "x-publisher": "p"}
-    assert passed_on(None) == {}
+TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+ACCEPTED = {
+    "traceparent": TRACE,
+    "ce-id": "raw:7",
+    "ce-type": "news.v1.submitted",
+    "content-type": "application/json",
+    REPLAY: "0a1b2c3d",
+    REPLAYED_FROM: "12",
+}
+REFUSED = {
+    "x/y": "a name that the protocol does not take",
+    "x-publisher": "p",
+    "traceparent": "t",
+    "ce-id": "a\x1b]0;title\x07",
+    "ce-\N{LATIN SMALL LETTER E WITH ACUTE}": "v",
+    REPLAY: "a:b" * 100,
+    REPLAYED_FROM: "-1",
+    "wireroom-reason": "schema",
+    "Nats-Msg-Id": "m",
+    "nats-expected-stream": "RAW",
+}
+
+
+@pytest.mark.parametrize("name", ACCEPTED)
+def test_the_headers_of_the_allow_list_pass_the_gate(name: str) -> None:
+    assert accepted({name: ACCEPTED[name]}) == {name: ACCEPTED[name]}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_other_headers_do_not_pass_the_gate(name: str) -> None:
+    assert accepted({name: REFUSED[name]}) == {}
+
+
+def test_what_did_not_pass_is_kept_encoded_but_for_the_brokers_own() -> None:
+    kept = foreign(ACCEPTED | {"x/y": "\ud800", "Nats-Msg-Id": "m"})
+    assert json.loads(base64.b64decode(kept[FOREIGN])) == {"x/y": "\ud800"}
+    assert FOREIGN_CUT not in kept
+    assert foreign(ACCEPTED) == foreign({"Nats-Msg-Id": "m"}) == foreign(None) == {}
+
+
+def test_the_gate_lets_8_kb_pass_in_all_and_a_dead_letter_keeps_16_kb_of_the_rest() -> None:
+    many = {f"ce-a{number}": "v" * 1000 for number in range(1000)}
+    assert sum(len(name) + len(value) for name, value in accepted(many).items()) <= 8 * 1024
+    kept = foreign(many | {"long": "x" * 1_000_000})
+    assert sum(map(len, kept.values())) < 24 * 1024
+    told = json.loads(base64.b64decode(kept[FOREIGN]))
+    assert len(told) + int(kept[FOREIGN_CUT]) == len(many) + 1 - len(accepted(many))
+
+
+@given(st.dictionaries(st.text(), st.text()))
+def test_whatever_comes_all_that_stays_with_a_letter_is_printable_ascii(given_headers: dict[str, str]) -> None:
+    for name, value in (accepted(given_headers) | foreign(given_headers)).items():
+        assert f"{name}{value}".isascii()
+        assert f"{name}{value}".isprintable()
 
 
 @given(st.dictionaries(st.text(min_size=1).filter(lambda name: name not in ArticleIngested.model_fields), JSON))
@@ -53,9 +105,3 @@ def test_fields_of_a_newer_release_harm_no_reader_of_an_event(unknown: dict[str,
     article = a_raw_article()
     newer = json.dumps(unknown | json.loads(article.model_dump_json())).encode()
     assert decode(newer, ArticleIngested, headers(article, service="ingest", now=NOON)) == article
-
-
-@given(st.dictionaries(st.sampled_from(["Nats-Msg-Id", "nats-anything", "ce-id", "x-publisher"]), st.text()))
-def test_what_travels_on_travels_on_unchanged_however_often(given_headers: dict[str, str]) -> None:
-    once = passed_on(given_headers)
-    assert passed_on(once) == once == {k: v for k, v in given_headers.items() if k in {"ce-id", "x-publisher"}}

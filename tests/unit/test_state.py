@@ -38,7 +38,7 @@ def test_why_it_is_not_ready_is_told(state: State) -> None:
     state.looked(3, 2)
     state.dependency = None
     still = {"loop_longest_ms": 0.0, "loop_longest_ms_last_minute": 0.0}
-    lag = {"pending": 3, "unanswered": 2}
+    lag = {"pending": 3, "unanswered": 2, "held": 0, "held_seconds": 0.0}
     assert json.loads(state.report()) == {"ready": True, "why": [], "outcomes": {}} | lag | still
     state.stop()
     assert state.why == ["it is stopping"]
@@ -49,6 +49,7 @@ def test_a_message_that_waits_for_something_makes_it_not_ready_until_it_is_there
         with pytest.raises(Unavailable), hand.trying():
             raise AWAY
         assert state.why == [str(AWAY)]
+        assert state.held()["held"] == 1
         with hand.trying():
             assert not state.ready, "it is not known yet"
         assert state.ready

@@ -1,0 +1,14 @@
+"""Settings of ingest, with the prefix WIREROOM_INGEST_."""
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+
+class IngestSettings(BaseSettings):
+    """How much one source may submit to each process of ingest; what is over is refused and counted."""
+
+    model_config = SettingsConfigDict(env_prefix="WIREROOM_INGEST_", frozen=True)
+
+    source_articles: int = Field(500_000, ge=1)  # of one source in an hour; all may come at once
+    # of one source in a week, at once if need be: below half of what RAW holds, so that none fills it alone
+    source_bytes: int = Field(1_600_000_000, ge=1)
