@@ -140,6 +140,58 @@ def test_one_that_opens_again_soon_keeps_its_long_intervals(broken: Breaker, clo
     assert broken.wait(key(300)) == 0
 
 
+def test_messages_that_never_failed_are_tried_before_those_that_did(broken: Breaker, clock: Clock) -> None:
+    for number in range(FAILING):
+        assert broken.wait(key(number)) > 0
+    assert broken.wait(key(100)) > 0
+    clock.now += 60
+    assert broken.wait(key(0)) > 0, "it says nothing of the service that is not known"
+    assert broken.wait(key(100)) == 0
+
+
+def test_one_good_message_among_any_poison_closes_it(broken: Breaker, clock: Clock) -> None:
+    clock.now += 1.1
+    assert broken.wait(key(100)) == 0
+    broken.succeeded(key(100))
+    assert broken.reason is None
+
+
+def test_poison_leaves_where_nothing_else_waits_and_then_it_closes(broken: Breaker, clock: Clock) -> None:
+    began, given_up = clock.now, set[int]()
+    while broken.reason and clock.now - began < 600:
+        for number in range(FAILING):
+            if number not in given_up and not broken.wait(key(number)):
+                if broken.failed(key(number), BUG):
+                    given_up.add(number)
+                broken.left(key(number))
+        clock.now += 0.1
+    assert given_up == set(range(FAILING))
+    assert broken.reason is None
+    assert clock.now - began < 30
+
+
+def test_a_broken_service_gives_up_few_messages(broken: Breaker, clock: Clock) -> None:
+    """Fresh messages fail as well, so it is not the messages: tries are rare, and so is giving up."""
+    given_up, fresh = 0, 1000
+    for _ in range(6000):  # ten minutes
+        for number in (*range(FAILING), fresh):
+            if not broken.wait(key(number)):
+                given_up += broken.failed(key(number), BUG)
+                broken.left(key(number))
+                fresh += number == fresh
+        clock.now += 0.1
+    assert broken.reason
+    assert given_up <= FAILING
+
+
+def test_it_remembers_nothing_of_messages_that_are_long_gone(clock: Clock) -> None:
+    breaker = Breaker(clock=clock)
+    for number in range(10_000):
+        assert tried(breaker, number, fails=number % 3 == 0)
+    known = (breaker._failed, breaker._suspects, breaker._alone, breaker._fresh)  # noqa: SLF001 - memory is the promise
+    assert sum(map(len, known)) <= 2 * Limits().window
+
+
 def test_it_is_told_once_when_it_opens_and_once_when_it_closes(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     breaker = Breaker(clock=clock)
     with caplog.at_level(logging.DEBUG, "shared.breaker"):
