@@ -3,6 +3,7 @@
 import html
 import re
 import unicodedata
+from collections.abc import Iterator
 from datetime import datetime
 from hashlib import sha256
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -11,6 +12,7 @@ from url_normalize import url_normalize
 
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.stream_safe import is_mark, stream_safe
 
 _ID_DIGITS = 32
 # Parameters that say where a reader came from and never what is read. The libraries' own lists also drop
@@ -24,6 +26,9 @@ _TRACKERS = re.compile(
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)  # url-normalize would make https://lock of "lock"
 _HOST = re.compile(r"[\w.:-]+$")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f]")
+_AUTHORITY = re.compile(r"[^/]*//([^/?#]*)")
+_LONGEST_AUTHORITY = 1024  # characters; a host name has 253 at most, and longer ones take the square of it to encode
+_AT_ONCE = 16_384  # characters folded in one call, which keeps Python's lock: some become eighteen of others
 
 
 def ingested(article: ArticleSubmitted, *, version: int, received_at: datetime) -> ArticleIngested:
@@ -41,7 +46,9 @@ def ingested(article: ArticleSubmitted, *, version: int, received_at: datetime) 
 
 def canonical_url(url: str) -> str:
     """Return the one form of a link: no trackers, fragment or default port, parameters sorted."""
-    given = html.unescape(url.strip())
+    given = stream_safe(html.unescape(url.strip()))
+    if (authority := _AUTHORITY.match(given)) and len(authority[1]) > _LONGEST_AUTHORITY:
+        raise Rejected(Reason.BAD_URL, f"url {url[:200]!r} has a host of {len(authority[1])} characters")
     try:
         parts = urlsplit(url_normalize(given) or "")
         host = parts.hostname
@@ -73,7 +80,37 @@ def content_hash(article: ArticleSubmitted) -> str:
 
 
 def _folded(text: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+    """Return the text without regard to case, width and kind of white space."""
+    return "".join(_words(stream_safe(text)))
+
+
+def _words(text: str) -> Iterator[str]:
+    """Yield the folded words, with one space between any two, in short calls rather than a long one."""
+    begun = space = False
+    for part in _parts(text):
+        folded = unicodedata.normalize("NFKC", part).casefold()
+        words = " ".join(folded.split())
+        space = space or folded[:1].isspace()
+        if words:
+            yield f" {words}" if begun and space else words
+            begun, space = True, folded[-1].isspace()
+
+
+def _parts(text: str) -> Iterator[str]:
+    """Cut the text where normalising the parts is the same as normalising the whole."""
+    start = 0
+    while start < len(text):
+        end = start + _AT_ONCE
+        while end < len(text) and _joins_what_is_before(text[end]):
+            end += 1
+        yield text[start:end]
+        start = end
+
+
+def _joins_what_is_before(char: str) -> bool:
+    """Tell whether a character may be composed with the one before: it begins with a mark, or ends a syllable."""
+    first = unicodedata.normalize("NFKD", char)[0]
+    return is_mark(first) or "\u1160" <= first <= "\u11ff"
 
 
 def _digest(*parts: str) -> str:

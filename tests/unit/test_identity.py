@@ -1,11 +1,16 @@
 """The same article has the same id, by whichever link it comes; a change that a reader sees changes the hash."""
 
+import time
+import unicodedata
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.ingest import identity
 from services.ingest.identity import article_id, canonical_url, content_hash, ingested
 from shared.errors import Reason, Rejected
+from shared.stream_safe import stream_safe
 from tests.factories import NOON, a_submission
 
 LINK = "https://harbour-gazette.example/news/lock"
@@ -116,3 +121,37 @@ def test_a_raw_article_is_the_submission_with_its_identity() -> None:
 def test_a_link_that_is_none_is_refused_even_where_a_guid_names_the_article() -> None:
     with pytest.raises(Rejected):
         ingested(a_submission(guid="17", url="not a link"), version=1, received_at=NOON)
+
+
+# what each character becomes may join what stands before it, or have white space at its edges
+_JOINING = "ab \t\u3000ßİé\u0301\u0316\u1112\u1161\u11a8\uac00\ufdfa\u00b4\u2026ｶﾞ\u0bc6\u0bbe\u0f73漢"
+
+
+@given(st.text() | st.text(_JOINING, max_size=200), st.integers(1, 7))
+def test_text_folded_in_parts_is_what_it_is_as_a_whole(text: str, at_once: int) -> None:
+    with pytest.MonkeyPatch.context() as changed:
+        changed.setattr(identity, "_AT_ONCE", at_once)
+        folded = identity._folded(text)  # noqa: SLF001 - the ids that exist were made of the whole in one call
+    assert folded == " ".join(unicodedata.normalize("NFKC", stream_safe(text)).casefold().split())
+
+
+def test_ids_that_were_given_out_stay() -> None:
+    titled = a_submission(title="Zoë’s  LOCK\u3000ﬁnal", body="Ｔｈｅ lock\n\nopened — straße, 가각 Ὀδυσσεύς\u0301.")  # noqa: RUF001
+    assert article_id(titled) == "a1b3266f1bf90abe38f83d25dcf5a4ea"
+    assert article_id(a_submission(body="The lock opened on Monday. " * 40_000)) == "9cc7dc426406ffe79724c45f6e58ffaf"
+
+
+@pytest.mark.parametrize("where", ["body", "title", "url"])
+def test_marks_stacked_without_end_cost_little(where: str) -> None:
+    stacked = {"body": 500_000, "title": 999, "url": 2000}[where] * "\u0300\u0316"
+    given = {where: f"https://harbour-gazette.example/{stacked}" if where == "url" else stacked}
+    begun = time.perf_counter()
+    article_id(a_submission(**given))
+    assert time.perf_counter() - begun < 10, "a megabyte took half an hour"
+
+
+@pytest.mark.parametrize("host", ["é" * 4000, "a." * 2000])
+def test_a_host_without_end_is_refused(host: str) -> None:
+    with pytest.raises(Rejected, match="a host of 4000 characters") as refused:
+        canonical_url(f"https://{host}/")
+    assert refused.value.reason is Reason.BAD_URL

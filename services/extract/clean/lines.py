@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from shared.errors import Reason, Rejected
+from shared.stream_safe import stream_safe
 
 MAX_LINES = 20_000  # each line costs an object downstream; what has more lines is a table or an attack
 
@@ -53,7 +54,8 @@ def limited(lines: list[Line]) -> list[Line]:
 
 
 def visible(text: str) -> str:
-    """Return the text as a reader sees it: composed, with single spaces, without control characters."""
+    """Return the text as a reader sees it: composed, with single spaces, without control characters or endless marks."""
+    text = stream_safe(text)
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)
     shown = " ".join(text.split())
