@@ -9,9 +9,14 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
+from shared.decoding import decode
+from shared.errors import Reason, Rejected
+from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
+
 STDIN = "-"
 _JSON_LINES = {".jsonl", ".ndjson"}
 _HTML = {".html", ".htm", ".xhtml"}
+_MOST_BYTES = 4 * MAX_BODY_BYTES  # of a text: UTF-32 takes four bytes where UTF-8 takes one
 _READ_IN_FOLDERS = _JSON_LINES | _HTML | {".json", ".txt", ".text", ".md"}
 
 
@@ -21,10 +26,14 @@ class Unreadable(Exception):  # noqa: N818 - what it is, to whoever catches it
 
 @dataclass(frozen=True)
 class Submission:
-    """The bytes to publish and where they came from; bytes that are no submission travel as they are."""
+    """The bytes to publish and where they came from; JSON that is no submission travels as it is.
+
+    A text or HTML file has no sender who could mend a dead letter, so what ingest would refuse is refused here.
+    """
 
     origin: str
     data: bytes
+    refusal: Rejected | None = None  # why it is not to be sent
 
 
 def find(paths: Sequence[str]) -> list[str]:
@@ -48,10 +57,25 @@ def read(files: Sequence[str], *, source: str) -> Iterator[Submission]:
     """Yield the submissions in input order; ``source`` is for what names none. Raises Unreadable."""
     for name in files:
         try:
+            if (size := _size_of_text(name)) > _MOST_BYTES:
+                yield _too_large(name, size)
+                continue
             data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
         except OSError as error:
             raise Unreadable(f"{name}: {error.strerror}") from None
         yield from _split(name, data, source)
+
+
+def _size_of_text(name: str) -> int:
+    """Return the size of a file that holds one article, and 0 of what may hold many."""
+    if name == STDIN or Path(name).suffix.lower() in _JSON_LINES | {".json"}:
+        return 0
+    return Path(name).stat().st_size
+
+
+def _too_large(name: str, size: int) -> Submission:
+    limit = f"an article has at most {MAX_BODY_BYTES:,} as UTF-8"
+    return Submission(name, b"", Rejected(Reason.TOO_LARGE, f"{size:,} bytes; {limit}"))
 
 
 def _split(name: str, data: bytes, source: str) -> Iterator[Submission]:
@@ -63,7 +87,7 @@ def _split(name: str, data: bytes, source: str) -> Iterator[Submission]:
     elif suffix == ".json":
         yield from _json_file(name, data, source)
     else:
-        yield Submission(name, _article(name, data, "text/html" if suffix in _HTML else "text/plain", source))
+        yield _one_article(name, data, "text/html" if suffix in _HTML else "text/plain", source)
 
 
 def _kind_of(data: bytes) -> str:
@@ -91,6 +115,17 @@ def _with_source(line: bytes, source: str) -> bytes:
     if not isinstance(value, dict) or "source" in value:
         return line
     return json.dumps({"source": source, **value}).encode()
+
+
+def _one_article(name: str, data: bytes, media_type: str, source: str) -> Submission:
+    if len(data) > _MOST_BYTES:
+        return _too_large(name, len(data))
+    submission = _article(name, data, media_type, source)
+    try:
+        decode(submission, ArticleSubmitted)
+    except Rejected as verdict:
+        return Submission(name, submission, verdict)
+    return Submission(name, submission)
 
 
 def _article(name: str, data: bytes, media_type: str, source: str) -> bytes:

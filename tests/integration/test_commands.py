@@ -264,6 +264,84 @@ async def test_input_that_cannot_be_read_publishes_nothing(command: Wireroom, na
     assert "Nothing was published." in answer.err
 
 
+TOO_LONG = 4 * 1024 * 1024
+
+
+async def test_what_publish_refuses_names_reason_size_limit_and_what_to_do_and_the_rest_is_sent(
+    command: Wireroom, broker: Client
+) -> None:
+    (command.folder / "empty.txt").write_bytes(b"")
+    (command.folder / "lock.txt").write_text(BODY)
+    (command.folder / "picture.png").write_bytes(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 9)
+    (command.folder / "long.json").write_text(json.dumps({"source": "local", "body": "x" * TOO_LONG}))
+    names = ["empty.txt", "lock.txt", "picture.png", "long.json"]
+    said = await command("publish", *names)
+    assert (said.code, said.out) == (1, "acknowledged 1   refused 3\n")
+    assert sorted(said.err.splitlines()) == [
+        "empty.txt: empty_body: field body is empty. There is nothing in it to publish.",
+        (
+            "long.json:1: too_large: 4,194,335 bytes; a message has at most 4,128,768. "
+            "Split it, or send only the text of the article."
+        ),
+        (
+            "picture.png: unsupported_media_type: field body is the bytes of a file that is neither text nor HTML. "
+            "Convert it to text or HTML first."
+        ),
+    ]
+    told = await command("publish", "--json", *names)
+    assert told.code == 1
+    by_origin = {line["origin"]: line for line in told.lines}
+    assert by_origin["lock.txt"] == {"v": 1, "origin": "lock.txt", "sequence": 2}
+    refused = {origin: line["refused"] for origin, line in by_origin.items() if "refused" in line}
+    assert {origin: found["reason"] for origin, found in refused.items()} == {
+        "empty.txt": "empty_body",
+        "long.json:1": "too_large",
+        "picture.png": "unsupported_media_type",
+    }
+    assert all(found["detail"] and found["what_to_do"] for found in refused.values())
+    assert (await broker.jetstream().stream_info("INBOX")).state.messages == 2
+
+
+async def test_a_source_that_is_none_is_refused_before_anything_is_sent(command: Wireroom, broker: Client) -> None:
+    told = await command("publish", "-", "--source", "Tide Times", stdin=BODY.encode())
+    assert told.code == 2
+    said = " ".join(told.err.replace("│", "").split())
+    assert "schema: 'Tide Times' is no source: those are lower case letters, digits and dashes" in said
+    assert (await broker.jetstream().stream_info("INBOX")).state.messages == 0
+
+
+async def test_an_article_too_large_for_the_stream_of_a_site_is_refused_and_the_next_is_sent(
+    command: Wireroom, broker: Client
+) -> None:
+    await change_inbox(broker, max_msg_size=1000)
+    lines = [json.dumps({"body": "x" * 2000}).encode(), json.dumps({"body": BODY[:200]}).encode()]
+    told = await command("publish", "-", stdin=b"\n".join(lines))
+    assert (told.code, told.out) == (1, "acknowledged 1   refused 1\n")
+    assert told.err.startswith("-:1: too_large: 2")
+    assert "bytes are more than stream INBOX takes; its limit is lower than the usual 4,128,768" in told.err
+
+
+async def test_a_full_stream_is_said_to_refuse_and_what_it_had_taken_is_not_in_doubt(
+    command: Wireroom, broker: Client
+) -> None:
+    await change_inbox(broker, max_msgs=1)
+    lines = json.dumps({"body": BODY}).encode() + b"\n"
+    assert (await command("publish", "-", stdin=lines)).code == 0
+    told = await command("publish", "-", stdin=lines)
+    assert told.code == 69
+    assert "the broker refuses -:1, 5 times: maximum messages exceeded (code 10077)" in told.err
+    assert "is not reachable" not in told.err
+    assert "`wireroom status` shows what is full" in told.err
+
+
+async def change_inbox(broker: Client, **limits: int) -> None:
+    js = broker.jetstream()
+    config = (await js.stream_info("INBOX")).config
+    for name, value in limits.items():
+        setattr(config, name, value)
+    await js.update_stream(config)
+
+
 async def test_an_audit_adds_up_and_tells_what_is_missing(wireroom: Wireroom, broker: Client) -> None:
     lines = [*sample_lines(), b"no json"]
     assert (await wireroom("publish", "-", "--ledger", "sent.jsonl", stdin=b"\n".join(lines))).code == 0

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from shared.decoding import decode
-from shared.messages import ArticleSubmitted
+from shared.errors import Reason
+from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
 from wireroom import intake
 
 
@@ -85,3 +86,49 @@ def test_a_list_of_json_lines_survives_a_round_trip_with_any_text(tmp_path: Path
     body = 'quotes " and \\ and \u2028 and \U0001f6a2'
     [article] = submitted(file(tmp_path, "a.jsonl", json.dumps({"body": body}, ensure_ascii=False)))
     assert article.body == body
+
+
+REFUSED = [
+    ("empty.txt", b"", Reason.EMPTY_BODY, "field body is empty"),
+    ("blank.html", b" \n\t", Reason.EMPTY_BODY, "field body is empty"),
+    ("picture.png", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" * 9, Reason.UNSUPPORTED_MEDIA_TYPE, "neither text nor HTML"),
+    ("named.txt", b"%PDF-1.7\n%text", Reason.UNSUPPORTED_MEDIA_TYPE, "neither text nor HTML"),
+    ("undecodable.txt", bytes(range(128, 256)) * 40, Reason.UNSUPPORTED_MEDIA_TYPE, "neither text nor HTML"),
+    (
+        "long.txt",
+        b"x" * (MAX_BODY_BYTES + 1),
+        Reason.TOO_LARGE,
+        f"{MAX_BODY_BYTES + 1} bytes, at most {MAX_BODY_BYTES}",
+    ),
+    (
+        "book.html",
+        b"x" * (4 * MAX_BODY_BYTES + 1),
+        Reason.TOO_LARGE,
+        "8,388,609 bytes; an article has at most 2,097,152",
+    ),
+]
+
+
+@pytest.mark.parametrize(("name", "content", "reason", "detail"), REFUSED, ids=[name for name, *_ in REFUSED])
+def test_a_file_that_ingest_would_set_aside_is_refused_with_the_same_reason(
+    tmp_path: Path, name: str, content: bytes, reason: Reason, detail: str
+) -> None:
+    [submission] = intake.read([str(file(tmp_path, name, content))], source="local")
+    assert submission.refusal
+    assert submission.refusal.reason is reason
+    assert detail in submission.refusal.detail
+
+
+def test_a_text_as_long_as_an_article_may_be_is_taken_in_any_encoding(tmp_path: Path) -> None:
+    text = "The lock. " * (MAX_BODY_BYTES // 10)
+    for encoding in ("utf-8", "utf-16", "utf-32"):
+        [submission] = intake.read([str(file(tmp_path, f"{encoding}.txt", text.encode(encoding)))], source="local")
+        assert submission.refusal is None
+
+
+def test_a_file_far_too_large_is_refused_without_being_read(tmp_path: Path) -> None:
+    with file(tmp_path, "disk.txt", b"").open("wb") as sparse:
+        sparse.truncate(1024**4)  # more than any memory
+    [submission] = intake.read([str(tmp_path / "disk.txt")], source="local")
+    assert submission.refusal
+    assert "1,099,511,627,776 bytes" in submission.refusal.detail

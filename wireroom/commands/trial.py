@@ -92,6 +92,8 @@ def results(submissions: list[intake.Submission]) -> Iterator[tuple[intake.Submi
 def _ingested(submission: intake.Submission, number: int, now: datetime) -> ArticleIngested | Rejected:
     from services.ingest.identity import ingested  # noqa: PLC0415
 
+    if submission.refusal:
+        return submission.refusal
     try:
         return ingested(decode(submission.data, ArticleSubmitted), version=number, received_at=now)
     except Rejected as verdict:
