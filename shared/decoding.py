@@ -11,10 +11,15 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from shared.errors import Reason, Rejected
-from shared.messages import MAX_BODY_BYTES, Message
+from shared.json_shape import FLAT, NESTED, check_shape
+from shared.messages import MAX_BODY_BYTES, ArticleExtracted, Message
+from shared.parts import validated
 
 M = TypeVar("M", bound=Message)
 _NAMED = 3  # problems named in a detail: enough to act on, short enough for a table
+_MOST_NAMED = 1000  # problems; more are only counted, because each costs as much as a small message
+_LONGEST_TYPO = 40  # characters; a longer key is no slip in one of ours, and to compare it takes the square of it
+_SHOWN = 80  # characters of what a publisher sent, in a detail
 _OUR_MAJOR = "1"
 _MAJOR = re.compile(r"\bnews\.v(\d+)\.")
 _BEGINNING = 1000  # characters of a body that show whether it is text
@@ -31,12 +36,13 @@ def decode(data: bytes, model: type[M], headers: Mapping[str, str] | None = None
         data.decode()
     except UnicodeDecodeError as error:
         raise Rejected(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8: {error.reason}") from None
+    check_shape(data, NESTED if model is ArticleExtracted else FLAT)
     try:
-        message = model.model_validate_json(data)
+        message = validated(data, model)
     except ValidationError as error:
-        raise _rejection(error, data, model.model_fields) from None
+        raise _rejection(error, model.model_fields) from None
     if model.model_config.get("extra") == "forbid":  # from a publisher: parsers disagree on which of two values counts
-        json.loads(data, object_pairs_hook=_each_key_once)
+        _check_keys(data)
     _check_body(message)
     return message
 
@@ -49,29 +55,47 @@ def _check_major(headers: Mapping[str, str]) -> None:
             raise Rejected(Reason.SCHEMA_UNSUPPORTED, f"{name} is {given[:80]!r}; only v{_OUR_MAJOR} is read here")
 
 
+def _check_keys(data: bytes) -> None:
+    try:
+        json.loads(data, object_pairs_hook=_each_key_once)
+    except (ValueError, RecursionError) as error:
+        raise Rejected(Reason.NOT_JSON, f"parsers disagree on it: {str(error)[:_SHOWN]}") from None
+
+
 def _each_key_once(pairs: list[tuple[str, Any]]) -> None:
     for key, count in Counter(key for key, _ in pairs).most_common(1):
         if count > 1:
-            raise Rejected(Reason.SCHEMA, f"{key}: given {count} times")
+            raise Rejected(Reason.SCHEMA, f"{key[:_SHOWN]}: given {count} times")
 
 
-def _rejection(error: ValidationError, data: bytes, known: Iterable[str]) -> Rejected:
+def _rejection(error: ValidationError, known: Iterable[str]) -> Rejected:
+    if (count := error.error_count()) > _MOST_NAMED:
+        return Rejected(Reason.SCHEMA, f"{count} problems, too many to name")
     problems = error.errors(include_url=False, include_context=False)
     kinds = {problem["type"] for problem in problems}
     if "json_invalid" in kinds:
         return Rejected(Reason.NOT_JSON, problems[0]["msg"])
-    named = "; ".join(f"{'.'.join(map(str, p['loc'])) or 'message'}: {p['msg']}" for p in problems[:_NAMED])
+    named = "; ".join(f"{_place(problem)}: {problem['msg']}" for problem in problems[:_NAMED])
     if "extra_forbidden" in kinds:
         return Rejected(Reason.UNKNOWN_FIELD, named + _meant(problems, known))
-    if any(problem["loc"] == ("media_type",) for problem in problems):
-        return Rejected(Reason.UNSUPPORTED_MEDIA_TYPE, f"{named}, got {json.loads(data)['media_type']!r:.80}")
+    for problem in problems:
+        if problem["loc"] == ("media_type",):
+            return Rejected(Reason.UNSUPPORTED_MEDIA_TYPE, f"{named}, got {_shown(problem['input'])}")
     return Rejected(Reason.SCHEMA, named)
+
+
+def _shown(value: object) -> str:
+    return repr(value[:_SHOWN] if isinstance(value, str) else value)[:_SHOWN]
+
+
+def _place(problem: ErrorDetails) -> str:
+    return ".".join(map(str, problem["loc"]))[:_SHOWN] or "message"
 
 
 def _meant(problems: Iterable[ErrorDetails], known: Iterable[str]) -> str:
     """Name the field a publisher may have meant by one we do not know."""
-    unknown = [str(problem["loc"][-1]) for problem in problems if problem["type"] == "extra_forbidden"]
-    near = get_close_matches(unknown[0], known, 1)
+    unknown = next(str(problem["loc"][-1]) for problem in problems if problem["type"] == "extra_forbidden")
+    near = get_close_matches(unknown, known, 1) if len(unknown) <= _LONGEST_TYPO else []
     return f"; did you mean {near[0]}?" if near else ""
 
 

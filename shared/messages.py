@@ -52,9 +52,9 @@ class ArticleSubmitted(Message):
     )
     url: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
     title: Annotated[str, StringConstraints(max_length=2000)] | None = None
-    language: Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$")] | None = Field(
-        None, description="BCP 47, such as en or de-AT, if the publisher knows it."
-    )
+    language: (
+        Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$", max_length=100)] | None
+    ) = Field(None, description="BCP 47, such as en or de-AT, if the publisher knows it.")
     published_at: AwareDatetime | None = Field(None, description="With an offset: 2026-03-01T09:30:00Z.")
     updated_at: AwareDatetime | None = None
     tags: tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...] = Field((), max_length=100)

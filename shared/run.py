@@ -1,6 +1,7 @@
 """What containers and the supervisor execute: ``python -m shared.run ingest|extract|store|setup``."""
 
 import asyncio
+import gc
 import importlib
 import logging
 import signal
@@ -45,7 +46,10 @@ def main(arguments: list[str]) -> int:
             # while it runs uvicorn has the signal, stops in order, and raises it again for us: a clean exit
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: sys.exit(0))
-            uvloop.run(_serve(load(name), settings))
+            service = load(name)
+            gc.collect()
+            gc.freeze()  # what is loaded stays: to look through it again and again would block the loop for 50 ms
+            uvloop.run(_serve(service, settings))
             return 0
         case _:
             log.error("usage: python -m shared.run %s|setup", "|".join(SERVICES))

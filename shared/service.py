@@ -27,6 +27,7 @@ from shared.deliveries import Attempts, Desk, settle
 from shared.envelope import REPLAY, accepted, headers
 from shared.errors import Unavailable
 from shared.messages import ArticleIngested, ArticleWithdrawn, Identity, Message
+from shared.off_loop import off_loop
 from shared.publishing import publish
 from shared.pulling import Reader
 from shared.quotas import MONTH, Allowance, Quota
@@ -133,7 +134,7 @@ async def _no_check(_settings: Settings) -> AsyncIterator[None]:
 async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext, withdrawals: Withdrawals) -> None:
     """Decode one delivery, run the handler, publish its result; raises what `settle` answers the broker for."""
     place, given = raw.metadata, accepted(raw.headers)
-    message = decode(raw.data, service.reads.model_of(raw.subject), given)
+    message = await off_loop(len(raw.data), decode, raw.data, service.reads.model_of(raw.subject), given)
     result = await handler(message, Delivery(place.sequence.stream, place.timestamp, len(raw.data)))
     if isinstance(result, Identity) and (reason := withdrawals.reason(result.id)):
         result = withdrawal(result, reason)
@@ -148,7 +149,7 @@ async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamCont
     )
     withdrawn = isinstance(result, ArticleWithdrawn)
     stream = NEWS if withdrawn else service.writes
-    data = result.model_dump_json().encode()
+    data = (await off_loop(len(raw.data), result.model_dump_json)).encode()
     await publish(js, result.subject, data, stream=stream, headers=envelope, same=partial(says_the_same, result))
     if withdrawn:
         await erase(js, place.stream, place.sequence.stream)

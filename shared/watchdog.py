@@ -37,6 +37,7 @@ async def watchdog(limit: float = LIMIT, cpu_limit: float = CPU_LIMIT) -> AsyncI
     """Watch the running loop until the block ends; what is stuck is shown on standard error, all threads of it."""
     pulse, over = _Pulse(), threading.Event()
     faulthandler.register(signal.SIGPROF, all_threads=True, chain=True)  # then as by default: the process ends
+    signal.setitimer(signal.ITIMER_PROF, cpu_limit)  # from the first moment on: the thread may never get to run
     beating = asyncio.create_task(pulse.beat(limit / _TURNS))
     threading.Thread(target=_watch, args=(pulse, over, limit, cpu_limit), name="watchdog", daemon=True).start()
     try:

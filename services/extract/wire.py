@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from services.extract.clean import Furniture
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleExtracted, ArticleIngested
+from shared.parts import validated
 from shared.topology import MAX_MESSAGE_BYTES
 
 _EXTRACTED, _REJECTED = b"+", b"-"
@@ -40,6 +41,6 @@ def _reply(result: ArticleExtracted | Exception) -> bytes:
 def replied(payload: bytes) -> ArticleExtracted:
     """Return the extracted article, or raise Rejected with the worker's verdict."""
     if payload.startswith(_EXTRACTED):
-        return ArticleExtracted.model_validate_json(payload[1:])
+        return validated(payload[1:], ArticleExtracted)
     reason, detail = json.loads(payload[1:])
     raise Rejected(Reason(reason), detail)

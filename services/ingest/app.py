@@ -7,6 +7,7 @@ from services.ingest.identity import ingested
 from services.ingest.settings import IngestSettings
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.off_loop import off_loop
 from shared.quotas import HOUR, WEEK, Allowance, Quota
 from shared.service import Delivery, Handler, Service
 from shared.settings import Settings
@@ -15,7 +16,8 @@ from shared.topology import INGEST
 
 async def ingest(article: ArticleSubmitted, delivery: Delivery) -> ArticleIngested:
     """The version is the submission's place in INBOX: it only grows, and a redelivery keeps it."""
-    return ingested(article, version=delivery.sequence, received_at=delivery.received_at)
+    size, version, at = delivery.size, delivery.sequence, delivery.received_at
+    return await off_loop(size, ingested, article, version=version, received_at=at)
 
 
 @asynccontextmanager

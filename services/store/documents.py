@@ -54,7 +54,7 @@ def age(pipeline: Mapping[str, Any]) -> tuple[tuple[list[int], str], ...]:
 
 def version_key(version: str) -> tuple[list[int], str]:
     """Return what orders versions by their numbers: 9 before 10."""
-    return [int(number) for number in re.findall(r"\d+", version)], version
+    return [int(number) for number in re.findall(r"[0-9]{1,18}", version)], version
 
 
 def document(article: ArticleExtracted) -> Document:

@@ -27,11 +27,13 @@ from services.store.writes import (
 )
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleWithdrawn, Outcome
+from shared.off_loop import off_loop
 from shared.withdrawals import Withdrawn
 
 __all__ = ["Articles", "connect"]
 
 _PLACE = dict.fromkeys(("version", "content_version", "content_hash", "pipeline"), 1)
+_MENTION_BYTES = 100  # or of an entity without its mentions, or of a removed line
 _RACES = 5  # rounds beyond those a batch needs; each is lost only to another replica that moved the article forward
 _COPY_TO_VERSIONS: list[Mapping[str, Any]] = [
     {"$set": {"article_id": "$_id", "_id": {"$concat": ["$_id", ":", {"$toString": "$version"}]}}},
@@ -58,7 +60,7 @@ class Articles:
 
         Raises Unavailable while MongoDB is away; writing the same batch again then is safe.
         """
-        prepared = [prepare(article) for article in batch]
+        prepared = await off_loop(sum(map(_size, batch)), lambda: [prepare(article) for article in batch])
         writes = [write for write in prepared if isinstance(write, Write)]
         with unavailable(self._database):
             await self._refuse_withdrawn(writes)
@@ -156,3 +158,9 @@ class Articles:
         cursor = self._articles.find({"_id": {"$in": [write.article.id for write in writes]}}, {"version": 1})
         versions = {found["_id"]: found["version"] async for found in cursor}
         settle((write for write in writes if versions.get(write.article.id) == write.article.version), outcome)
+
+
+def _size(article: ArticleExtracted) -> int:
+    """Return about how many bytes a document takes, by what it may have most of."""
+    named = sum(1 + len(entity.mentions) for entity in article.entities)
+    return sum(map(len, article.paragraphs)) + _MENTION_BYTES * (named + len(article.removed))

@@ -33,6 +33,10 @@ def an_article(number: int) -> ArticleExtracted:
     return an_extracted_article(guid=str(number), version=number + 1, paragraphs=(*TEXTS[number], NOTICE))
 
 
+def note(learner: Learner, article: ArticleExtracted) -> None:
+    learner.note(article.source, sighting(article))
+
+
 async def count(broker: Client, numbers: range) -> Table:
     edit = partial(learn, sightings=[sighting(an_article(number)) for number in numbers], now=datetime.now(UTC))
     return await bucket.change(broker.jetstream(timeout=5), SOURCE, edit)
@@ -73,7 +77,7 @@ async def test_a_line_that_articles_share_is_taken_out_after_a_restart(broker: C
 async def test_what_one_replica_learns_the_others_hear(broker: Client, settings: Settings) -> None:
     async with Learner(settings.nats_url, pause=0.02).running() as one, Learner(settings.nats_url).running() as other:
         for number in range(10):
-            one.note(an_article(number))
+            note(one, an_article(number))
         async with asyncio.timeout(10):
             while not other.known(SOURCE):  # noqa: ASYNC110 - what is heard sets no event
                 await asyncio.sleep(0.01)
@@ -86,7 +90,7 @@ async def test_without_a_broker_or_bucket_work_goes_on(empty_broker: Client, url
     address = url or (empty_broker.connected_url.geturl() if empty_broker.connected_url else "")
     async with Learner(address, pause=0.01, patience=0.1).running() as learner:
         for number in range(10):
-            learner.note(an_article(number))
+            note(learner, an_article(number))
         assert learner.known(SOURCE) == {}
     with pytest.raises(Unavailable, match="setup"):
         await count(empty_broker, range(1))

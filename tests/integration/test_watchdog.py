@@ -21,16 +21,16 @@ def keeps_the_lock():
 async def main():
     async with watchdog(limit=1.5, cpu_limit=1.5):
         print("here", flush=True)
-        await asyncio.sleep(0.2)
+        await asyncio.sleep({after})
         {what}
 
 asyncio.run(main())
 """
 
 
-def a_process(what: str) -> subprocess.Popen[str]:
+def a_process(what: str, after: float = 0.2) -> subprocess.Popen[str]:
     process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM.format(what=what)],
+        [sys.executable, "-c", PROGRAM.format(what=what, after=after)],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -53,6 +53,14 @@ def test_a_loop_that_is_blocked_ends_its_process_with_70_and_shows_where() -> No
 @pytest.mark.skipif(sys.platform == "win32", reason="needs interval timers")
 def test_c_code_that_keeps_the_interpreter_for_itself_is_ended_by_the_kernel() -> None:
     process = a_process("await asyncio.to_thread(keeps_the_lock)")
+    _, said = process.communicate(timeout=30)
+    assert process.returncode == -signal.SIGPROF
+    assert "in keeps_the_lock" in said
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="needs interval timers")
+def test_it_is_armed_before_anything_runs_on_the_loop() -> None:
+    process = a_process("keeps_the_lock()", after=0)
     _, said = process.communicate(timeout=30)
     assert process.returncode == -signal.SIGPROF
     assert "in keeps_the_lock" in said

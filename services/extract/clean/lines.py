@@ -54,7 +54,7 @@ def limited(lines: list[Line]) -> list[Line]:
 
 
 def visible(text: str) -> str:
-    """Return the text as a reader sees it: composed, single spaces, no control characters or endless marks."""
+    """Return the text as a reader sees it: composed, with single spaces, without control or endless marks."""
     text = stream_safe(text)
     if not text.isascii() and not unicodedata.is_normalized("NFC", text):
         text = unicodedata.normalize("NFC", text)

@@ -16,11 +16,10 @@ from nats.errors import Error as NatsError
 
 from services.extract.clean import Furniture
 from services.extract.learning import bucket
-from services.extract.learning.sightings import Sighting, sighting
+from services.extract.learning.sightings import Sighting
 from services.extract.learning.table import learn
 from shared.connecting import servers
 from shared.errors import Unavailable
-from shared.messages import ArticleExtracted
 
 log = logging.getLogger(__name__)
 
@@ -46,11 +45,11 @@ class Learner:
         """Return what is known of a source now: a plain value that may be handed to another process."""
         return self._known.get(source, {})
 
-    def note(self, article: ArticleExtracted) -> None:
-        """Count an article soon."""
+    def note(self, source: str, seen: Sighting) -> None:
+        """Count an article of the source soon."""
         waiting = sum(map(len, self._waiting.values()))
         if waiting < _MAX_WAITING:
-            self._waiting.setdefault(article.source, []).append(sighting(article))
+            self._waiting.setdefault(source, []).append(seen)
         if waiting >= _ENOUGH:
             self._enough.set()
 
