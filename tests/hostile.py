@@ -1,18 +1,17 @@
 """What a broken or hostile publisher can put onto a broker, as data, and a publisher that sends any bytes.
 
-nats-py refuses many of these, so ``put`` speaks the NATS protocol itself over a socket of its own. Each publication
-has a name, so that a test which fails says which one did it. Nothing here needs more than the right to publish.
+Each publication has a name, so that a test which fails says which one did it. Nothing here needs more than the right to
+publish.
 """
 
 import asyncio
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from nats.aio.client import Client
 
 from shared.topology import FURNITURE, MARKS, SUSPECTS, WITHDRAWN
+from wireroom.measuring.raw_nats import Publication, RawConnection, Refused, connected
 
 TERMINAL = (  # clipboard, window title, clear screen, colour, 8-bit CSI, overwriting, markup of rich
     "\x1b]52;c;ZXZpbA==\x07\x1b]0;owned\x07\x1b[2J\x1b[31m\x1b]8;;http://evil.example\x1b\\x\x9b31m\x9d0;owned\x9c"
@@ -28,18 +27,6 @@ DEEP = b"[" * 100_000 + b"]" * 100_000
 DEEP_OBJECT = b'{"a":' * 50_000 + b"1" + b"}" * 50_000
 LONG_NUMBER = "9" * 5000  # Python refuses to read more than 4300 digits
 ARTICLE_ID = "0123456789abcdef0123456789abcdef"
-_REPLIES = "_INBOX.hostile"
-_LIMIT = 60.0  # seconds for the broker to answer all of them
-
-
-@dataclass(frozen=True)
-class Publication:
-    """One message, byte for byte; ``headers`` is the whole block, None where there is none."""
-
-    name: str
-    subject: bytes
-    data: bytes = b""
-    headers: bytes | None = None
 
 
 def block(headers: Mapping[str, str] | Sequence[tuple[bytes, bytes]], first: bytes = b"NATS/1.0") -> bytes:
@@ -326,52 +313,16 @@ def everything() -> list[Publication]:
 
 
 async def put(target: Client | str, publications: Iterable[Publication]) -> dict[str, int | str]:
-    """Publish over a socket of its own; returns by name the sequence in its stream, or why the broker refused it."""
-    address = urlsplit(target if isinstance(target, str) else target.connected_url.geturl())  # type: ignore[union-attr]
-    reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=2**24)
-    wanted = list(publications)
+    """Publish in this order; returns by name the sequence in its stream, or why the broker refused it."""
+    url = target if isinstance(target, str) else target.connected_url.geturl()  # type: ignore[union-attr]
+    async with connected(url) as connection:
+        wanted = list(publications)
+        found = await asyncio.gather(*(_put(connection, publication) for publication in wanted))
+    return {publication.name: answer for publication, answer in zip(wanted, found, strict=True)}
+
+
+async def _put(connection: RawConnection, publication: Publication) -> int | str:
     try:
-        async with asyncio.timeout(_LIMIT):
-            await reader.readuntil(b"\r\n")
-            writer.write(b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true}\r\n')
-            writer.write(f"SUB {_REPLIES}.> 1\r\n".encode())
-            answers = asyncio.create_task(_answers(reader, writer, len(wanted)))
-            for number, publication in enumerate(wanted):
-                writer.write(_command(publication, f"{_REPLIES}.{number}".encode()))
-                await writer.drain()
-            found = await answers
-    finally:
-        writer.close()
-    return {publication.name: found[number] for number, publication in enumerate(wanted)}
-
-
-def _command(publication: Publication, reply: bytes) -> bytes:
-    size = len(publication.data)
-    if publication.headers is None:
-        return b"PUB %b %b %d\r\n%b\r\n" % (publication.subject, reply, size, publication.data)
-    block_size = len(publication.headers)
-    line = b"HPUB %b %b %d %d\r\n" % (publication.subject, reply, block_size, block_size + size)
-    return line + publication.headers + publication.data + b"\r\n"
-
-
-async def _answers(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, count: int) -> dict[int, int | str]:
-    """Read what the broker answers until each publication has its answer; raises if it ends the connection."""
-    found: dict[int, int | str] = {}
-    while len(found) < count:
-        line = await reader.readuntil(b"\r\n")
-        if line.startswith(b"PING"):
-            writer.write(b"PONG\r\n")
-        elif line.startswith(b"-ERR"):
-            raise AssertionError(f"the broker ends the connection: {line!r}")
-        elif line.startswith((b"MSG ", b"HMSG ")):
-            words = line.split()
-            payload = await reader.readexactly(int(words[-1]) + 2)
-            found[int(words[1].rpartition(b".")[2])] = _answer(payload)
-    return found
-
-
-def _answer(payload: bytes) -> int | str:
-    if payload.startswith(b"NATS/1.0"):
-        return payload.split(b"\r\n")[0].decode()
-    answer = json.loads(payload)
-    return str(answer["error"]["description"]) if "error" in answer else int(answer["seq"])
+        return (await connection.publish(publication)).sequence
+    except Refused as refusal:
+        return str(refusal)
