@@ -15,6 +15,7 @@ from wireroom.commands import (
     bench_clean,
     bench_entities,
     bench_extract,
+    bench_hostile,
     bench_memory,
     bench_servers,
     bench_soak,
@@ -94,6 +95,7 @@ measure.command("memory")(bench_memory.bench_memory)
 measure.command("publish")(bench_servers.bench_publish)
 measure.command("store")(bench_servers.bench_store)
 measure.command("soak")(bench_soak.bench_soak)
+measure.command("hostile")(bench_hostile.bench_hostile)
 app.add_typer(measure, name="bench", help="Measure speed and quality on this machine.")
 training = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 training.command("lines")(train.train_lines)
