@@ -9,6 +9,8 @@ I6 everything is done and ready again without help
 I7 nothing spins: deliveries and processor time of who waits are bounded
 I8 health tells the truth, and `/livez` answers
 I9 what is asked to end, ends in time
+I10 good articles beside it take no more than twice as long as without it, in the median
+I11 each service is ready or says why within 10 s, ready again within 30 s of the last bad message, and never restarted
 """
 
 from dataclasses import dataclass
@@ -21,6 +23,7 @@ class Row:
 
 
 LOAD = "I1 I2 I3 I4 I5 I6 I8"  # what `harness.judge` asserts of every row with load on the whole stack
+HOSTILE = LOAD + " I10 I11"
 CLUSTER = "I1 I2 I3 I4 I6 I8"
 
 MATRIX = {
@@ -57,4 +60,10 @@ MATRIX = {
     "29": Row("the services' access to the broker is revoked and given back", LOAD),
     "30": Row("bits flip in the blocks of one broker of three: reported, not promised", "I1"),
     "31": Row("`wireroom bench soak`: every process is killed in rotation", "I1 I6"),
+    "32": Row("headers that cannot be passed on, more than ingest has in flight", HOSTILE),
+    "33": Row("poison on the subjects between the services, hundreds in a row", HOSTILE),
+    "34": Row("work bombs: combining marks, runs without a space, attributes, keys, depth", HOSTILE),
+    "35": Row("foreign bytes in subjects, headers, letters and buckets", HOSTILE),
+    "36": Row("message ids taken beforehand", HOSTILE),
+    "37": Row("one source floods, far beyond its quota", HOSTILE),
 }

@@ -31,7 +31,7 @@ class Report:
 
     def add(self, row: str, **figures: object) -> None:
         """Note a row as it was seen; ``row`` is its number, and may have a part: 12b/loss."""
-        self._put(row, {"fine": True, **figures})
+        self._put(row, {"fine": True} | figures)
 
     def failed(self, row: str, why: str) -> None:
         self._put(row, self.rows().get(row, {}) | {"fine": False, "why": why})

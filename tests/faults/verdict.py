@@ -5,16 +5,18 @@ import hashlib
 import time
 from collections import Counter, defaultdict
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
+from pydantic import ValidationError
 from pymongo import MongoClient
 
 from shared.dead_letters import CUT, PLACES, SHA256
-from shared.messages import ArticleStored
+from shared.messages import ArticleStored, Identity
 from shared.reading import all_of
 from tests.faults.load import Entry
 from wireroom.audit import balance, gather
@@ -66,7 +68,7 @@ async def verify(js: JetStreamContext, mongo_url: str, entries: list[Entry], *, 
 async def _compare(js: JetStreamContext, mongo_url: str, entries: list[Entry], patience: float) -> Verdict:
     places = {entry.place: entry for entry in entries}
     await follow(js, places.keys(), patience=patience, progress=lambda _: None)
-    stored, told_twice = await _announced(js)
+    stored, told_twice = await _announced(js, places)
     letters, wrong = await _letters(js, places)
     fates = {place: stored.get(place) or ("dead" if place in letters else None) for place in places}
     newest: dict[str, Entry] = {}
@@ -96,15 +98,17 @@ async def _compare(js: JetStreamContext, mongo_url: str, entries: list[Entry], p
     )
 
 
-async def _announced(js: JetStreamContext) -> tuple[dict[int, str], list[str]]:
-    """Return the outcome of each place, and the ids of events of which the stream has two."""
+async def _announced(js: JetStreamContext, places: Mapping[int, Entry]) -> tuple[dict[int, str], list[str]]:
+    """Return the outcome of each place, and the ids of events of which the stream has two; others' are no events."""
     found: dict[int, str] = {}
     ids: Counter[str] = Counter()
     async for message in all_of(js, "NEWS", "news.v1.>"):
-        ids[(message.headers or {})["ce-id"]] += 1
-        if message.subject.startswith("news.v1.stored."):
-            event = ArticleStored.model_validate_json(message.data)
-            found.setdefault(event.version, event.outcome)
+        with suppress(ValidationError):
+            version = Identity.model_validate_json(message.data).version
+            if version in places:
+                ids[(message.headers or {})["ce-id"]] += 1
+            if message.subject.startswith("news.v1.stored."):
+                found.setdefault(version, ArticleStored.model_validate_json(message.data).outcome)
     return found, [event_id for event_id, count in ids.items() if count > 1]
 
 

@@ -1,0 +1,52 @@
+"""Rows of the fault matrix about hostile publishers: nothing they send stops a service or delays other articles."""
+
+from collections.abc import Callable, Iterable
+from pathlib import Path
+
+import pytest
+
+from shared.errors import Reason
+from tests import attacks
+from tests.attacks import Attack
+from tests.faults.report import Report
+from tests.faults.siege import besieged, dead_letters, hold
+
+QUOTA = 250  # articles an hour: more than the good source has, and a source that floods has four times as many
+pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
+
+ROWS: dict[str, Callable[[], Iterable[Attack]]] = {
+    "32": attacks.headers,
+    "33": lambda: attacks.internal(170),
+    "34": attacks.bombs,
+    "35": attacks.foreign,
+}
+
+
+@pytest.mark.parametrize("row", [pytest.param(row, marks=pytest.mark.row(row)) for row in ROWS])
+async def test_what_is_hostile_stops_nothing(row: str, tmp_path: Path, report: Report) -> None:
+    made = list(ROWS[row]())
+    async with besieged(tmp_path / "stack", int(row)) as found:
+        await found.rounds(made)
+        await hold(report, row, found, made)
+
+
+@pytest.mark.row("36")
+async def test_36_ids_that_were_taken_make_no_article_vanish(tmp_path: Path, report: Report) -> None:
+    async with besieged(tmp_path / "stack", 36) as found:
+        made = await found.before_each_round(attacks.taken_ids)
+        await hold(report, "36", found, made)
+    assert made
+
+
+@pytest.mark.row("37")
+async def test_37_a_source_that_floods_is_refused_beyond_its_quota(
+    tmp_path: Path, report: Report, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIREROOM_INGEST_SOURCE_ARTICLES", str(QUOTA))
+    flood = list(attacks.flood(4 * QUOTA))
+    async with besieged(tmp_path / "stack", 37) as found:
+        await found.rounds(flood)
+        await hold(report, "37", found, flood)
+        refused = await dead_letters(found.connection)
+    over = [place for place, letter in refused.items() if letter.headers["wireroom-reason"] == Reason.OVER_QUOTA]
+    assert len(over) == 3 * QUOTA
