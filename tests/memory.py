@@ -32,7 +32,7 @@ class Articles:
 
     def __init__(self) -> None:
         self.newest: dict[str, dict[str, Any]] = {}
-        self.versions: dict[str, dict[int, ArticleExtracted]] = {}
+        self.versions: dict[str, dict[tuple[int, str], ArticleExtracted]] = {}
 
     def write(self, article: ArticleExtracted) -> Outcome:
         what = step(article, self.newest.get(article.id))
@@ -42,12 +42,12 @@ class Articles:
         if what is Step.REPEAT:
             return "updated" if len(history) > 1 else "inserted"
         if what in {Step.INSERT, Step.REPLACE, Step.KEEP}:
-            history[article.version] = article
+            history[article.version, article.content_hash] = article
         if what in {Step.INSERT, Step.REPLACE}:
             encode(document(article))
             self.newest[article.id] = document(article)
         if what is Step.TOUCH:
-            self.newest[article.id]["version"] = article.version
+            self.newest[article.id] |= {"version": article.version, "received_at": article.received_at}
         return ANSWERS[what]
 
 

@@ -72,10 +72,10 @@ def _names(name: str) -> dict[str, Any]:
 
 def versions(database: Database[dict[str, Any]], article: Article) -> list[Article]:
     """Return every kept version, the oldest first; an article that never changed has one."""
-    history = {
-        version["version"]: version for version in database["article_versions"].find({"article_id": article["_id"]})
-    }
-    return [version for _, version in sorted((history | {article["version"]: article}).items())]
+    found = [*database["article_versions"].find({"article_id": article["_id"]}), article]
+    # a broker that was restored may have given a number to two contents, the later received one being the newer
+    each = {(version["version"], version["received_at"], version["content_hash"]): version for version in found}
+    return [version for _, version in sorted(each.items())]
 
 
 def without_model(database: Database[dict[str, Any]]) -> dict[str, int]:

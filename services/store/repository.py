@@ -9,7 +9,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from services.store import schema
 from services.store.connection import connect, unavailable
-from services.store.documents import Document, Step, step
+from services.store.documents import HISTORY_DIGITS, Document, Step, step
 from services.store.writes import (
     Operation,
     Write,
@@ -18,6 +18,7 @@ from services.store.writes import (
     insert,
     insert_version,
     next_of_each,
+    place,
     prepare,
     renew,
     renew_version,
@@ -32,11 +33,12 @@ from shared.withdrawals import Withdrawn
 
 __all__ = ["Articles", "connect"]
 
-_PLACE = dict.fromkeys(("version", "content_version", "content_hash", "pipeline"), 1)
 _MENTION_BYTES = 100  # or of an entity without its mentions, or of a removed line
+_PLACE = dict.fromkeys(("version", "content_version", "content_hash", "received_at", "pipeline"), 1)
 _RACES = 5  # rounds beyond those a batch needs; each is lost only to another replica that moved the article forward
+_DIGEST = {"$substrBytes": ["$content_hash", 0, HISTORY_DIGITS]}
 _COPY_TO_VERSIONS: list[Mapping[str, Any]] = [
-    {"$set": {"article_id": "$_id", "_id": {"$concat": ["$_id", ":", {"$toString": "$version"}]}}},
+    {"$set": {"article_id": "$_id", "_id": {"$concat": ["$_id", ":", {"$toString": "$version"}, ":", _DIGEST]}}},
     {"$merge": {"into": schema.VERSIONS, "on": "_id", "whenMatched": "keepExisting", "whenNotMatched": "insert"}},
 ]
 
@@ -155,9 +157,9 @@ class Articles:
         if not (writes := [write for write in writes if write.answer is None]):
             return
         await bulk(self._articles, writes, operation)
-        cursor = self._articles.find({"_id": {"$in": [write.article.id for write in writes]}}, {"version": 1})
-        versions = {found["_id"]: found["version"] async for found in cursor}
-        settle((write for write in writes if versions.get(write.article.id) == write.article.version), outcome)
+        cursor = self._articles.find({"_id": {"$in": [write.article.id for write in writes]}}, _PLACE)
+        stored = {(found["_id"], found["version"], found["content_hash"]) async for found in cursor}
+        settle((write for write in writes if place(write.article) in stored), outcome)
 
 
 def _size(article: ArticleExtracted) -> int:

@@ -58,7 +58,7 @@ _PROPERTIES: dict[str, Any] = {
 # fixed: a field that joins later is absent from what is stored already, and that must stay writable
 _REQUIRED = ["version", "content_hash", "source", "received_at", "language", "paragraphs", "entity_keys", "summary"]
 _VERSION_PROPERTIES = _PROPERTIES | {
-    "_id": {"bsonType": "string", "pattern": "^[0-9a-f]{32}:[0-9]+$"},
+    "_id": {"bsonType": "string", "pattern": "^[0-9a-f]{32}:[0-9]+(:[0-9a-f]{16})?$"},
     "article_id": _PROPERTIES["_id"],
 }
 

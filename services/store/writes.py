@@ -11,7 +11,7 @@ from pymongo import InsertOne, ReplaceOne, UpdateOne
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from services.store.documents import Document, document, encode, history_document, not_storable
+from services.store.documents import Document, document, encode, history_document, not_storable, stored_time
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, Outcome
 from shared.withdrawals import Withdrawn
@@ -83,17 +83,33 @@ def insert_version(write: Write) -> Operation:
 
 def touch(write: Write) -> Operation:
     article = write.article
-    guard = {"_id": article.id, "content_hash": article.content_hash, "version": {"$lt": Int64(article.version)}}
-    return UpdateOne(guard, {"$set": {"version": Int64(article.version), "received_at": article.received_at}})
+    version, received = Int64(article.version), stored_time(article.received_at)
+    older = [{"version": {"$lt": version}}, {"version": version, "received_at": {"$lt": received}}]
+    guard = {"_id": article.id, "content_hash": article.content_hash, "$or": older}
+    return UpdateOne(guard, {"$set": {"version": version, "received_at": received}})
+
+
+def place(article: ArticleExtracted) -> tuple[str, int, str]:
+    """Return what tells this state of an article from every other one."""
+    return article.id, article.version, article.content_hash
 
 
 def replace(write: Write) -> Operation:
-    return ReplaceOne({"_id": write.article.id, "version": {"$lt": Int64(write.article.version)}}, write.encoded)
+    """Replace what is older: by its number or, where a restored broker gave that again, as `step` orders the two."""
+    article = write.article
+    version, received = Int64(article.version), stored_time(article.received_at)
+    older: list[dict[str, Any]] = [
+        {"version": {"$lt": version}},
+        {"version": version, "received_at": {"$lt": received}, "content_hash": {"$ne": article.content_hash}},
+        {"version": version, "received_at": received, "content_hash": {"$lt": article.content_hash}},
+    ]
+    return ReplaceOne({"_id": article.id, "$or": older}, write.encoded)
 
 
 def renew(write: Write, known: Mapping[str, Any]) -> Operation:
     """Replace what an older pipeline made, if it is still the one that was read."""
-    guard = {"_id": write.article.id, "version": Int64(write.article.version)}
+    article = write.article
+    guard = {"_id": article.id, "version": Int64(article.version), "content_hash": article.content_hash}
     return ReplaceOne(guard | {f"pipeline.{name}": value for name, value in known.items()}, write.encoded)
 
 

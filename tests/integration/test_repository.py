@@ -247,6 +247,42 @@ async def test_no_content_is_lost_when_contents_come_back(database: Database, ar
     }
 
 
+def given_again(chance: random.Random) -> list[ArticleExtracted]:
+    """Return articles of a broker that was restored: their numbers were given twice, for other contents."""
+    numbers = [chance.randint(1, 4) for _ in range(8)]
+    made = [
+        an_article(
+            v, chance.choice("abc"), f"article {n}", received_at=NOON + timedelta(milliseconds=chance.randint(0, 3))
+        )
+        for n in range(6)
+        for v in numbers
+    ]
+    delivered = [article for article in made for _ in range(chance.randint(1, 2))]
+    chance.shuffle(delivered)
+    return delivered
+
+
+@pytest.mark.parametrize("replicas", [1, 4])
+@pytest.mark.parametrize("seed", range(4))
+async def test_numbers_that_were_given_twice_lose_no_content_and_end_alike(
+    database: Database, articles: Articles, seed: int, replicas: int
+) -> None:
+    chance = random.Random(seed)
+    delivered = given_again(chance)
+    parts = batches(chance, delivered)
+    for start in range(0, len(parts), replicas):
+        await asyncio.gather(*(articles.write(part) for part in parts[start : start + replicas]))
+    newest = {a.id: a for a in sorted(delivered, key=lambda a: (a.version, a.received_at, a.content_hash))}
+    stored = {found["_id"]: found for found in await everything(database, "articles")}
+    assert {key: (found["version"], found["content_hash"]) for key, found in stored.items()} == {
+        key: (article.version, article.content_hash) for key, article in newest.items()
+    }
+    kept = await everything(database, "article_versions")
+    for key, found in stored.items():
+        hashes = {k["content_hash"] for k in kept if k["article_id"] == key} | {found["content_hash"]}
+        assert hashes == {article.content_hash for article in delivered if article.id == key}
+
+
 async def test_replicas_that_race_for_the_same_articles_store_each_once(database: Database, articles: Articles) -> None:
     batch = [an_article(name=f"article {n}") for n in range(50)]
     answers = await asyncio.gather(*(articles.write(batch) for _ in range(8)))

@@ -1,6 +1,6 @@
 """What a message becomes in the database, and what it means beside the version stored there."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import bson
@@ -15,6 +15,10 @@ from shared.messages import ArticleExtracted, Caption, Entity, Mention, Pipeline
 
 A, B = "a" * 64, "b" * 64
 PIPELINE: dict[str, Any] = {"wireroom": "0.1.0", "rules": "1", "model": None}
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+STORED: dict[str, Any] = {
+    "version": 5, "content_version": 5, "content_hash": A, "received_at": NOON, "pipeline": PIPELINE
+}  # fmt: skip
 
 
 def an_article(**fields: Any) -> ArticleExtracted:  # noqa: ANN401
@@ -25,7 +29,7 @@ def an_article(**fields: Any) -> ArticleExtracted:  # noqa: ANN401
         "content_hash": A,
         "source": "morrow-wire",
         "language": "en",
-        "received_at": datetime(2026, 3, 1, 12, tzinfo=UTC),
+        "received_at": NOON,
         "paragraphs": ("Ada Quillon opened a bridge in Lower Tamsin.",),
         "pipeline": Pipeline(wireroom="0.1.0", rules="1"),
     }
@@ -45,7 +49,26 @@ def an_article(**fields: Any) -> ArticleExtracted:  # noqa: ANN401
 )
 def test_the_step_follows_from_version_and_content(version: int, content_hash: str, expected: Step) -> None:
     article = an_article(version=version, content_hash=content_hash)
-    assert step(article, {"version": 5, "content_version": 3, "content_hash": A, "pipeline": PIPELINE}) is expected
+    assert step(article, STORED | {"content_version": 3}) is expected
+
+
+@pytest.mark.parametrize(
+    ("content_hash", "seconds", "expected"),
+    [
+        (B, 1, Step.REPLACE),
+        (B, 0, Step.REPLACE),
+        (B, -1, Step.KEEP),
+        ("0" * 64, 0, Step.KEEP),
+        (A, 1, Step.TOUCH),
+        (A, 0, Step.REPEAT),
+        (A, -1, Step.REPEAT),
+    ],
+)
+def test_a_number_that_a_restored_broker_gave_again_is_no_repetition(
+    content_hash: str, seconds: int, expected: Step
+) -> None:
+    received_at = STORED["received_at"] + timedelta(seconds=seconds)
+    assert step(an_article(version=5, content_hash=content_hash, received_at=received_at), STORED) is expected
 
 
 @pytest.mark.parametrize(
@@ -63,7 +86,7 @@ def test_the_same_version_is_replaced_by_what_a_newer_pipeline_made_of_it(
     pipeline: dict[str, str], expected: Step
 ) -> None:
     article = an_article(version=5, pipeline=Pipeline(**PIPELINE | pipeline))
-    assert step(article, {"version": 5, "content_version": 5, "content_hash": A, "pipeline": PIPELINE}) is expected
+    assert step(article, STORED) is expected
 
 
 def test_what_is_not_stored_is_inserted() -> None:
@@ -100,7 +123,7 @@ def test_a_small_version_is_stored_with_64_bits_as_well() -> None:
 
 def test_a_version_of_the_history_has_an_id_of_its_own() -> None:
     kept = history_document(an_article(version=7))
-    assert (kept["_id"], kept["article_id"], kept["version"]) == ("0" * 32 + ":7", "0" * 32, 7)
+    assert (kept["_id"], kept["article_id"], kept["version"]) == (f"{'0' * 32}:7:{'a' * 16}", "0" * 32, 7)
 
 
 def test_every_name_and_alias_is_a_key_once_and_in_lower_case() -> None:
