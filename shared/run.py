@@ -9,9 +9,10 @@ import sys
 
 import uvloop
 
-from shared import logs, topology
+from shared import logs, provisioning
 from shared.connecting import brief_connection
 from shared.errors import Unavailable
+from shared.limits import Limits
 from shared.service import Service
 from shared.serving import server
 from shared.settings import Settings
@@ -30,10 +31,10 @@ def load(name: str) -> Service:
     return service
 
 
-async def setup(settings: Settings) -> list[str]:
+async def setup(settings: Settings) -> list[provisioning.Change]:
     """Apply the topology; raises Unavailable if the broker does not answer within seconds."""
     async with brief_connection(settings.nats_url) as connection:
-        return await topology.apply(connection.jetstream(timeout=10), settings.stream_replicas)
+        return await provisioning.apply(connection.jetstream(timeout=10), Limits(), settings.stream_replicas)
 
 
 def main(arguments: list[str]) -> int:
@@ -67,8 +68,8 @@ def _setup(settings: Settings) -> int:
     except Unavailable as outage:
         log.error("%s", outage)  # noqa: TRY400 - no trace: it is news
         return EX_UNAVAILABLE
-    for line in done:
-        log.info("%s", line)
+    for change in done:
+        log.info("%s", change)
     return 0
 
 

@@ -1,12 +1,11 @@
 """The whole JetStream topology on one page: what is kept, how long, and who reads it.
 
-Applied by ``wireroom setup`` and by nobody else: services bind to what exists and never declare,
-because the last service to declare a stream would silently rewrite its limits.
+Applied by ``wireroom setup`` (``shared/provisioning.py``) and by nobody else: services bind to what exists and never
+declare, because the last service to declare a stream would silently rewrite its limits.
 """
 
 from dataclasses import dataclass
 
-from nats.js import JetStreamContext
 from nats.js.api import (
     AckPolicy,
     ConsumerConfig,
@@ -16,13 +15,10 @@ from nats.js.api import (
     StorageType,
     StreamConfig,
 )
-from nats.js.errors import BadRequestError
 
+from shared.limits import DAY, DEFAULTS, HOUR, Limits
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, ArticleWithdrawn, Message
 
-HOUR = 3600.0
-DAY = 24 * HOUR
-GB = 1024**3
 MAX_PAYLOAD = 4 * 1024 * 1024  # of the broker: a 2 MiB body, escaped as JSON, with its envelope
 MAX_MESSAGE_BYTES = MAX_PAYLOAD - 64 * 1024  # so that setting a message aside has room for its headers
 NEWS = "NEWS"  # stream of what consumers read
@@ -30,13 +26,6 @@ SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/susp
 WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/withdrawals.py
 MARKS = "letters"  # bucket of what became of dead letters: shared/marks.py
 FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/learning
-BUCKETS: tuple[tuple[str, float | None, int], ...] = (  # seconds a value is kept, and bytes of all values
-    (SUSPECTS, 30 * DAY, GB // 64),
-    (WITHDRAWN, None, GB // 64),
-    (MARKS, 30 * DAY, GB // 8),
-    (FURNITURE, None, GB // 4),
-)
-NAME_TAKEN = 10058  # JetStream: the stream exists with other settings
 
 
 @dataclass(frozen=True)
@@ -84,7 +73,7 @@ STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 30, 4
 CONSUMERS = (INGEST, EXTRACT, STORE)
 
 
-def _stream(name: str, subjects: list[str], *, days: float, max_bytes: int, replicas: int) -> StreamConfig:
+def _stream(name: str, subjects: list[str], *, age: float, max_bytes: int, replicas: int) -> StreamConfig:
     # discard new: a full stream refuses its publisher, who waits; discarding old would drop unread work.
     # Not compressed: of three brokers one that was killed could not read its own blocks again (docs/decisions/0015).
     return StreamConfig(
@@ -92,8 +81,9 @@ def _stream(name: str, subjects: list[str], *, days: float, max_bytes: int, repl
         subjects=subjects,
         retention=RetentionPolicy.LIMITS,
         discard=DiscardPolicy.NEW,
-        max_age=days * DAY,
+        max_age=age,
         max_bytes=max_bytes,
+        max_msgs=-1,
         max_msg_size=MAX_MESSAGE_BYTES,
         duplicate_window=HOUR,  # covers a publisher's retries; the store's version rule holds for ever
         storage=StorageType.FILE,
@@ -101,42 +91,38 @@ def _stream(name: str, subjects: list[str], *, days: float, max_bytes: int, repl
     )
 
 
-def streams(replicas: int = 1) -> tuple[StreamConfig, ...]:
-    """Return every stream. Ages and sizes are what a site tunes: bytes must hold days at its own rate."""
-    inbox = _stream("INBOX", ["news.v1.submitted"], days=30, max_bytes=2 * GB, replicas=replicas)
+def streams(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[StreamConfig, ...]:
+    """Return every stream."""
+    inbox = _stream("INBOX", ["news.v1.submitted"], age=30 * DAY, max_bytes=limits.inbox_bytes, replicas=replicas)
     inbox.retention = RetentionPolicy.WORK_QUEUE  # a submission leaves once it is a raw article or set aside
     news = ["news.v1.extracted.>", "news.v1.stored.>", "news.v1.withdrawn.>"]
     advisories = ["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"]
-    dead = _stream("DEAD", ["news.dead.>"], days=30, max_bytes=2 * GB, replicas=replicas)
+    dead = _stream("DEAD", ["news.dead.>"], age=limits.dead_age, max_bytes=limits.dead_bytes, replicas=replicas)
     dead.max_msg_size = MAX_PAYLOAD
     return (
         inbox,
-        _stream("RAW", ["news.v1.raw.>"], days=7, max_bytes=4 * GB, replicas=replicas),
-        _stream("NEWS", news, days=7, max_bytes=4 * GB, replicas=replicas),  # a consumer may be down for a week
+        _stream("RAW", ["news.v1.raw.>"], age=limits.raw_age, max_bytes=limits.raw_bytes, replicas=replicas),
+        _stream("NEWS", news, age=limits.news_age, max_bytes=limits.news_bytes, replicas=replicas),
         dead,
-        _stream("ADVISORIES", advisories, days=30, max_bytes=GB // 16, replicas=replicas),
+        _stream(
+            "ADVISORIES",
+            advisories,
+            age=limits.advisories_age,
+            max_bytes=limits.advisories_bytes,
+            replicas=replicas,
+        ),
     )
 
 
-async def apply(js: JetStreamContext, replicas: int = 1) -> list[str]:
-    """Create or update every stream and consumer; run twice it changes nothing. Returns what was done."""
-    done = [f"stream {config.name}: {await _apply_stream(js, config)}" for config in streams(replicas)]
-    for consumer in CONSUMERS:
-        await js.add_consumer(consumer.stream, consumer.config)
-        done.append(f"consumer {consumer.stream}/{consumer.durable}: ready")
-    for name, ttl, size in BUCKETS:
-        bucket = KeyValueConfig(name, ttl=ttl, max_bytes=size, storage=StorageType.FILE, replicas=replicas)
-        await js.create_key_value(bucket)
-        done.append(f"bucket {name}: ready")
-    return done
-
-
-async def _apply_stream(js: JetStreamContext, config: StreamConfig) -> str:
-    try:
-        await js.add_stream(config)
-    except BadRequestError as error:
-        if error.err_code != NAME_TAKEN:
-            raise
-        await js.update_stream(config)
-        return "updated"
-    return "ready"
+def buckets(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[KeyValueConfig, ...]:
+    """Return every bucket of the services' own notes."""
+    sizes: dict[str, tuple[float | None, int]] = {
+        SUSPECTS: (limits.suspects_age, limits.suspects_bytes),
+        WITHDRAWN: (None, limits.withdrawn_bytes),
+        MARKS: (limits.letters_age, limits.letters_bytes),
+        FURNITURE: (None, limits.furniture_bytes),
+    }
+    return tuple(
+        KeyValueConfig(name, ttl=age, max_bytes=size, storage=StorageType.FILE, replicas=replicas)
+        for name, (age, size) in sizes.items()
+    )

@@ -10,7 +10,7 @@ from nats.aio.client import Client
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from shared import topology
+from shared import provisioning
 from shared.settings import Settings
 from tests import servers
 
@@ -41,7 +41,7 @@ async def empty_broker(broker_url: str) -> AsyncIterator[Client]:
 @pytest.fixture
 async def broker(empty_broker: Client) -> Client:
     """A connection to the broker with every stream and consumer."""
-    await topology.apply(empty_broker.jetstream(timeout=10))
+    await provisioning.apply(empty_broker.jetstream(timeout=10))
     return empty_broker
 
 

@@ -251,7 +251,10 @@ async def test_a_broker_without_streams_says_to_set_it_up(empty_broker: Client, 
         answer = await command(*arguments, stdin=b"An article.")
         assert answer.code == 69, answer
         assert "wireroom setup" in answer.err
-    assert "stream INBOX: ready" in (await command("setup")).out
+    planned = (await command("setup", "--dry-run")).out
+    assert "stream INBOX: create" in planned
+    assert (await command("setup")).out == planned
+    assert (await command("setup")).out == "Everything is as the settings say.\n"
     assert (await command("publish", "-", stdin=b"An article.")).code == 0
 
 

@@ -15,7 +15,7 @@ from nats.js import JetStreamContext
 from pymongo import AsyncMongoClient
 
 from services.store.app import service as store
-from shared import topology
+from shared import provisioning
 from shared.deliveries import Desk
 from shared.messages import ArticleStored
 from shared.service import Service
@@ -98,7 +98,7 @@ async def real(broker_url: str, mongo_url: str) -> AsyncIterator[Driven]:
     connection = await nats.connect(broker_url)
     js = connection.jetstream(timeout=10)
     try:
-        await topology.apply(js)
+        await provisioning.apply(js)
         async with AsyncMongoClient[dict[str, Any]](mongo_url) as mongo:
             yield RealPipeline(js, mongo, Settings(nats_url=broker_url, mongo_url=mongo_url, mongo_database=name))
             await mongo.drop_database(name)

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import typer
 
+from shared.limits import Limits, age_text, size_text
 from shared.settings import Settings
 from tests.faults import page as reliability
 from tests.faults.report import Report, untold
@@ -41,6 +42,9 @@ def test_the_settings_page_has_every_setting_with_its_default() -> None:
     for name, field in Settings.model_fields.items():
         assert f"`WIREROOM_{name.upper()}`" in page
         assert f"`{field.default}`" in page
+    for name, field in Limits.model_fields.items():
+        default = (age_text if name.endswith("_age") else size_text)(field.default)
+        assert f"| `WIREROOM_{name.upper()}` | `{default}` |" in page
 
 
 def test_the_reliability_page_says_what_the_kept_report_says() -> None:

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from nats.js.errors import APIError
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
-from shared import topology
+from shared import provisioning
+from shared.limits import Limits
 from shared.settings import Settings
 from wireroom.connections import nats_connection
 from wireroom.local import detached, state
@@ -20,21 +24,45 @@ from wireroom.terminal import err, fail, out
 EX_CHECK = 1
 EX_UNAVAILABLE = 69
 EX_TEMPORARY = 75
+EX_CONFIG = 78
 EX_INTERRUPTED = 130
+NO_STORAGE = 10047  # JetStream: insufficient storage resources available
 
 
-def setup() -> None:
-    """Make or update the streams and consumers on the broker; run twice it changes nothing.
+def setup(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change, old -> new.")] = False,
+) -> None:
+    """Make the streams, consumers and buckets on the broker as the settings say; run twice it changes nothing.
 
-    Examples: `wireroom setup`, `WIREROOM_NATS_URL=nats://queue:4222 wireroom setup`
+    Examples: `wireroom setup --dry-run`, `WIREROOM_RAW_AGE=14d WIREROOM_NEWS_AGE=14d wireroom setup`
     """
-    for line in asyncio.run(_setup(Settings())):
-        out.print(line, highlight=False)
+    try:
+        limits = Limits()
+    except ValidationError as error:
+        fail(EX_CONFIG, "\n".join(said(each) for each in error.errors()))
+    changes = asyncio.run(_setup(Settings(), limits, dry_run=dry_run))
+    for change in changes:
+        out.print(str(change), markup=False, highlight=False, soft_wrap=True)
+    if not changes:
+        out.print("Everything is as the settings say.")
 
 
-async def _setup(settings: Settings) -> list[str]:
+def said(error: ErrorDetails) -> str:
+    """Return one line for one mistake in the settings, with the variable that has it."""
+    what = error["msg"].removeprefix("Value error, ").rstrip(".")
+    if not error["loc"]:
+        return f"{what}."
+    return f"WIREROOM_{str(error['loc'][0]).upper()}={error['input']}: {what}."
+
+
+async def _setup(settings: Settings, limits: Limits, *, dry_run: bool) -> list[provisioning.Change]:
     async with nats_connection(settings.nats_url) as connection:
-        return await topology.apply(connection.jetstream(timeout=10), settings.stream_replicas)
+        js = connection.jetstream(timeout=10)
+        try:
+            return await (provisioning.plan if dry_run else provisioning.apply)(js, limits, settings.stream_replicas)
+        except APIError as error:
+            more = " Raise max_file_store in its configuration." if error.err_code == NO_STORAGE else ""
+            fail(EX_UNAVAILABLE, f"the broker refuses: {error.description or error}.{more}")
 
 
 def up(

@@ -6,6 +6,7 @@ from pathlib import Path
 import nats
 from nats.errors import Error as NatsError
 
+from shared.limits import Limits
 from shared.topology import MAX_PAYLOAD, streams
 from wireroom.local import binaries
 from wireroom.local.ports import LOOPBACK
@@ -37,7 +38,7 @@ def program(data: Path, port: int, monitor_port: int | None = None) -> Program:
     folder.mkdir(parents=True, exist_ok=True)
     configuration = data / "nats.conf"
     # What streams may hold is reserved, and once more while one is applied again: the second start would be refused.
-    reserved = 2 * sum(stream.max_bytes or 0 for stream in streams())
+    reserved = 2 * sum(stream.max_bytes or 0 for stream in streams(Limits()))
     values = {"host": LOOPBACK, "port": port, "max_payload": MAX_PAYLOAD, "max_file_store": reserved}
     monitor = f"http: {LOOPBACK}:{monitor_port}\n" if monitor_port else ""
     configuration.write_text(_CONFIGURATION.format(**values, folder=json.dumps(str(folder))) + monitor)
