@@ -9,8 +9,9 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, KeyValueConfig, StoreCompression, StreamConfig, StreamInfo
 from nats.js.errors import NotFoundError
 
+from shared import accounting
 from shared.limits import DEFAULTS, Limits, age_text, size_text
-from shared.topology import CONSUMERS, Consumer, buckets, streams
+from shared.topology import CONSUMERS, KEEP, Consumer, buckets, streams
 
 _TEXTS: Mapping[str, Callable[[Any], str]] = {
     "max_age": age_text,
@@ -23,6 +24,7 @@ _STREAM_FIELDS = (
     *("subjects", "retention", "discard", "max_age", "max_bytes", "max_msgs", "max_msg_size"),
     *("duplicate_window", "num_replicas", "compression"),
 )
+_NAMES = {"metadata": "keep", "num_replicas": "replicas"}
 _CONSUMER_FIELDS = ("filter_subjects", "ack_wait", "max_deliver", "max_ack_pending")
 
 
@@ -34,11 +36,15 @@ class Change:
     fields: Mapping[str, tuple[Any, Any]]
     make: Callable[[], Awaitable[object]]
     warning: str | None = None
+    deletes: bool = False  # what is kept now
 
     def __str__(self) -> str:
         if not self.fields:
             return f"{self.what}: create"
-        said = ", ".join(f"{name} {_text(name, old)} -> {_text(name, new)}" for name, (old, new) in self.fields.items())
+        said = ", ".join(
+            f"{_NAMES.get(name, name)} {_text(name, old)} -> {_text(name, new)}"
+            for name, (old, new) in self.fields.items()
+        )
         return f"{self.what}: {said}" + (f" ({self.warning})" if self.warning else "")
 
 
@@ -50,11 +56,18 @@ async def plan(js: JetStreamContext, limits: Limits = DEFAULTS, replicas: int = 
     return [change for change in changes if change]
 
 
-async def apply(js: JetStreamContext, limits: Limits = DEFAULTS, replicas: int = 1) -> list[Change]:
-    """Make the broker as the topology says; returns what was changed, and raises APIError where it refuses."""
+async def apply(
+    js: JetStreamContext, limits: Limits = DEFAULTS, replicas: int = 1, *, delete: bool = False
+) -> list[Change]:
+    """Make the broker as the topology says; returns what that takes, and raises APIError where the broker refuses.
+
+    What would delete messages at once is left as it is, unless that is wanted.
+    """
     changes = await plan(js, limits, replicas)
     for change in changes:
-        await change.make()
+        if delete or not change.deletes:
+            await change.make()
+    await accounting.begin(js)
     return changes
 
 
@@ -65,7 +78,10 @@ async def _stream(js: JetStreamContext, wanted: StreamConfig) -> Change | None:
     except NotFoundError:
         return Change(what, {}, lambda: js.add_stream(wanted))
     wanted = replace(wanted, compression=StoreCompression.NONE)
-    return await _stream_change(js, what, info, {name: getattr(wanted, name) for name in _STREAM_FIELDS})
+    fields = {name: getattr(wanted, name) for name in _STREAM_FIELDS}
+    if wanted.metadata:
+        fields["metadata"] = (info.config.metadata or {}) | wanted.metadata  # the broker has words of its own there
+    return await _stream_change(js, what, info, fields)
 
 
 async def _bucket(js: JetStreamContext, wanted: KeyValueConfig) -> Change | None:
@@ -83,7 +99,8 @@ async def _stream_change(js: JetStreamContext, what: str, info: StreamInfo, want
     if not fields:
         return None
     updated = replace(info.config, **{name: new for name, (_, new) in fields.items()})
-    return Change(what, fields, lambda: js.update_stream(updated), await _warning(js, info, fields))
+    deletes = await _deletes(js, info, fields)
+    return Change(what, fields, lambda: js.update_stream(updated), deletes or _stays(info, fields), bool(deletes))
 
 
 async def _consumer(js: JetStreamContext, consumer: Consumer) -> Change | None:
@@ -106,11 +123,15 @@ def _differences(found: StreamConfig | ConsumerConfig, wanted: Mapping[str, Any]
     return {name: (old, new) for name, (old, new) in pairs.items() if (old or 0) != new}
 
 
-async def _warning(js: JetStreamContext, info: StreamInfo, fields: Mapping[str, tuple[Any, Any]]) -> str | None:
-    """Say what the change does to what is kept already."""
+def _stays(info: StreamInfo, fields: Mapping[str, tuple[Any, Any]]) -> str | None:
     size = fields.get("max_bytes", (0, 0))[1]
     if size and info.state.bytes > size:
         return f"it holds {size_text(info.state.bytes)}, which stay, and refuses more until there is room"
+    return None
+
+
+async def _deletes(js: JetStreamContext, info: StreamInfo, fields: Mapping[str, tuple[Any, Any]]) -> str | None:
+    """Say what a new age of the broker's own deletes at once, read or not."""
     age = fields.get("max_age", (0, 0))[1]
     if age and info.state.messages:
         first = await js.get_msg(str(info.config.name), info.state.first_seq)
@@ -120,6 +141,8 @@ async def _warning(js: JetStreamContext, info: StreamInfo, fields: Mapping[str, 
 
 
 def _text(name: str, value: Any) -> str:  # noqa: ANN401 - of any field
+    if name == "metadata":
+        return age_text(float((value or {}).get(KEEP, 0)))
     if isinstance(value, list):
         return " ".join(value)
     if not isinstance(value, str) and (text := _TEXTS.get(name)):

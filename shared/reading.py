@@ -1,6 +1,6 @@
 """Reading what a stream holds now, from the beginning, without taking anything from it."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
@@ -14,7 +14,7 @@ _TRIES = 10
 
 async def all_of(
     js: JetStreamContext, stream: str, subject: str, *, headers_only: bool | None = None
-) -> AsyncIterator[Msg]:
+) -> AsyncGenerator[Msg, None]:
     """Yield what a subject holds now, the oldest first, and end; a stream that is not there holds nothing.
 
     Raises TimeoutError if the broker stops sending before the end: half of a stream is no answer.

@@ -34,7 +34,8 @@ from shared.quotas import MONTH, Allowance, Quota
 from shared.settings import Settings
 from shared.state import State
 from shared.suspects import Suspects
-from shared.topology import NEWS, Consumer
+from shared.topology import CONSUMERS, NEWS, Consumer
+from shared.trimming import keep_trimming
 from shared.withdrawals import Withdrawals, erase, withdrawal
 
 log = logging.getLogger(__name__)
@@ -115,7 +116,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
             watch = health.Watch(js, service.reads, running, check)
             await watch.wait_until_declared()
             await withdrawals.follow(connection, js)
-            async with watch, dead_letters.running():
+            async with watch, dead_letters.running(), _trimming(service, js):
                 await reader.start(connection, take)
                 yield
 
@@ -123,6 +124,17 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
     app = AsgiFastStream(broker, lifespan=lifespan, asgi_routes=health.routes(running), on_shutdown=stopping)
     app.after_startup(running.start)
     return app
+
+
+@asynccontextmanager
+async def _trimming(service: Service, js: JetStreamContext) -> AsyncIterator[None]:
+    """A service of the topology trims the stream it reads; a consumer built with this shell deletes nothing."""
+    task = asyncio.create_task(keep_trimming(js, service.reads.stream)) if service.reads in CONSUMERS else None
+    try:
+        yield
+    finally:
+        if task:
+            task.cancel()
 
 
 @asynccontextmanager

@@ -16,15 +16,17 @@ from nats.js.api import (
     StreamConfig,
 )
 
-from shared.limits import DAY, DEFAULTS, HOUR, Limits
+from shared.limits import DEFAULTS, HOUR, MB, Limits
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, ArticleWithdrawn, Message
 
 MAX_PAYLOAD = 4 * 1024 * 1024  # of the broker: a 2 MiB body, escaped as JSON, with its envelope
 MAX_MESSAGE_BYTES = MAX_PAYLOAD - 64 * 1024  # so that setting a message aside has room for its headers
+KEEP = "wireroom-keep"  # seconds, in a stream's metadata: for how long what was read stays (shared/trimming.py)
 NEWS = "NEWS"  # stream of what consumers read
 SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/suspects.py
 WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/withdrawals.py
 MARKS = "letters"  # bucket of what became of dead letters: shared/marks.py
+ACCOUNTING = "accounting"  # bucket of what left the streams in order: shared/accounting.py
 FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/learning
 
 
@@ -73,7 +75,11 @@ STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 30, 4
 CONSUMERS = (INGEST, EXTRACT, STORE)
 
 
-def _stream(name: str, subjects: list[str], *, age: float, max_bytes: int, replicas: int) -> StreamConfig:
+def _stream(
+    name: str, subjects: list[str], *, max_bytes: int, replicas: int, age: float = 0, keep: float = 0
+) -> StreamConfig:
+    # age: the broker deletes what is older, read or not. keep: the service that reads the stream deletes what is older
+    # once it was read, so unread work does not expire, whoever is down and however long; it fills the stream instead.
     # discard new: a full stream refuses its publisher, who waits; discarding old would drop unread work.
     # Not compressed: of three brokers one that was killed could not read its own blocks again (docs/decisions/0015).
     return StreamConfig(
@@ -88,12 +94,13 @@ def _stream(name: str, subjects: list[str], *, age: float, max_bytes: int, repli
         duplicate_window=HOUR,  # covers a publisher's retries; the store's version rule holds for ever
         storage=StorageType.FILE,
         num_replicas=replicas,
+        metadata={KEEP: f"{keep:.0f}"} if keep else None,
     )
 
 
 def streams(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[StreamConfig, ...]:
     """Return every stream."""
-    inbox = _stream("INBOX", ["news.v1.submitted"], age=30 * DAY, max_bytes=limits.inbox_bytes, replicas=replicas)
+    inbox = _stream("INBOX", ["news.v1.submitted"], max_bytes=limits.inbox_bytes, replicas=replicas)
     inbox.retention = RetentionPolicy.WORK_QUEUE  # a submission leaves once it is a raw article or set aside
     news = ["news.v1.extracted.>", "news.v1.stored.>", "news.v1.withdrawn.>"]
     advisories = ["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"]
@@ -101,8 +108,8 @@ def streams(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[StreamConfig,
     dead.max_msg_size = MAX_PAYLOAD
     return (
         inbox,
-        _stream("RAW", ["news.v1.raw.>"], age=limits.raw_age, max_bytes=limits.raw_bytes, replicas=replicas),
-        _stream("NEWS", news, age=limits.news_age, max_bytes=limits.news_bytes, replicas=replicas),
+        _stream("RAW", ["news.v1.raw.>"], keep=limits.raw_age, max_bytes=limits.raw_bytes, replicas=replicas),
+        _stream("NEWS", news, keep=limits.news_age, max_bytes=limits.news_bytes, replicas=replicas),
         dead,
         _stream(
             "ADVISORIES",
@@ -121,6 +128,7 @@ def buckets(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[KeyValueConfi
         WITHDRAWN: (None, limits.withdrawn_bytes),
         MARKS: (limits.letters_age, limits.letters_bytes),
         FURNITURE: (None, limits.furniture_bytes),
+        ACCOUNTING: (None, 16 * MB),
     }
     return tuple(
         KeyValueConfig(name, ttl=age, max_bytes=size, storage=StorageType.FILE, replicas=replicas)

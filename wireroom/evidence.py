@@ -14,6 +14,7 @@ from nats.js.api import StreamState
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
+from shared.accounting import place_of, trimmed
 from shared.marks import Fate, Marks
 from shared.messages import ArticleStored, ArticleWithdrawn
 from shared.reading import all_of
@@ -65,8 +66,7 @@ async def look(js: JetStreamContext) -> Evidence:
     stored, withdrawn = await _fates(js)
     dropped = frozenset(m.place for m in (await Marks(js).all()).values() if m.fate is Fate.DROPPED and m.place)
     dead = {place: reason async for place, reason in _letters(js)}
-    expired = (await js.stream_info("RAW")).state.first_seq > 1
-    first = min(raw, default=last + 1) if expired else 1
+    first = (await trimmed(js) or 0) + 1
     known = stored.keys() | withdrawn.keys() | dead.keys() | dropped | raw.keys() | news.keys()
     return Evidence(
         first=first,
@@ -85,9 +85,8 @@ async def _places(js: JetStreamContext, stream: str, subject: str) -> dict[int, 
     """Return where in a stream the last message of each place is; what others put there has none."""
     found = {}
     async for message in all_of(js, stream, subject, headers_only=True):
-        place = (message.headers or {}).get("ce-id", "").rpartition(":")[2]
-        if place.isdecimal():
-            found[int(place)] = message.metadata.sequence.stream
+        if place := place_of(message.headers):
+            found[place] = message.metadata.sequence.stream
     return found
 
 

@@ -31,6 +31,7 @@ NO_STORAGE = 10047  # JetStream: insufficient storage resources available
 
 def setup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change, old -> new.")] = False,
+    delete: Annotated[bool, typer.Option("--delete-older", help="Apply also what deletes messages at once.")] = False,
 ) -> None:
     """Make the streams, consumers and buckets on the broker as the settings say; run twice it changes nothing.
 
@@ -40,11 +41,14 @@ def setup(
         limits = Limits()
     except ValidationError as error:
         fail(EX_CONFIG, "\n".join(said(each) for each in error.errors()))
-    changes = asyncio.run(_setup(Settings(), limits, dry_run=dry_run))
+    changes = asyncio.run(_setup(Settings(), limits, dry_run=dry_run, delete=delete))
     for change in changes:
-        out.print(str(change), markup=False, highlight=False, soft_wrap=True)
+        left = "not applied, needs --delete-older: " if change.deletes and not delete else ""
+        out.print(f"{left}{change}", markup=False, highlight=False, soft_wrap=True)
     if not changes:
         out.print("Everything is as the settings say.")
+    if not delete and any(change.deletes for change in changes):
+        raise typer.Exit(EX_CHECK)
 
 
 def said(error: ErrorDetails) -> str:
@@ -55,11 +59,13 @@ def said(error: ErrorDetails) -> str:
     return f"WIREROOM_{str(error['loc'][0]).upper()}={error['input']}: {what}."
 
 
-async def _setup(settings: Settings, limits: Limits, *, dry_run: bool) -> list[provisioning.Change]:
+async def _setup(settings: Settings, limits: Limits, *, dry_run: bool, delete: bool) -> list[provisioning.Change]:
     async with nats_connection(settings.nats_url) as connection:
         js = connection.jetstream(timeout=10)
         try:
-            return await (provisioning.plan if dry_run else provisioning.apply)(js, limits, settings.stream_replicas)
+            if dry_run:
+                return await provisioning.plan(js, limits, settings.stream_replicas)
+            return await provisioning.apply(js, limits, settings.stream_replicas, delete=delete)
         except APIError as error:
             more = " Raise max_file_store in its configuration." if error.err_code == NO_STORAGE else ""
             fail(EX_UNAVAILABLE, f"the broker refuses: {error.description or error}.{more}")
