@@ -18,10 +18,12 @@ COPY requirements/build.lock ./
 RUN --mount=type=cache,target=/var/cache/pip \
     pip install --require-hashes --no-deps --only-binary :all: -r build.lock
 ARG SERVICE
+ARG ALSO=
 COPY pyproject.toml README.md ./
 COPY shared shared
 COPY services/__init__.py services/
-COPY services/${SERVICE} services/${SERVICE}
+RUN --mount=type=bind,source=services,target=/services \
+    for name in ${SERVICE} ${ALSO}; do cp -r /services/$name services/$name || exit 1; done
 RUN pip install --no-deps --no-build-isolation --no-index --target /app . && rm -r /app/bin
 
 FROM ${PYTHON}

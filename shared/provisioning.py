@@ -13,6 +13,8 @@ from shared import accounting
 from shared.limits import DEFAULTS, Limits, age_text, size_text
 from shared.topology import CONSUMERS, KEEP, Consumer, buckets, streams
 
+NOT_APPLIED = "not applied, needs --delete-older: "
+
 _TEXTS: Mapping[str, Callable[[Any], str]] = {
     "max_age": age_text,
     "duplicate_window": age_text,

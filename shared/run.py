@@ -1,6 +1,5 @@
-"""What containers and the supervisor execute: ``python -m shared.run ingest|extract|store|setup``."""
+"""What containers and the supervisor execute: ``python -m shared.run ingest|extract|store``."""
 
-import asyncio
 import gc
 import importlib
 import logging
@@ -9,10 +8,7 @@ import sys
 
 import uvloop
 
-from shared import logs, provisioning
-from shared.connecting import brief_connection
-from shared.errors import Unavailable
-from shared.limits import Limits
+from shared import logs
 from shared.service import Service
 from shared.serving import server
 from shared.settings import Settings
@@ -21,7 +17,6 @@ from shared.watchdog import watchdog
 log = logging.getLogger(__name__)
 SERVICES = ("ingest", "extract", "store")
 EX_USAGE = 2
-EX_UNAVAILABLE = 69
 
 
 def load(name: str) -> Service:
@@ -31,18 +26,10 @@ def load(name: str) -> Service:
     return service
 
 
-async def setup(settings: Settings) -> list[provisioning.Change]:
-    """Apply the topology; raises Unavailable if the broker does not answer within seconds."""
-    async with brief_connection(settings.nats_url) as connection:
-        return await provisioning.apply(connection.jetstream(timeout=10), Limits(), settings.stream_replicas)
-
-
 def main(arguments: list[str]) -> int:
     settings = Settings()
     logs.configure(settings.log_level)
     match arguments:
-        case ["setup"]:
-            return _setup(settings)
         case [name] if name in SERVICES:
             # while it runs uvicorn has the signal, stops in order, and raises it again for us: a clean exit
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -53,24 +40,13 @@ def main(arguments: list[str]) -> int:
             uvloop.run(_serve(service, settings))
             return 0
         case _:
-            log.error("usage: python -m shared.run %s|setup", "|".join(SERVICES))
+            log.error("usage: python -m shared.run %s", "|".join(SERVICES))
             return EX_USAGE
 
 
 async def _serve(service: Service, settings: Settings) -> None:
     async with watchdog():
         await server(service, settings).serve()
-
-
-def _setup(settings: Settings) -> int:
-    try:
-        done = asyncio.run(setup(settings))
-    except Unavailable as outage:
-        log.error("%s", outage)  # noqa: TRY400 - no trace: it is news
-        return EX_UNAVAILABLE
-    for change in done:
-        log.info("%s", change)
-    return 0
 
 
 if __name__ == "__main__":

@@ -65,6 +65,7 @@ _VERSION_PROPERTIES = _PROPERTIES | {
 _ARTICLE_INDEXES = [
     IndexModel([("received_at", DESCENDING)], name="newest"),
     IndexModel([("published_at", DESCENDING)], name="latest"),
+    IndexModel([("version", DESCENDING)], name="highest"),  # `wireroom setup` lets INBOX go on above it
     IndexModel([("source", ASCENDING), ("published_at", DESCENDING)], name="latest_of_source"),
     IndexModel([("entity_keys", ASCENDING), ("published_at", DESCENDING)], name="latest_of_entity"),
     IndexModel(  # partial and not sparse: a compound sparse index would hold every document for its source

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from nats.js import JetStreamContext
 
-from shared import run
+from services.setup.app import setup
+from shared.limits import Limits
 from shared.settings import Settings
 from tests.faults.clusters import Nodes
 from tests.stacks import broker_at
@@ -46,7 +47,7 @@ async def parts(folder: Path, *, through: "SlowProxy | None" = None) -> AsyncIte
         nodes = Nodes(nats_url, {program.name: program for program in programs})
         stack.push_async_callback(nodes.end)
         await _start(nodes, *programs[:2])
-        await run.setup(Settings(nats_url=nats_url))
+        await setup(Settings(nats_url=nats_url, mongo_url=mongo_url), Limits())
         await _start(nodes, *programs[2:])
         js = await stack.enter_async_context(broker_at(nats_url))
         yield Parts(nodes, nats_url, mongo_url, health_ports), js

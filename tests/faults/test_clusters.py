@@ -9,7 +9,8 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
-from shared import run
+from services.setup.app import setup
+from shared.limits import Limits
 from shared.settings import Settings
 from tests.faults.clusters import Nodes, leader, primary, three_brokers, three_databases
 from tests.faults.load import Load
@@ -35,7 +36,7 @@ async def clusters(
     async with AsyncExitStack() as stack:
         brokers = await stack.enter_async_context(three_brokers(folder / "brokers", hosts))
         databases = await stack.enter_async_context(three_databases(folder / "databases"))
-        await run.setup(Settings(nats_url=brokers.url, stream_replicas=3))
+        await setup(Settings(nats_url=brokers.url, mongo_url=databases.url, stream_replicas=3), Limits())
         urls = {"WIREROOM_NATS_URL": brokers.url, "WIREROOM_MONGO_URL": databases.url}
         health = dict(zip(SERVICES, ports.free(len(SERVICES)), strict=True))
         programs = {name: service.program(name, folder, port, urls, name=name) for name, port in health.items()}

@@ -12,7 +12,8 @@ import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
 from nats.js import JetStreamContext
 
-from shared import run
+from services.setup.app import setup
+from shared.limits import Limits
 from shared.settings import Settings
 from shared.topology import CONSUMERS, EXTRACT, INGEST
 from tests.faults import firewall
@@ -84,7 +85,7 @@ async def deleting_consumers(stack: Stack, js: JetStreamContext, load: Load) -> 
     for consumer in (INGEST, EXTRACT):
         await js.delete_consumer(consumer.stream, consumer.durable)
         await asyncio.sleep(3)
-        await run.setup(Settings(nats_url=stack.nats_url))
+        await setup(Settings(nats_url=stack.nats_url, mongo_url=stack.mongo_url), Limits())
         await hurry(js)
         await load.more(SOME)
 

@@ -244,9 +244,12 @@ async def test_a_database_that_is_away_is_named_within_seconds_with_what_to_do(
     assert "Traceback" not in answer.err
 
 
-async def test_a_broker_without_streams_says_to_set_it_up(empty_broker: Client, tmp_path: Path) -> None:
+async def test_a_broker_without_streams_says_to_set_it_up(empty_broker: Client, mongo_url: str, tmp_path: Path) -> None:
     url = empty_broker.connected_url.geturl() if empty_broker.connected_url else ""
-    command = Wireroom({"WIREROOM_NATS_URL": url, "PYTHONPATH": str(Path(__file__).parents[2])}, tmp_path)
+    command = Wireroom(
+        {"WIREROOM_NATS_URL": url, "WIREROOM_MONGO_URL": mongo_url, "PYTHONPATH": str(Path(__file__).parents[2])},
+        tmp_path,
+    )
     for arguments in (("publish", "-"), ("tail", "--all")):
         answer = await command(*arguments, stdin=b"An article.")
         assert answer.code == 69, answer

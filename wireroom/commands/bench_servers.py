@@ -17,9 +17,8 @@ from nats.js import JetStreamContext
 from services.ingest.identity import ingested
 from services.store.documents import document
 from services.store.repository import Articles, connect
-from shared import run
+from shared import provisioning
 from shared.messages import ArticleExtracted, Pipeline
-from shared.settings import Settings
 from wireroom.commands.publish import IN_FLIGHT, published
 from wireroom.connections import nats_connection
 from wireroom.intake import Submission
@@ -74,9 +73,9 @@ async def _publish(count: int, rounds: int) -> Result:
 
     bodies = [article.model_dump_json().encode() for article in islice(sample_submissions(), count)]
     with tempfile.TemporaryDirectory(prefix="wireroom-bench-") as folder, nats_server(Path(folder)) as url:
-        await run.setup(Settings(nats_url=url))
         async with nats_connection(url) as connection:
             js = connection.jetstream(timeout=10)
+            await provisioning.apply(js)
 
             def bare(number: int) -> Work:
                 return lambda: _bare_publish(js, bodies, number)

@@ -8,14 +8,16 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from nats.errors import ConnectionClosedError, NoRespondersError
 from nats.js.errors import APIError
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from shared import provisioning
+from shared.connecting import without_password
+from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.settings import Settings
-from wireroom.connections import nats_connection
 from wireroom.local import detached, state
 from wireroom.local.binaries import Missing
 from wireroom.local.keeper import NotStarted
@@ -32,8 +34,13 @@ NO_STORAGE = 10047  # JetStream: insufficient storage resources available
 def setup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change, old -> new.")] = False,
     delete: Annotated[bool, typer.Option("--delete-older", help="Apply also what deletes messages at once.")] = False,
+    without_database: Annotated[
+        bool, typer.Option("--without-database", help="There is none yet whose numbers INBOX has to stay above.")
+    ] = False,
 ) -> None:
     """Make the streams, consumers and buckets on the broker as the settings say; run twice it changes nothing.
+
+    A broker that lost its data or was given older data goes on above the numbers that the database has.
 
     Examples: `wireroom setup --dry-run`, `WIREROOM_RAW_AGE=14d WIREROOM_NEWS_AGE=14d wireroom setup`
     """
@@ -41,13 +48,10 @@ def setup(
         limits = Limits()
     except ValidationError as error:
         fail(EX_CONFIG, "\n".join(said(each) for each in error.errors()))
-    changes = asyncio.run(_setup(Settings(), limits, dry_run=dry_run, delete=delete))
-    for change in changes:
-        left = "not applied, needs --delete-older: " if change.deletes and not delete else ""
-        out.print(f"{left}{change}", markup=False, highlight=False, soft_wrap=True)
-    if not changes:
-        out.print("Everything is as the settings say.")
-    if not delete and any(change.deletes for change in changes):
+    changes = _setup(Settings(), limits, dry_run=dry_run, delete=delete, compare=not without_database)
+    for change in changes or ["Everything is as the settings say."]:
+        out.print(change, markup=False, highlight=False, soft_wrap=True)
+    if any(change.startswith(provisioning.NOT_APPLIED) for change in changes):
         raise typer.Exit(EX_CHECK)
 
 
@@ -59,16 +63,21 @@ def said(error: ErrorDetails) -> str:
     return f"WIREROOM_{str(error['loc'][0]).upper()}={error['input']}: {what}."
 
 
-async def _setup(settings: Settings, limits: Limits, *, dry_run: bool, delete: bool) -> list[provisioning.Change]:
-    async with nats_connection(settings.nats_url) as connection:
-        js = connection.jetstream(timeout=10)
-        try:
-            if dry_run:
-                return await provisioning.plan(js, limits, settings.stream_replicas)
-            return await provisioning.apply(js, limits, settings.stream_replicas, delete=delete)
-        except APIError as error:
-            more = " Raise max_file_store in its configuration." if error.err_code == NO_STORAGE else ""
-            fail(EX_UNAVAILABLE, f"the broker refuses: {error.description or error}.{more}")
+def _setup(settings: Settings, limits: Limits, **wish: bool) -> list[str]:
+    from services.setup import app  # noqa: PLC0415 - the service frameworks are slow to import
+
+    try:
+        return asyncio.run(app.setup(settings, limits, app.Wish(**wish)))
+    except Unavailable as outage:
+        setting = "WIREROOM_MONGO_URL" if outage.what == "MongoDB" else "WIREROOM_NATS_URL"
+        more = " Where there is none yet: `wireroom setup --without-database`." if outage.what == "MongoDB" else ""
+        fail(EX_UNAVAILABLE, f"{outage}. Start one with `wireroom up`, or name yours in {setting}.{more}")
+    except (ConnectionClosedError, NoRespondersError, TimeoutError) as error:
+        where = without_password(settings.nats_url)
+        fail(EX_UNAVAILABLE, f"NATS at {where} went away: {error or type(error).__name__}. Run it again.")
+    except APIError as error:
+        more = " Raise max_file_store in its configuration." if error.err_code == NO_STORAGE else ""
+        fail(EX_UNAVAILABLE, f"the broker refuses: {error.description or error}.{more}")
 
 
 def up(

@@ -10,8 +10,9 @@ from typing import Any
 
 from nats.errors import Error as NatsError
 
-from shared import run
+from services.setup.app import setup
 from shared.errors import Unavailable
+from shared.limits import Limits
 from shared.settings import Settings
 from wireroom.local import broker, database, ports, service, state
 from wireroom.local.full_disk import restart_when_there_is_room
@@ -54,9 +55,12 @@ class Stack:
         self._write_state()
         await _all(self._broker.start(), self._database.start())
         try:
-            await run.setup(Settings(nats_url=self.nats_url))
+            done = await setup(Settings(nats_url=self.nats_url, mongo_url=self.mongo_url), Limits())
         except (NatsError, Unavailable) as error:
             raise NotStarted(f"the streams could not be made on {self.nats_url}: {error}") from error
+        for line in done:
+            if not line.endswith(": create"):
+                self._say(line)
         await _all(*(keeper.start() for keeper in self._services))
         self._ready = True
         self._write_state()

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any
 
-from shared.topology import BUCKETS
+from shared.topology import buckets
 from wireroom.measuring.raw_nats import Publication, block
 
 Subject = Callable[[Random], bytes]
@@ -214,7 +214,7 @@ def _below(prefix: bytes, tokens: int) -> Subject:
 
 
 def _bucket(chance: Random) -> bytes:
-    name = chance.choice(BUCKETS)[0]
+    name = chance.choice(buckets()).bucket
     key = chance.choice((*_TOKENS, b"%d" % chance.randint(10**6, 10**9), chance.randbytes(8).hex().encode() * 2))
     return b".".join((b"$KV", name.encode(), key))
 

@@ -1,0 +1,1 @@
+"""What is done to a broker before services use it: streams, buckets, consumers, and numbers that were never given."""

@@ -1,0 +1,57 @@
+"""Topology and numbers on a broker: ``wireroom setup``, the embedded stack, and Compose before any service starts."""
+
+from dataclasses import dataclass
+
+from nats.js import JetStreamContext
+
+from services.setup.known import Database, database, known, tombstones
+from services.setup.renumbering import behind, renumber
+from shared import provisioning
+from shared.connecting import brief_connection
+from shared.limits import Limits
+from shared.settings import Settings
+from shared.withdrawals import withdraw
+
+
+@dataclass(frozen=True)
+class Wish:
+    """``dry_run`` changes nothing. ``delete`` applies also what deletes messages at once."""
+
+    dry_run: bool = False
+    delete: bool = False
+    compare: bool = True  # with the database; only where there is none yet it may be left out
+
+
+async def setup(settings: Settings, limits: Limits, wish: Wish = Wish()) -> list[str]:
+    """Return what was changed, one line each; run again it changes nothing. Raises Unavailable and APIError."""
+    async with brief_connection(settings.nats_url) as connection:
+        js = connection.jetstream(timeout=10)
+        if not wish.compare:
+            return await _topology(js, settings, limits, wish)
+        async with database(settings) as articles:
+            stored = await known(articles, limits.raw_age)  # before anything is made: it is the part that may be away
+            done = await _topology(js, settings, limits, wish)
+            if wish.dry_run:
+                told = await behind(js, stored)
+            elif told := await renumber(js, stored, settings):
+                done += [
+                    f"bucket withdrawn: {count} take-downs given back" for count in [await _given_back(js, articles)]
+                ]
+            return [*done, told] if told else done
+
+
+async def _topology(js: JetStreamContext, settings: Settings, limits: Limits, wish: Wish) -> list[str]:
+    if wish.dry_run:
+        changes = await provisioning.plan(js, limits, settings.stream_replicas)
+    else:
+        changes = await provisioning.apply(js, limits, settings.stream_replicas, delete=wish.delete)
+    return [f"{provisioning.NOT_APPLIED if change.deletes and not wish.delete else ''}{change}" for change in changes]
+
+
+async def _given_back(js: JetStreamContext, articles: Database) -> int:
+    """Set the tombstones again that a lost broker took with it: what was taken down must not flow once more."""
+    count = 0
+    async for tombstone in tombstones(articles):
+        await withdraw(js, tombstone)
+        count += 1
+    return count

@@ -1,0 +1,161 @@
+"""Lets INBOX go on above every number it may have given, after the broker lost its data or was given older data.
+
+A version is a place in INBOX, so a broker that starts from the beginning, or from a backup, gives numbers again: what
+is new looks older than what is stored, or like a repetition of something else.
+
+What a backup brought back unread keeps its numbers, for that is what it is: it is ingested here and now. What was
+published since the broker came back is put behind the new beginning. The one is told from the other by when INBOX
+received it: before the last article that is stored, or after. Each step can be done again after a crash.
+"""
+
+import asyncio
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from nats.aio.msg import Msg
+from nats.errors import TimeoutError as NatsTimeoutError
+from nats.js import JetStreamContext
+from nats.js.api import StorageType, StreamConfig
+from nats.js.errors import NotFoundError
+
+from services.ingest.app import service as ingest
+from services.setup.known import Known
+from shared import accounting
+from shared.accounting import Gap, Gaps, Moved
+from shared.dead_letters import DeadLetters
+from shared.deliveries import Desk, settle
+from shared.envelope import accepted
+from shared.errors import Unavailable
+from shared.health import end_process
+from shared.quotas import MONTH, Allowance, Quota
+from shared.reading import all_of
+from shared.service import handle
+from shared.settings import Settings
+from shared.suspects import Suspects
+from shared.topology import INGEST, MAX_MESSAGE_BYTES
+from shared.withdrawals import Withdrawals
+
+RESERVE = 10_000_000  # numbers left out: more than a broker that was lost can have given beyond what is stored
+HELD = "INBOX_HELD"  # stream of submissions on their way behind the new beginning
+_HELD_SUBJECT = "news.held.submitted"
+_CLOSED = "news.closed.submitted"  # what INBOX listens to meanwhile: publishers are refused, and try again
+_PLACE = "wireroom-held-place"
+_AT_ONCE = 64
+_PATIENCE = 120.0  # seconds for what another process has in hand
+_FETCH = 0.5
+_ROUNDING = timedelta(milliseconds=1)  # the database keeps no microseconds
+
+
+async def behind(js: JetStreamContext, known: Known | None) -> str | None:
+    """Say what would be done, or None where INBOX is ahead of what is stored."""
+    try:
+        last = (await js.stream_info(INGEST.stream)).state.last_seq
+    except NotFoundError:
+        last = 0
+    if known is None or last >= known.version:
+        return None
+    return (
+        f"stream INBOX: last number {last} -> {known.version + RESERVE}, because {known.version} is stored: "
+        "the broker lost its data or was given older data"
+    )
+
+
+async def renumber(js: JetStreamContext, known: Known | None, settings: Settings) -> str | None:
+    """Raise INBOX above what is stored, if it is not; returns what was done. After Unavailable it can be run again."""
+    told = await behind(js, known)
+    if told and known:
+        await _listen(js, _CLOSED)
+        await _hold(js)
+        await _empty(js, known, settings)
+        await _raise(js, known)
+        await _listen(js, INGEST.subject)
+    await _release(js)
+    return told
+
+
+async def _listen(js: JetStreamContext, subject: str) -> None:
+    config = (await js.stream_info(INGEST.stream)).config
+    await js.update_stream(replace(config, subjects=[subject]))
+
+
+async def _hold(js: JetStreamContext) -> None:
+    inbox = (await js.stream_info(INGEST.stream)).config
+    await js.add_stream(
+        StreamConfig(
+            name=HELD,
+            subjects=[_HELD_SUBJECT],
+            max_msg_size=MAX_MESSAGE_BYTES + 1024,  # for the headers that say where it was
+            storage=StorageType.FILE,
+            num_replicas=inbox.num_replicas,
+            duplicate_window=inbox.duplicate_window,
+        )
+    )
+
+
+async def _empty(js: JetStreamContext, known: Known, settings: Settings) -> None:
+    """Ingest what is older than the last stored article under its own number, and hold what is newer."""
+    withdrawals = Withdrawals()
+    await withdrawals.load(js)
+    reader = await js.pull_subscribe_bind(INGEST.durable, INGEST.stream)
+    dead_letters = DeadLetters(ingest.name, js, Quota(Allowance(settings.source_dead_letter_bytes, MONTH, "bytes")))
+    desk = Desk(ingest.name, js, Suspects(js), ingest.attempts, end_process, dead_letters)
+    async with ingest.open_handler(settings) as handler, dead_letters.running():
+
+        async def take(raw: Msg) -> None:
+            if raw.metadata.timestamp <= known.received_at + _ROUNDING:
+                await settle(raw, partial(handle, raw, ingest, handler, js, withdrawals), desk)
+            else:
+                await _put_aside(js, raw)
+
+        deadline = asyncio.get_running_loop().time() + _PATIENCE
+        while await _unanswered(js):
+            with suppress(NatsTimeoutError):
+                await asyncio.gather(*(take(raw) for raw in await reader.fetch(_AT_ONCE, timeout=_FETCH)))
+                deadline = asyncio.get_running_loop().time() + _PATIENCE
+            if asyncio.get_running_loop().time() > deadline:
+                raise Unavailable("NATS stream INBOX", INGEST.durable, "another process does not answer what it has")
+    await reader.unsubscribe()
+
+
+async def _put_aside(js: JetStreamContext, raw: Msg) -> None:
+    place = raw.metadata.sequence.stream
+    # not the publisher's own message id: INBOX knows it, and would take the submission for a repetition
+    headers = accepted(raw.headers) | {_PLACE: str(place), "Nats-Msg-Id": f"held:{place}"}
+    await js.publish(_HELD_SUBJECT, raw.data, stream=HELD, headers=headers)
+    await raw.ack_sync()
+
+
+async def _unanswered(js: JetStreamContext) -> bool:
+    info = await js.consumer_info(INGEST.stream, INGEST.durable)
+    return bool(info.num_pending or info.num_ack_pending)
+
+
+async def _raise(js: JetStreamContext, known: Known) -> None:
+    """Note which numbers are left out, then let INBOX, which is empty, go on behind them."""
+    last = (await js.stream_info(INGEST.stream)).state.last_seq
+    held = [
+        int((message.headers or {})[_PLACE]) async for message in all_of(js, HELD, _HELD_SUBJECT, headers_only=True)
+    ]
+    first = max(min(held, default=last + 1), known.since)
+    gap = Gap(first=first, known=known.version, next=known.version + RESERVE + 1, at=datetime.now(UTC))
+    before = await accounting.gaps(js)
+    await accounting.put(js, accounting.GAPS, Gaps(gaps=(*(each for each in before if each.next != gap.next), gap)))
+    await js.purge_stream(INGEST.stream, seq=gap.next)
+
+
+async def _release(js: JetStreamContext) -> None:
+    """Publish what was held in its order, note the new numbers, and delete the stream that held it."""
+    moved = await accounting.moved(js)
+    found = dict(moved)
+    async for message in all_of(js, HELD, _HELD_SUBJECT):
+        headers = dict(message.headers or {})
+        place = int(headers.pop(_PLACE))
+        ids = {"Nats-Msg-Id": f"held:{place}"}
+        ack = await js.publish(INGEST.subject, message.data, stream=INGEST.stream, headers=accepted(headers) | ids)
+        found[place] = ack.seq
+    if found != moved:
+        await accounting.put(js, accounting.MOVED, Moved(places=found))
+    with suppress(NotFoundError):
+        await js.delete_stream(HELD)
