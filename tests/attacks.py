@@ -88,6 +88,8 @@ def _header_blocks() -> dict[str, bytes]:
     controls = {name: block(name.encode() + b": " + value) for name, value in _CONTROLS.items()}
     own = {name: block(*lines) for name, lines in _OWN.items()}
     return hostile.header_blocks() | controls | own | {
+        "a megabyte of headers": block(b"x-long: " + b"x" * 1_000_000),
+        "60 kB of headers": block(b"x-long: " + b"x" * 60_000),
         "10,000 headers": block(*(b"x-%d: 1" % number for number in range(10_000))),
         "continued line": block(b"x-a: 1", b" continued", b"\tcontinued"),
         "line break in a value": block(b"x-a: 1\nNats-Msg-Id: 2\rx: 3"),
@@ -171,7 +173,7 @@ def bombs() -> Iterator[Attack]:
     yield _bomb("character references", body=f"<p>{BODY}</p><p>{'&#x301;' * 200_000}</p>", media_type="text/html")
     yield _named("400,000 keys", SUBMITTED, _keys(400_000), None, Reason.UNKNOWN_FIELD, Reason.SCHEMA, Reason.TOO_LARGE)
     yield _named("deep JSON", SUBMITTED, hostile.DEEP, None, Reason.NOT_JSON, Reason.SCHEMA)
-    yield _named("deep objects", SUBMITTED, hostile.DEEP_OBJECT, None, Reason.NOT_JSON, Reason.SCHEMA)
+    yield _named("deep objects", SUBMITTED, hostile.DEEP_OBJECT, None, Reason.NOT_JSON, Reason.SCHEMA, Reason.TOO_LARGE)
 
 
 def _bomb(name: str, *reasons: str, **fields: object) -> Attack:
@@ -183,7 +185,7 @@ def _attributes(number: int) -> str:
 
 
 def _keys(number: int) -> bytes:
-    return b'{"source": "hostile", "body": "x", %b}' % b", ".join(b'"%x": 1' % n for n in range(number))
+    return b'{"source": "hostile", "body": "x", %b}' % b",".join(b'"%x":1' % n for n in range(number))
 
 
 # --- foreign bytes ---

@@ -66,4 +66,5 @@ MATRIX = {
     "35": Row("foreign bytes in subjects, headers, letters and buckets", HOSTILE),
     "36": Row("message ids taken beforehand", HOSTILE),
     "37": Row("one source floods, far beyond its quota", HOSTILE),
+    "38": Row("`wireroom bench hostile`: one message in three is drawn from all that is hostile", "I1 I5 I6 I11"),
 }

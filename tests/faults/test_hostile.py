@@ -1,5 +1,8 @@
 """Rows of the fault matrix about hostile publishers: nothing they send stops a service or delays other articles."""
 
+import asyncio
+import json
+import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -50,3 +53,18 @@ async def test_37_a_source_that_floods_is_refused_beyond_its_quota(
         refused = await dead_letters(found.connection)
     over = [place for place, letter in refused.items() if letter.headers["wireroom-reason"] == Reason.OVER_QUOTA]
     assert len(over) == 3 * QUOTA
+
+
+@pytest.mark.row("38")
+async def test_38_hostile_messages_without_end(report: Report) -> None:
+    arguments = ("bench", "hostile", "--minutes", "0.5", "--json")
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "wireroom", *arguments, cwd=Path(__file__).parents[2],
+        stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, err = await asyncio.wait_for(process.communicate(), 400)
+    found = json.loads(out)
+    told = ("seed", "good", "hostile", "loop_longest_ms", "restarts", "delay_ms", "usual_delay_ms", "problems")
+    figures = {name: found[name] for name in told} | {"dead": found["account"]["dead"]}
+    report.add("38", fine=not found["problems"], lost=len(found["lost"]), **figures)
+    assert process.returncode == 0, err.decode()

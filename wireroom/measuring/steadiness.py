@@ -35,11 +35,27 @@ class Memory:
 
 
 @dataclass
-class _Process:
+class Process:
     pids: list[int] = field(default_factory=list)
     resident: list[tuple[float, int]] = field(default_factory=list)  # (seconds since the beginning, bytes)
     since_start: float | None = None  # ms: the longest block of its loop, as it was when it was first asked
-    longest: float | None = None
+    longest: float | None = None  # ms: of its loop, since then
+
+    def note(self, said: Mapping[str, Any], since: float) -> None:
+        """Note the longest block, ``since`` seconds after the first look.
+
+        What came before the first look is the start of the process, and no fault of a message.
+        """
+        if "loop_longest_ms" not in said:
+            return
+        longest = float(said["loop_longest_ms"])
+        if self.since_start is None:
+            self.since_start = longest
+        if longest > self.since_start:
+            found = longest
+        else:
+            found = float(said["loop_longest_ms_last_minute"]) if since > _MINUTE else 0.0
+        self.longest = max(self.longest or 0.0, found)
 
 
 class Steadiness:
@@ -48,7 +64,7 @@ class Steadiness:
     def __init__(self, stack: Stack) -> None:
         self._stack = stack
         self._began = time.monotonic()
-        self._processes: defaultdict[str, _Process] = defaultdict(_Process)
+        self._processes: defaultdict[str, Process] = defaultdict(Process)
 
     async def look(self) -> None:
         for name, pid in self._stack.processes.items():
@@ -60,21 +76,7 @@ class Steadiness:
                 process.resident.append((time.monotonic() - self._began, size))
         for name, port in self._stack.health_ports.items():
             if said := await asyncio.to_thread(_readyz, port):
-                self._note(self._processes[name], said)
-
-    def _note(self, process: _Process, said: Mapping[str, Any]) -> None:
-        """Note the longest block; what came before the first look is its start, and no fault of a message."""
-        if "loop_longest_ms" not in said:
-            return
-        longest = float(said["loop_longest_ms"])
-        if process.since_start is None:
-            process.since_start = longest
-        if longest > process.since_start:
-            process.longest = max(process.longest or 0.0, longest)
-        elif time.monotonic() - self._began > _MINUTE:
-            process.longest = max(process.longest or 0.0, float(said["loop_longest_ms_last_minute"]))
-        else:
-            process.longest = process.longest or 0.0
+                self._processes[name].note(said, time.monotonic() - self._began)
 
     @property
     def restarts(self) -> dict[str, int]:
