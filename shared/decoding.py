@@ -79,7 +79,7 @@ def _rejection(error: ValidationError, known: Iterable[str]) -> Rejected:
     if "extra_forbidden" in kinds:
         return Rejected(Reason.UNKNOWN_FIELD, named + _meant(problems, known))
     for problem in problems:
-        if problem["loc"] == ("media_type",):
+        if problem["loc"] == ("media_type",) and problem["type"] != "missing":
             return Rejected(Reason.UNSUPPORTED_MEDIA_TYPE, f"{named}, got {_shown(problem['input'])}")
     return Rejected(Reason.SCHEMA, named)
 

@@ -195,3 +195,10 @@ def test_odd_values_of_any_field_are_read_or_rejected(model: type[Message], pair
     data = b"{" + _IDENTITY + b"".join(b',"%s":%s' % (name.encode(), value) for name, value in pairs) + b"}"
     with suppress(Rejected):
         decode(data, model)
+
+
+def test_a_message_without_its_media_type_is_incomplete_and_not_of_an_unsupported_type() -> None:
+    with pytest.raises(Rejected) as caught:
+        decode(b"{}", ArticleIngested)
+    assert caught.value.reason is Reason.SCHEMA
+    assert "id: Field required" in caught.value.detail
