@@ -2,12 +2,17 @@
 
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from shared import __version__
+from shared.sanitizing import harmless_line
 from wireroom.commands import (
     aliases,
     audit,
@@ -36,7 +41,32 @@ from wireroom.commands import (
 )
 from wireroom.local.state import apply_running_stack
 
+
+@contextmanager
+def _harmless_errors() -> Iterator[None]:
+    """Typer prints errors itself, with the arguments in them as they were given."""
+    try:
+        yield
+    except TyperException as error:
+        said = harmless_line(error.format_message())
+        error.format_message = lambda: said  # type: ignore[method-assign] # some make it of several fields
+        raise
+
+
+class _Group(TyperGroup):
+    """All commands: each of their arguments is read and each command is run below these two."""
+
+    def make_context(self, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as Typer's own
+        with _harmless_errors():
+            return super().make_context(*arguments, **options)
+
+    def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
+        with _harmless_errors():
+            return super().invoke(ctx)
+
+
 app = typer.Typer(
+    cls=_Group,
     no_args_is_help=True,
     rich_markup_mode="markdown",
     pretty_exceptions_show_locals=False,

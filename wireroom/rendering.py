@@ -9,8 +9,9 @@ from rich.padding import Padding
 from rich.text import Text
 
 from shared.messages import Removed
+from shared.sanitizing import harmless_line
 from wireroom.changes import Change
-from wireroom.terminal import highlight, one_line, term_safe
+from wireroom.terminal import highlight, one_line
 
 _NAMED = 12  # entities listed under an article; all are in its JSON
 
@@ -54,7 +55,7 @@ def render_changes(changes: Sequence[Change], old: Mapping[str, Any], new: Mappi
     for change in changes:
         line = Text(f"{_MARKS[change.kind]} {change.field}: " if change.field else f"{_MARKS[change.kind]} ")
         for kind, part in change.parts:
-            text = term_safe(part)
+            text = harmless_line(part)
             if change.kind == "edited":
                 text = {"gone": f"[-{text}-]", "new": f"{{+{text}+}}"}.get(kind, text)
             line.append(text, style=_STYLES[kind])
@@ -63,7 +64,7 @@ def render_changes(changes: Sequence[Change], old: Mapping[str, Any], new: Mappi
 
 def render_lines(kept: Sequence[tuple[int, str]], removed: Sequence[Removed], console: Console) -> None:
     """Print numbered lines in their order, readable without colours: what goes has a minus, its rule and its score."""
-    lines = [(number, 1, Text(f"{number:>4}   {term_safe(text)}")) for number, text in kept]
+    lines = [(number, 1, Text(f"{number:>4}   {harmless_line(text)}")) for number, text in kept]
     for entry in removed:
         score = "" if entry.score is None else f" {entry.score:.2f}"
         struck = Text.assemble((f"{entry.line:>4} - ", "dim"), (one_line(entry.text, 300), "dim strike"))
@@ -82,7 +83,7 @@ def _entities(entities: Sequence[Mapping[str, Any]], status: str, language: str,
         known = f", {one_line(entity['identifier'], 60)}" if entity.get("identifier") else ""
         console.print(
             Text.assemble(
-                (f"{entity['label']:<11}", "dim"),
+                (f"{one_line(entity['label'], 20):<11}", "dim"),
                 one_line(entity["name"], 80),
                 (f"  {often}{also}{known}", "dim"),
             )
@@ -97,7 +98,7 @@ def _removed(lines: Sequence[Mapping[str, Any]], console: Console) -> None:
         return
     console.print(Text(f"\nRemoved, {len(lines)} in all:", style="bold"))
     for line in lines:
-        where = f"{line['line']:>4}  {line['rule']:<16} "
+        where = f"{line['line']:>4}  {one_line(line['rule'], 40):<16} "
         console.print(Text.assemble((where, "dim"), (one_line(line["text"], 90), "strike")))
 
 
@@ -105,10 +106,10 @@ def _dropped(mentions: Sequence[Mapping[str, Any]], console: Console) -> None:
     if mentions:
         console.print(Text(f"\nNot taken for names, {len(mentions)} in all:", style="bold"))
     for mention in mentions:
-        where = f"{mention['label']:<11} {mention['rule']:<16} "
+        where = f"{one_line(mention['label'], 20):<11} {one_line(mention['rule'], 40):<16} "
         console.print(Text.assemble((where, "dim"), one_line(mention["text"], 90)))
 
 
 def entity_names(entities: Sequence[Mapping[str, Any]], count: int) -> str:
     """Return the names of the first entities, which are the most salient, for one cell of a table."""
-    return ", ".join(term_safe(entity["name"]) for entity in entities[:count])
+    return ", ".join(entity["name"] for entity in entities[:count])

@@ -1,31 +1,48 @@
-"""What people see: results on standard output, narration on standard error, nothing hostile on either."""
+"""What people see: results on standard output, narration on standard error, nothing hostile on either.
 
+Whatever is printed on ``out`` and ``err`` is made harmless as it is written, so that no caller can forget it.
+"""
+
+import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NoReturn
 
 import orjson
 import typer
 from rich.console import Console
+from rich.segment import Segment
 from rich.table import Table
 from rich.text import Text
 
-# no emoji: rich would print the ``:100:`` of an article or a message id as a picture
-out = Console(highlight=False, emoji=False, soft_wrap=True)
-err = Console(stderr=True, highlight=False, emoji=False, soft_wrap=True)
+from shared.sanitizing import escaped_json, harmless, harmless_line
 
-# Escapes write to the clipboard and the window's title, and direction marks show other text than there is.
-_CONTROLS = [
-    *range(0x20),
-    *range(0x7F, 0xA0),
-    0x061C,
-    0x200E,
-    0x200F,
-    *range(0x202A, 0x202F),
-    *range(0x2066, 0x206A),
-]
-_SAFE = {code: "\N{REPLACEMENT CHARACTER}" for code in _CONTROLS if chr(code) not in "\n\t"}
-_ESCAPED = {code: f"\\u{code:04x}" for code in _CONTROLS if code >= 0x7F}  # noqa: PLR2004 - JSON escapes those below
+
+class SafeConsole(Console):
+    """A console on which only our own styles and rich's own movements of the cursor are obeyed.
+
+    No markup and no emoji are read in texts: rich would colour ``[red]`` and draw the ``:100:`` of a message id.
+    """
+
+    def __init__(self, **options: Any) -> None:  # noqa: ANN401 - as rich takes them
+        super().__init__(highlight=False, emoji=False, markup=False, soft_wrap=True, **options)
+
+    def print(self, *objects: Any, lines: bool = False, **options: Any) -> None:  # noqa: ANN401
+        """Print as rich does; a text is one line, also with line feeds in it, unless it is said to have ``lines``."""
+        if not lines:
+            objects = tuple(harmless_line(item) if isinstance(item, str) else item for item in objects)
+        super().print(*objects, **options)
+
+    def _render_buffer(self, buffer: Iterable[Segment]) -> str:
+        """Make what is left harmless where rich turns it into the characters that are written."""
+        return super()._render_buffer(
+            segment if segment.control else Segment(harmless(segment.text), segment.style) for segment in buffer
+        )
+
+
+out = SafeConsole()
+err = SafeConsole(stderr=True)
+
 _STYLES = {
     "PERSON": "bold cyan",
     "ORG": "bold yellow",
@@ -36,14 +53,9 @@ _STYLES = {
 _OTHER_STYLE = "bold blue"
 
 
-def term_safe(text: str) -> str:
-    """Replace what a terminal would obey, one character for one, so that offsets into the text stay true."""
-    return text.translate(_SAFE)
-
-
 def one_line(text: str, limit: int) -> str:
     """Return the text safe, on one line, cut with an ellipsis."""
-    line = " ".join(term_safe(text).split())
+    line = " ".join(harmless(text).split())
     return line if len(line) <= limit else line[: limit - 1] + "…"
 
 
@@ -52,17 +64,24 @@ def counted(number: int, one: str, many: str = "") -> str:
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
-def fail(code: int, message: str) -> NoReturn:
+def fail(code: int, message: str, *, lines: bool = False) -> NoReturn:
     """Say what went wrong, on standard error, and end with this exit code."""
-    err.print(term_safe(message), style="red", markup=False)
+    err.print(message, style="red", lines=lines)
     raise typer.Exit(code)
 
 
 def json_line(value: Mapping[str, Any]) -> None:
     """Print one object on one line; what a terminal would obey is escaped, so that nothing is obeyed or lost."""
-    data = orjson.dumps(value, default=str, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z)
-    sys.stdout.write(data.decode().translate(_ESCAPED))
+    sys.stdout.write(as_json(value) + "\n")
     sys.stdout.flush()  # whoever reads a live stream wants each line when it comes
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """Return one object on one line, which is harmless on a terminal too."""
+    try:
+        return escaped_json(orjson.dumps(value, default=str, option=orjson.OPT_UTC_Z).decode())
+    except orjson.JSONEncodeError:  # a number beyond 64 bits, or a lone surrogate, such as of a file's name
+        return escaped_json(json.dumps(value, default=str))
 
 
 def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
@@ -84,7 +103,7 @@ def highlight(text: str, entities: Sequence[Mapping[str, Any]]) -> Text:
     marks = sorted(
         (mention["start"], mention["end"], entity["label"]) for entity in entities for mention in entity["mentions"]
     )
-    safe, made, position = term_safe(text), Text(), 0
+    safe, made, position = harmless(text), Text(), 0
     for start, end, label in marks:
         if start < position:
             continue  # a mention inside another

@@ -9,12 +9,12 @@ from services.extract.entities import Tagger, load
 from services.extract.worker import extract_batch
 from services.ingest.identity import ingested
 from services.store.documents import document, encode
+from shared import sanitizing
 from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from tests.factories import BODY, NOON, a_raw_article
 from tests.poisons import POISONS, Poison
-from wireroom.terminal import term_safe
 
 SECONDS = 2.0  # of processor time for any one of them
 MEGABYTES = 100  # that the process may grow by for any one of them
@@ -59,7 +59,7 @@ def test_what_is_stored_has_no_control_character_and_no_markup_that_acts(tagger:
         _, _, article = fate(poison, tagger)
         assert article is not None
         shown = "\n".join([article.title or "", *article.paragraphs])
-        assert term_safe(shown) == shown, poison.name
+        assert sanitizing.harmless(shown) == shown, poison.name
         assert "fetch(" not in shown, poison.name
 
 

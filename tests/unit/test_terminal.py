@@ -9,8 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from shared.sanitizing import harmless
 from wireroom.rendering import render
-from wireroom.terminal import counted, err, highlight, json_line, one_line, out, term_safe
+from wireroom.terminal import counted, err, highlight, json_line, one_line, out
 
 HOSTILE = ["\x1b]52;c;ZXZpbA==\x07", "\x1b[2J", "\x9b31m", "\u202e", "\u2066", "\x00", "\r", "\x7f"]
 ARTICLE: dict[str, Any] = {
@@ -46,27 +47,27 @@ def printed(article: dict[str, Any], *, removed: bool = True) -> str:
 
 @pytest.mark.parametrize("attack", HOSTILE, ids=ascii)
 def test_what_a_terminal_would_obey_is_replaced(attack: str) -> None:
-    safe = term_safe(f"before{attack}after")
+    safe = harmless(f"before{attack}after")
     assert not any(ord(character) < 0x20 or 0x7F <= ord(character) < 0xA0 for character in safe)
     assert attack not in safe
     assert len(safe) == len(f"before{attack}after"), "offsets into the text stay true"
 
 
 def test_lines_and_tabs_stay() -> None:
-    assert term_safe("a\n\tb") == "a\n\tb"
+    assert harmless("a\n\tb") == "a\n\tb"
 
 
 @given(st.text())
 def test_safe_text_is_as_long_as_the_text_and_already_safe(text: str) -> None:
-    assert len(term_safe(text)) == len(text)
-    assert term_safe(term_safe(text)) == term_safe(text)
+    assert len(harmless(text)) == len(text)
+    assert harmless(harmless(text)) == harmless(text)
 
 
 @pytest.mark.parametrize("attack", HOSTILE, ids=ascii)
 def test_json_holds_what_a_terminal_would_obey_only_escaped(attack: str, capsys: pytest.CaptureFixture[str]) -> None:
     json_line({"title": f"before{attack}after é"})
     line = capsys.readouterr().out
-    assert term_safe(line) == line
+    assert harmless(line) == line
     assert json.loads(line) == {"title": f"before{attack}after é"}, "and nothing of it is lost"
 
 

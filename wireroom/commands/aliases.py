@@ -38,4 +38,4 @@ def check(
         return
     names, known = sum(len(entry.names) for entry in entries), sum(entry.identifier is not None for entry in entries)
     can = counted(len(entries), "entity", "entities")
-    out.print(f"{can} can be used: {counted(names, 'name')}, {counted(known, 'identifier')}", markup=False)
+    out.print(f"{can} can be used: {counted(names, 'name')}, {counted(known, 'identifier')}")

@@ -66,5 +66,6 @@ def _show(found: "Measured", plan: "Plan", share: float) -> None:
         f"at half load, {delays.half_load_rate:.0f}/s: p50 {delays.p50:.0f} ms, p95 {delays.p95:.0f} ms, "
         f"p99 {delays.p99:.0f} ms\n"
         f"end to end is {share:.2f} of {plan.cores} times the extract stage alone; "
-        f"the workers had something to do in {found.occupied:.1%} of the time"
+        f"the workers had something to do in {found.occupied:.1%} of the time",
+        lines=True,
     )

@@ -17,7 +17,7 @@ import typer
 from services.extract.clean import clean
 from shared.errors import Rejected
 from wireroom.quality import Heading, Score, heading, score, summary
-from wireroom.terminal import fail, json_line, table
+from wireroom.terminal import err, fail, json_line, table
 
 EX_DATA = 65
 Method = Callable[[str], list[str]]
@@ -38,7 +38,7 @@ def bench_clean(
     except (OSError, ValueError, lzma.LZMAError) as error:
         fail(EX_DATA, f"{pack} is no pack of JSON lines: {error}.")
     if any(record.get("html") for record in records) and not _bare_extractor():
-        typer.echo("HTML is measured without the bare extractor: trafilatura is not installed.", err=True)
+        err.print("HTML is measured without the bare extractor: trafilatura is not installed.")
     rows = [row for field in _FIELDS if (part := [r for r in records if r.get(field)]) for row in _measure(field, part)]
     if not rows:
         fail(EX_DATA, f"{pack} has none of the fields {', '.join(_FIELDS)}.")

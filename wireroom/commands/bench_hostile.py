@@ -218,7 +218,7 @@ def _show(result: Result) -> None:
     columns = ("process", "MB, middle third", "MB, last third", "MB a minute", "loop blocked, ms")
     table(columns, rows, numbers=columns[1:])
     out.print(f"started again: {_listed(result.restarts) or 'none'}")
-    out.print("; ".join(result.problems) or "OK", markup=False)
+    out.print("; ".join(result.problems) or "OK")
 
 
 def _blocked(result: Result, name: str) -> str:

@@ -52,4 +52,4 @@ def tell(said: str, numbers: dict[str, int], *, as_json: bool) -> None:
     if as_json:
         json_line({"v": 1, **numbers})
     else:
-        out.print(said, markup=False)
+        out.print(said)

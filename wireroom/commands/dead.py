@@ -14,13 +14,14 @@ from shared.marks import Fate, Mark, Marks
 from shared.settings import Settings
 from wireroom import letters
 from wireroom.commands import editing, keeping, replaying
-from wireroom.commands.choosing import AsJson, ByReason, ByService, ByState, Number, one
+from wireroom.commands.choosing import EX_USAGE, AsJson, ByReason, ByService, ByState, Number, one
 from wireroom.connections import nats_connection
 from wireroom.letters import Choice, Letter
-from wireroom.terminal import err, json_line, one_line, out, table, term_safe
+from wireroom.terminal import err, fail, json_line, one_line, out, table
 
 _AT = "%Y-%m-%d %H:%M:%S"
 _SHOWN_BYTES = 4000
+_LONGEST_NAME = 28  # characters
 
 app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 app.command()(replaying.replay)
@@ -59,9 +60,15 @@ def list_letters(
         for row in rows:
             json_line({"v": 1, **dict(zip(columns, row, strict=True))})
     elif rows:
-        table(columns, rows, numbers=("number", "count", "bytes"))
+        table(columns, [_short(columns, row) for row in rows], numbers=("number", "count", "bytes"))
     else:
         err.print("No dead letters.")
+
+
+def _short(columns: tuple[str, ...], row: tuple[object, ...]) -> list[object]:
+    """Return the cells with no name longer than ours are: anyone may write a letter, and none hides other columns."""
+    cells = zip(columns, row, strict=True)
+    return [one_line(str(cell), _LONGEST_NAME) if column in {"service", "reason"} else cell for column, cell in cells]
 
 
 async def _each(choice: Choice) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
@@ -98,7 +105,10 @@ async def _letters(choice: Choice) -> AsyncIterator[tuple[Letter, Fate]]:
 @app.command()
 def show(
     number: Number,
-    raw: Annotated[bool, typer.Option("--raw", help="Only the original bytes, unchanged.")] = False,
+    raw: Annotated[
+        bool, typer.Option("--raw", help="Only the original bytes, unchanged; into a pipe or a file.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="With --raw, also to a terminal, which obeys them.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Show one dead letter: why and when it was set aside, what became of it, its headers, its original bytes.
@@ -107,6 +117,11 @@ def show(
     """
     letter, data, mark = asyncio.run(_one(number))
     if raw:
+        if sys.stdout.isatty() and not force:
+            fail(
+                EX_USAGE,
+                "these are bytes from outside, which a terminal obeys. Send them to a file or a pipe, or say --force.",
+            )
         sys.stdout.buffer.write(data)
         return
     state = mark.fate if mark else Fate.OPEN
@@ -115,11 +130,11 @@ def show(
         json_line({"v": 1, **facts, "edited": bool(mark and mark.edited), "headers": letter.headers} | _as_text(data))
         return
     since = f" since {mark.at:{_AT}}{', edited' if mark.edited else ''}" if mark else ""
-    out.print(f"state: {state}{since}", markup=False)
+    out.print(f"state: {state}{since}")
     for name, value in letter.headers.items():
-        out.print(f"{name}: {one_line(value, 2000)}", markup=False)
+        out.print(f"{name}: {one_line(value, 2000)}")
     out.print()
-    out.print(term_safe(data[:_SHOWN_BYTES].decode("utf-8", "replace")), markup=False)
+    out.print(data[:_SHOWN_BYTES].decode("utf-8", "replace"), lines=True)
     if len(data) > _SHOWN_BYTES:
         err.print(f"{len(data) - _SHOWN_BYTES} more bytes: `wireroom dead show {number} --raw`")
 

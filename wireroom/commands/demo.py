@@ -11,7 +11,6 @@ from typing import Any
 
 import typer
 from nats.js import JetStreamContext
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 from rich.text import Text
@@ -25,7 +24,7 @@ from wireroom.local.keeper import NotStarted
 from wireroom.outcomes import Fate, follow
 from wireroom.rendering import render
 from wireroom.samples import sample_lines
-from wireroom.terminal import err, fail, one_line, out, term_safe
+from wireroom.terminal import SafeConsole, err, fail, one_line, out
 
 EX_PARTLY = 1
 EX_UNAVAILABLE = 69
@@ -71,10 +70,11 @@ def demo() -> None:
         with tempfile.TemporaryDirectory(prefix="wireroom-demo-") as folder:
             complete = asyncio.run(_demo(Path(folder)))
     except (Missing, NotStarted) as error:
-        fail(EX_UNAVAILABLE, str(error))
+        fail(EX_UNAVAILABLE, str(error), lines=True)
     except KeyboardInterrupt:
         raise typer.Exit(EX_INTERRUPTED) from None
-    out.print(f"\nIt took {time.monotonic() - began:.0f} seconds. Keep one running: `make up` or `wireroom up`.")
+    out.print()
+    out.print(f"It took {time.monotonic() - began:.0f} seconds. Keep one running: `make up` or `wireroom up`.")
     raise typer.Exit(0 if complete else EX_PARTLY)
 
 
@@ -97,7 +97,7 @@ async def _demo(folder: Path) -> bool:
     _show_fates([json.loads(line) for line in lines], fates)
     _show_entities(top)
     if first:
-        out.print("\nThe first sample, and what was taken out of it:\n")
+        out.print("\nThe first sample, and what was taken out of it:\n", lines=True)
         render(first, out, removed=True)
     return _complete(fates, stored)
 
@@ -123,12 +123,13 @@ def _show_fates(articles: list[dict[str, Any]], fates: list[Fate | None]) -> Non
         rows.append((one_line(article["title"], 40), article["source"], shown.language or "", shown.outcome, reason))
     _table(("article", "source", "", "outcome", "reason"), rows)
     counted = Counter(fate.outcome if fate else _MISSING for fate in fates)
-    out.print(f"\n{len(fates)} published = " + " + ".join(f"{number} {name}" for name, number in counted.items()))
+    out.print()
+    out.print(f"{len(fates)} published = " + " + ".join(f"{number} {name}" for name, number in counted.items()))
 
 
 def _show_entities(top: list[dict[str, Any]]) -> None:
     rows = [(row["_id"], row["label"], str(row["mentions"]), str(row["articles"])) for row in top]
-    out.print("\nMost named:\n")
+    out.print("\nMost named:\n", lines=True)
     _table(("entity", "label", "mentions", "articles"), rows)
 
 
@@ -138,8 +139,8 @@ def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     for heading in headings:
         table.add_column(heading, no_wrap=heading != "reason", overflow="fold" if heading == "reason" else "ellipsis")
     for row in rows:
-        table.add_row(*(Text(term_safe(cell)) for cell in row))
-    console = out if out.is_terminal else Console(width=_PIPED_WIDTH)
+        table.add_row(*(Text(one_line(cell, 500)) for cell in row))
+    console = out if out.is_terminal else SafeConsole(width=_PIPED_WIDTH)
     console.print(table, soft_wrap=False)
 
 

@@ -6,7 +6,6 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, Annotated
 
-import orjson
 import typer
 
 from shared.marks import Fate, Marks
@@ -26,7 +25,7 @@ from wireroom.commands.choosing import (
 )
 from wireroom.connections import nats_connection
 from wireroom.letters import Choice, Letter
-from wireroom.terminal import counted, err, fail
+from wireroom.terminal import as_json, counted, err, fail
 
 EX_CANNOT_CREATE = 73
 
@@ -50,7 +49,7 @@ def export(
         numbers, otherwise=bool(reason or service or state or everything), options="--reason, --service, --state, --all"
     )
     count = asyncio.run(_export(numbers, Choice(service, reason, tuple(state or ())), to))
-    err.print(f"exported {count}", markup=False)
+    err.print(f"exported {count}")
 
 
 async def _export(numbers: list[int] | None, choice: Choice, to: Path) -> int:
@@ -64,7 +63,7 @@ async def _export(numbers: list[int] | None, choice: Choice, to: Path) -> int:
                 if found := await letters.get(js, letter.sequence):
                     fate = marks[letter.sequence].fate if letter.sequence in marks else Fate.OPEN
                     line = letter_replay.as_line(*found, fate)
-                    file.write(orjson.dumps(line, option=orjson.OPT_APPEND_NEWLINE | orjson.OPT_UTC_Z))
+                    file.write(as_json(line).encode() + b"\n")
                     count += 1
     return count
 

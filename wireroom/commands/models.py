@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from wireroom.terminal import err, json_line, table, term_safe
+from wireroom.terminal import err, json_line, table
 
 EX_CONFIG = 78
 
@@ -105,7 +105,7 @@ def _show(states: list[State], *, as_json: bool) -> None:
     table(columns, [_row(state) for state in states], numbers=("names found",))
     for state in states:
         if remark := state.trouble or state.slow_because:
-            err.print(term_safe(f"{state.language or state.model}: {remark}"), markup=False)
+            err.print(f"{state.language or state.model}: {remark}")
 
 
 def _row(state: State) -> tuple[object, ...]:

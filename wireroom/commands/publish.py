@@ -21,7 +21,7 @@ from shared.settings import Settings
 from shared.topology import MAX_MESSAGE_BYTES
 from wireroom import intake, subjects
 from wireroom.connections import nats_connection
-from wireroom.terminal import err, fail, json_line, out, term_safe
+from wireroom.terminal import err, fail, json_line, out
 
 IN_FLIGHT = 128  # unacknowledged at once; more brings no more articles a second
 _TRIES = 5
@@ -107,7 +107,7 @@ def _told(note: Callable[[str, int], None], submission: intake.Submission, answe
         json_line({"v": 1, "origin": origin, "refused": refused})
     else:
         said = f"{origin}: {answer.reason}: {answer.detail}. {what_to_do}".rstrip()
-        err.print(term_safe(said), markup=False)
+        err.print(said)
 
 
 async def _publish(submissions: list[intake.Submission], tell: Tell) -> list[int]:

@@ -143,7 +143,7 @@ async def _send(js: JetStreamContext, letter: Letter, data: bytes, send: Send, d
     try:
         return "replayed" if await send(js, letter, data) else "there_already"
     except (NotReplayable, Rejected) as refusal:
-        err.print(f"letter {letter.sequence}: {refusal}", markup=False)
+        err.print(f"letter {letter.sequence}: {refusal}")
         return "stay"
     except NatsError as error:
         said = f"letter {letter.sequence} was not taken: {error}. {done['replayed']} were replayed before it"

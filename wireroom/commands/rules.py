@@ -134,7 +134,7 @@ def check(folder: Annotated[Path, typer.Argument(help="A folder of rule packs, a
         names = packs.use(folder)
     except packs.PackError as error:
         fail(EX_CONFIG, f"{error}.")
-    out.print(f"{len(names)} packs can be used: {', '.join(names) or 'the folder is empty'}", markup=False)
+    out.print(f"{len(names)} packs can be used: {', '.join(names) or 'the folder is empty'}")
 
 
 def _decide(line_id: str, source: str | None, decision: Decision, *, lift: bool, as_json: bool) -> None:
@@ -152,7 +152,7 @@ def _decide(line_id: str, source: str | None, decision: Decision, *, lift: bool,
     if as_json:
         json_line({"v": 1, **now.row()})
     else:
-        out.print(f"line {now.key} of {now.source} is {now.state}", markup=False)
+        out.print(f"line {now.key} of {now.source} is {now.state}")
 
 
 def _decided(state: Table, *, key: str, decision: Decision | None) -> Table:

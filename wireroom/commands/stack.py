@@ -47,10 +47,10 @@ def setup(
     try:
         limits = Limits()
     except ValidationError as error:
-        fail(EX_CONFIG, "\n".join(said(each) for each in error.errors()))
+        fail(EX_CONFIG, "\n".join(said(each) for each in error.errors()), lines=True)
     changes = _setup(Settings(), limits, dry_run=dry_run, delete=delete, compare=not without_database)
     for change in changes or ["Everything is as the settings say."]:
-        out.print(change, markup=False, highlight=False, soft_wrap=True)
+        out.print(change)
     if any(change.startswith(provisioning.NOT_APPLIED) for change in changes):
         raise typer.Exit(EX_CHECK)
 
@@ -103,7 +103,7 @@ def up(
     except state.AlreadyRunning:
         fail(EX_CHECK, f"another `wireroom up` is starting or stopping on {data}. Try again in a few seconds.")
     except (Missing, NotStarted) as error:
-        fail(EX_UNAVAILABLE, str(error))
+        fail(EX_UNAVAILABLE, str(error), lines=True)
     except KeyboardInterrupt:
         say("stopped")
         raise typer.Exit(EX_INTERRUPTED) from None
@@ -126,7 +126,7 @@ async def _serve(data: Path, extract: int, command: str) -> None:
 def say(line: str) -> None:
     """Tell on standard error what the supervisor does; a terminal that was closed must not end the supervision."""
     with suppress(OSError, SystemExit):  # rich exits when a pipe is closed
-        err.print(line, markup=False, highlight=False, soft_wrap=True)
+        err.print(line)
 
 
 def down(context: typer.Context) -> None:
@@ -165,9 +165,7 @@ Wireroom runs as process {found.pid}.
   {command} down             stop
 NATS     {found.nats_url}
 MongoDB  {found.mongo_url}""",
-        markup=False,
-        highlight=False,
-        soft_wrap=True,
+        lines=True,
     )
     for name, used in (("WIREROOM_NATS_URL", found.nats_url), ("WIREROOM_MONGO_URL", found.mongo_url)):
         if os.environ.get(name, used) != used:

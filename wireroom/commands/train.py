@@ -10,7 +10,8 @@ import typer
 
 from wireroom.commands.bench_clean import EX_DATA, cleaned, records_of
 from wireroom.quality import Score, score, summary
-from wireroom.terminal import fail, table
+from wireroom.terminal import err, fail, table
+from wireroom.terminal import out as console
 
 if TYPE_CHECKING:
     from wireroom.training.fitting import Text
@@ -96,7 +97,7 @@ def train_pack(
     except (OSError, ValueError, KeyError, OtherPage) as error:
         part.unlink(missing_ok=True)
         fail(EX_DATA, f"no pack of {pages} and {marks}: {error}.")
-    typer.echo(f"{out}: {count} of {len(marked)} marked articles")
+    console.print(f"{out}: {count} of {len(marked)} marked articles")
 
 
 def _more(packs: list[Path] | None) -> Sequence[Record]:
@@ -129,13 +130,13 @@ def _train(
     if parting is not None:
         _measure_folds(model, records, found, seed, parting)
         return
-    typer.echo(f"{len(found)} texts of {len({text.publisher for text in found})} publishers", err=True)
+    err.print(f"{len(found)} texts of {len({text.publisher for text in found})} publishers")
     out.write_bytes(fitting.fit(found, model.plan, seed=seed, report=_report))
-    typer.echo(f"{out}: {out.stat().st_size} bytes")
+    console.print(f"{out}: {out.stat().st_size} bytes")
 
 
 def _report(epoch: int, loss: float) -> None:
-    typer.echo(f"epoch {epoch}: loss {loss:.4f}", err=True)
+    err.print(f"epoch {epoch}: loss {loss:.4f}")
 
 
 def _measure_folds(model: _Model, records: Sequence[Record], found: "Sequence[Text]", seed: int, parting: int) -> None:

@@ -116,4 +116,4 @@ def _tell(said: str, numbers: dict[str, Any], *, as_json: bool) -> None:
     if as_json:
         json_line({"v": 1, **numbers})
     else:
-        out.print(said, markup=False)
+        out.print(said)
