@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, Field, ValidationError
 
 from shared.errors import Unavailable
 from shared.messages import Value
-from shared.reading import all_of
+from shared.reading import all_of, place
 from shared.topology import ACCOUNTING, EXTRACT
 
 log = logging.getLogger(__name__)
@@ -32,8 +32,7 @@ class Trimmed(Value):
 
 def place_of(headers: Mapping[str, str] | None) -> int | None:
     """Return the place in INBOX of what a message tells of, by its id; what others publish has none."""
-    place = (headers or {}).get("ce-id", "").rpartition(":")[2]
-    return int(place) if place.isdecimal() else None
+    return place((headers or {}).get("ce-id", "").rpartition(":")[2])
 
 
 class Gap(Value):

@@ -4,11 +4,10 @@ import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import nats
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 
 from shared.errors import Unavailable
+from shared.nats_client import Client, connect
 
 _PATIENCE = 3.0  # seconds: whoever typed the command waits
 
@@ -22,7 +21,7 @@ async def brief_connection(url: str) -> AsyncIterator[Client]:
         causes.append(error)  # the client itself only says that no server was left
 
     try:
-        connection = await nats.connect(
+        connection = await connect(
             servers(url),
             name="wireroom",
             connect_timeout=_PATIENCE,

@@ -11,14 +11,15 @@ from enum import StrEnum
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
-from nats.js.kv import KV_OP, KeyValue
-from pydantic import AwareDatetime, Field, ValidationError
+from nats.js.errors import KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+from pydantic import AwareDatetime, Field
 
+from shared import reading
+from shared.buckets import Bucket
 from shared.envelope import REPLAYED_FROM
 from shared.errors import Unavailable
 from shared.messages import Value
-from shared.reading import all_of
 from shared.topology import MARKS
 
 log = logging.getLogger(__name__)
@@ -41,8 +42,17 @@ class Mark(Value):
     service: str
     reason: str
     edited: bool = False  # what was replayed were other bytes than the letter's
-    place: int | None = None  # in INBOX, of what a dropped letter had been
+    place: int | None = Field(None, gt=0, lt=2**63)  # in INBOX, of what a dropped letter had been
     at: AwareDatetime = Field(default_factory=lambda: datetime.now(UTC))
+
+
+def _mark(key: str, data: bytes) -> tuple[int, Mark]:
+    if (number := reading.place(key)) is None:
+        raise ValueError("the key is no number of a letter")
+    return number, Mark.model_validate_json(data)
+
+
+MARKED = Bucket(MARKS, _mark)
 
 
 class Marks:
@@ -54,12 +64,7 @@ class Marks:
 
     async def get(self, number: int) -> tuple[Mark | None, int]:
         """Return the mark of a letter, if there is one, and its revision; raises NatsError or Unavailable."""
-        bucket = await self._open()
-        try:
-            entry = await bucket.get(str(number))
-        except KeyNotFoundError as error:
-            return None, (error.entry.revision or 0) if error.entry else 0
-        return Mark.model_validate_json(entry.value or b""), entry.revision or 0
+        return await MARKED.get(await self._open(), str(number))
 
     async def put(self, number: int, mark: Mark | None, revision: int) -> int:
         """Set a mark, or remove it with None, unless somebody else did since; return the new revision."""
@@ -78,30 +83,23 @@ class Marks:
 
     async def all(self) -> dict[int, Mark]:
         """Return every mark by the number of its letter; there are none where the bucket was never made."""
-        marks: dict[int, Mark] = {}
-        async for message in all_of(self._js, f"KV_{MARKS}", f"$KV.{MARKS}.>"):
-            if KV_OP not in (message.headers or {}):
-                marks[int(message.subject.rpartition(".")[2])] = Mark.model_validate_json(message.data)
-        return marks
+        return (await MARKED.all(self._js)).values
 
     async def _open(self) -> KeyValue:
         if self._bucket is None:
-            try:
-                self._bucket = await self._js.key_value(MARKS)
-            except BucketNotFoundError:
-                raise Unavailable("NATS bucket", MARKS, "it was never made; run `wireroom setup`") from None
+            self._bucket = await MARKED.open(self._js)
         return self._bucket
 
 
 async def tell(raw: Msg, fate: Fate, service: str, js: JetStreamContext) -> None:
     """Say how it went with a message that was replayed from a letter of this service; of others nothing is asked."""
-    number = (raw.headers or {}).get(REPLAYED_FROM, "")
-    if not number.isdecimal():
+    number = reading.place((raw.headers or {}).get(REPLAYED_FROM, ""))
+    if number is None:
         return
     marks = Marks(js)
     try:
-        found, revision = await marks.get(int(number))
+        found, revision = await marks.get(number)
         if found and found.fate is Fate.REPLAYED and found.service == service:  # anyone can send such a header
-            await marks.put(int(number), found.model_copy(update={"fate": fate, "at": datetime.now(UTC)}), revision)
-    except (NatsError, TimeoutError, ValidationError, Unavailable) as error:
+            await marks.put(number, found.model_copy(update={"fate": fate, "at": datetime.now(UTC)}), revision)
+    except (NatsError, TimeoutError, Unavailable) as error:
         log.warning("letter %s could not be marked as %s: %s", number, fate, error)

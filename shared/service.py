@@ -15,11 +15,12 @@ from typing import Any
 
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
+from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from pydantic import ValidationError
 
-from shared import health
+from shared import health, nats_client
 from shared.connecting import servers, without_password
 from shared.dead_letters import DeadLetters
 from shared.decoding import decode
@@ -84,7 +85,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
         withdrawals.load_soon(jetstream(broker))
         reader.ask_again()
 
-    broker = NatsBroker(
+    broker = _Broker(
         servers(settings.nats_url),
         name=f"wireroom-{service.name}",
         logger=None,
@@ -180,6 +181,15 @@ def says_the_same(message: Message, stored: bytes) -> bool:
         return False
     fields = {*Identity.model_fields, "language", "paragraphs"}
     return all(getattr(found, name, None) == getattr(message, name, None) for name in fields)
+
+
+class _Broker(NatsBroker):
+    """FastStream's broker over our client, which survives any subject and header."""
+
+    async def _connect(self) -> Client:
+        connection = await nats_client.connect(**self._connection_kwargs)
+        self.config.connect(connection)
+        return connection
 
 
 def jetstream(broker: NatsBroker) -> JetStreamContext:

@@ -10,11 +10,22 @@ from contextlib import suppress
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError
 from nats.js.kv import KeyValue
 
+from shared.buckets import Bucket
 from shared.errors import Unavailable
 from shared.topology import SUSPECTS
+
+_MOST = 1_000_000  # deaths; a count beyond is none of ours
+
+
+def _count(key: str, data: bytes) -> tuple[str, int]:
+    if not (data.isdigit() and len(data) <= len(str(_MOST))):
+        raise ValueError("no count")
+    return key, int(data)
+
+
+COUNTS = Bucket(SUSPECTS, _count)
 
 
 class Suspects:
@@ -29,7 +40,7 @@ class Suspects:
         """Note that work on it begins; return how often that was noted before and never taken back."""
         try:
             bucket = await self._open()
-            before = await _count(bucket, _key(raw))
+            before = (await COUNTS.get(bucket, _key(raw)))[0] or 0
             await bucket.put(_key(raw), str(before + 1).encode())
         except (NatsError, TimeoutError) as error:
             raise Unavailable("NATS bucket", SUSPECTS, f"{type(error).__name__} {error}".strip()) from error
@@ -42,18 +53,8 @@ class Suspects:
 
     async def _open(self) -> KeyValue:
         if self._bucket is None:
-            try:
-                self._bucket = await self._js.key_value(SUSPECTS)
-            except BucketNotFoundError:
-                raise Unavailable("NATS bucket", SUSPECTS, "it was never made; run `wireroom setup`") from None
+            self._bucket = await COUNTS.open(self._js)
         return self._bucket
-
-
-async def _count(bucket: KeyValue, key: str) -> int:
-    try:
-        return int((await bucket.get(key)).value or b"0")
-    except KeyNotFoundError:
-        return 0
 
 
 def _key(raw: Msg) -> str:

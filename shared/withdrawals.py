@@ -5,23 +5,25 @@ while it was withdrawn. Tombstones have no end; ``wireroom withdraw --lift`` rem
 """
 
 import asyncio
+import logging
 from contextlib import suppress
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
-from nats.js.errors import BucketNotFoundError, KeyWrongLastSequenceError, NotFoundError
-from nats.js.kv import KV_DEL, KV_OP, KV_PURGE, KeyValue
+from nats.js.errors import KeyWrongLastSequenceError, NotFoundError
 from pydantic import AwareDatetime
 
+from shared.buckets import Bucket, is_deleted
 from shared.errors import Unavailable
 from shared.messages import ArticleId, ArticleWithdrawn, Identity, Source, Value
 from shared.reading import all_of
 from shared.topology import WITHDRAWN
 
-_SUBJECTS = f"$KV.{WITHDRAWN}.>"
-_STREAM = f"KV_{WITHDRAWN}"
+log = logging.getLogger(__name__)
+
+_TRIES = 20  # against others who write the same key
 _NO_MESSAGE = 10057  # JetStream: there is none in this place
 
 
@@ -32,6 +34,16 @@ class Tombstone(Value):
     source: Source
     reason: str
     at: AwareDatetime
+
+
+def _tombstone(key: str, data: bytes) -> tuple[str, Tombstone]:
+    tombstone = Tombstone.model_validate_json(data)
+    if tombstone.id != key:
+        raise ValueError("a tombstone of another article")
+    return key, tombstone
+
+
+TOMBSTONES = Bucket(WITHDRAWN, _tombstone)
 
 
 class Withdrawn(Exception):  # noqa: N818 - what became of it
@@ -62,13 +74,16 @@ class Withdrawals:
 
     async def follow(self, connection: Client, js: JetStreamContext) -> None:
         """Load what is there and hear of what comes; raises NatsError where the broker does not answer."""
-        await connection.subscribe(_SUBJECTS, cb=self._note)  # before loading, so that nothing falls between
+        await connection.subscribe(TOMBSTONES.subjects, cb=self._note)  # before loading, so that nothing falls between
         await self.load(js)
 
     async def load(self, js: JetStreamContext) -> None:
         """Read all of them anew."""
-        async for message in all_of(js, _STREAM, _SUBJECTS):
-            await self._note(message)
+        foreign = 0
+        async for message in all_of(js, TOMBSTONES.stream, TOMBSTONES.subjects):
+            foreign += not self._took(message)
+        if foreign:
+            log.warning("%d values of bucket %s are no tombstones of ours and are skipped", foreign, WITHDRAWN)
 
     def load_soon(self, js: JetStreamContext) -> None:
         """Read all of them anew beside other work; if the broker goes away meanwhile its return comes here again."""
@@ -80,33 +95,37 @@ class Withdrawals:
         self._loading = asyncio.create_task(load())
 
     async def _note(self, message: Msg) -> None:
-        key = message.subject.rpartition(".")[2]
-        if (message.headers or {}).get(KV_OP) in {KV_DEL, KV_PURGE}:
+        if not self._took(message):
+            log.warning("%.120r holds no tombstone of ours and is skipped", message.subject)
+
+    def _took(self, message: Msg) -> bool:
+        """Take a tombstone over, or its end; return whether it is one of ours."""
+        key = TOMBSTONES.key(message)
+        if is_deleted(message):
             self._tombstones.pop(key, None)
+        elif found := TOMBSTONES.entry(message):
+            self._tombstones[key] = found[1]
         else:
-            self._tombstones[key] = Tombstone.model_validate_json(message.data)
+            return False
+        return True
 
 
 async def withdraw(js: JetStreamContext, tombstone: Tombstone) -> Tombstone:
     """Set a tombstone and return it; one that is there already stays, with its own time and reason."""
-    bucket = await _bucket(js)
-    try:
-        await bucket.create(tombstone.id, tombstone.model_dump_json().encode())
-    except KeyWrongLastSequenceError:
-        return Tombstone.model_validate_json((await bucket.get(tombstone.id)).value or b"")
-    return tombstone
+    bucket, data = await TOMBSTONES.open(js), tombstone.model_dump_json().encode()
+    for _ in range(_TRIES):
+        found, revision = await TOMBSTONES.get(bucket, tombstone.id)
+        if found:
+            return found
+        with suppress(KeyWrongLastSequenceError):
+            await bucket.update(tombstone.id, data, last=revision)
+            return tombstone
+    raise Unavailable("NATS bucket", f"{WITHDRAWN}.{tombstone.id}", f"others changed it {_TRIES} times in between")
 
 
 async def lift(js: JetStreamContext, article_id: str) -> None:
     """Remove a tombstone; without one nothing happens."""
-    await (await _bucket(js)).purge(article_id)
-
-
-async def _bucket(js: JetStreamContext) -> KeyValue:
-    try:
-        return await js.key_value(WITHDRAWN)
-    except BucketNotFoundError:
-        raise Unavailable("NATS bucket", WITHDRAWN, "it was never made; run `wireroom setup`") from None
+    await (await TOMBSTONES.open(js)).purge(article_id)
 
 
 async def erase(js: JetStreamContext, stream: str, sequence: int) -> None:

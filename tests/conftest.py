@@ -4,13 +4,12 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
-import nats
 import pytest
 from nats.aio.client import Client
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from shared import provisioning
+from shared import nats_client, provisioning
 from shared.settings import Settings
 from tests import servers
 
@@ -30,7 +29,7 @@ def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 @pytest.fixture
 async def empty_broker(broker_url: str) -> AsyncIterator[Client]:
     """A connection to the broker without any stream; what a test leaves is deleted after it."""
-    connection = await nats.connect(broker_url, connect_timeout=5)
+    connection = await nats_client.connect([broker_url], connect_timeout=5)
     yield connection
     js = connection.jetstream()
     for stream in await js.streams_info():

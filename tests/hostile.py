@@ -202,6 +202,8 @@ def _origins() -> dict[str, dict[str, str]]:
         "a place of arabic digits": facts("INBOX", "٣", "news.v1.submitted"),
         "a place that is superscript": facts("INBOX", "²", "news.v1.submitted"),
         "a place that is huge": facts("INBOX", str(2**62), "news.v1.submitted"),
+        "places too long": facts("INBOX", "7") | {"wireroom-places": f"1-{LONG_NUMBER},{LONG_NUMBER},٣-²"},
+        "a cut of a stream that is none": facts("../x y", "x") | {"wireroom-cut": "x", "wireroom-sha256": TEXT},
         "terminals": {name: f"{value} {TEXT}" for name, value in facts("RAW", "7").items()},
     }
 

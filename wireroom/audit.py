@@ -30,7 +30,7 @@ class Balance:
 def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
     """Weigh the evidence for these places, by default for all that it covers."""
     # a withdrawn place counts wherever it is: the raw article that would show how far back to look was erased
-    covered = {*range(evidence.first, evidence.last + 1), *evidence.withdrawn}
+    covered = {*range(evidence.first, evidence.last + 1), *(p for p in evidence.withdrawn if p <= evidence.last)}
     wanted = covered if places is None else set(places)
     withdrawn = wanted & evidence.withdrawn.keys()
     stored = {place: event for place, event in evidence.stored.items() if place in wanted - withdrawn}

@@ -11,13 +11,12 @@ from typing import TypeVar
 
 from nats.js import JetStreamContext
 from nats.js.api import StreamState
-from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 
 from shared.accounting import place_of, trimmed
 from shared.marks import Fate, Marks
 from shared.messages import ArticleStored, ArticleWithdrawn
-from shared.reading import all_of
+from shared.reading import all_of, get
 from shared.topology import EXTRACT, STORE
 from wireroom.letters import origins
 
@@ -65,7 +64,7 @@ async def look(js: JetStreamContext) -> Evidence:
     unanswered_news = await _unanswered(js, news, STORE.stream, STORE.durable)
     stored, withdrawn = await _fates(js)
     dropped = frozenset(m.place for m in (await Marks(js).all()).values() if m.fate is Fate.DROPPED and m.place)
-    dead = {place: reason async for place, reason in _letters(js)}
+    dead = {origin: reason async for origin, reason in _letters(js)}
     first = (await trimmed(js) or 0) + 1
     known = stored.keys() | withdrawn.keys() | dead.keys() | dropped | raw.keys() | news.keys()
     return Evidence(
@@ -85,8 +84,8 @@ async def _places(js: JetStreamContext, stream: str, subject: str) -> dict[int, 
     """Return where in a stream the last message of each place is; what others put there has none."""
     found = {}
     async for message in all_of(js, stream, subject, headers_only=True):
-        if place := place_of(message.headers):
-            found[place] = message.metadata.sequence.stream
+        if version := place_of(message.headers):
+            found[version] = message.metadata.sequence.stream
     return found
 
 
@@ -114,8 +113,8 @@ async def _events(js: JetStreamContext, subject: str, model: type[M]) -> AsyncIt
 
 async def _letters(js: JetStreamContext) -> AsyncIterator[tuple[int, str]]:
     async for message in all_of(js, "DEAD", "news.dead.>"):
-        for place in origins(message):
-            yield place, (message.headers or {}).get("wireroom-reason", "")
+        for found in origins(message):
+            yield found, (message.headers or {}).get("wireroom-reason", "")
 
 
 async def _unanswered(js: JetStreamContext, places: dict[int, int], stream: str, durable: str) -> frozenset[int]:
@@ -135,14 +134,6 @@ async def _waiting(js: JetStreamContext, inbox: StreamState, places: set[int]) -
     found: list[int] = []
     for start in range(0, len(candidates), _AT_ONCE):
         some = candidates[start : start + _AT_ONCE]
-        there = await asyncio.gather(*(_is_in_inbox(js, place) for place in some))
-        found += [place for place, is_there in zip(some, there, strict=True) if is_there]
+        there = await asyncio.gather(*(get(js, "INBOX", sequence) for sequence in some))
+        found += [sequence for sequence, message in zip(some, there, strict=True) if message]
     return frozenset(found)
-
-
-async def _is_in_inbox(js: JetStreamContext, place: int) -> bool:
-    try:
-        await js.get_msg("INBOX", place)
-    except NotFoundError:
-        return False
-    return True

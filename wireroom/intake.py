@@ -100,7 +100,7 @@ def _kind_of(data: bytes) -> str:
 def _json_file(name: str, data: bytes, source: str) -> Iterator[Submission]:
     try:
         value = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         yield Submission(name, data)  # the pipeline sets it aside with its reason
         return
     for number, item in enumerate(value if isinstance(value, list) else [value], 1):
@@ -110,7 +110,7 @@ def _json_file(name: str, data: bytes, source: str) -> Iterator[Submission]:
 def _with_source(line: bytes, source: str) -> bytes:
     try:
         value = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return line
     if not isinstance(value, dict) or "source" in value:
         return line

@@ -3,12 +3,14 @@
 import asyncio
 import base64
 import hashlib
+import re
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, TypeVar
 
 import orjson
+from nats.errors import BadHeaderError, BadSubjectError, MaxPayloadError
 from nats.js import JetStreamContext
-from nats.js.errors import NotFoundError
+from nats.js.errors import BadRequestError
 from pydantic import AwareDatetime, Base64Bytes, BaseModel, ValidationError
 
 from shared.dead_letters import CUT, PLACES, SHA256
@@ -17,11 +19,13 @@ from shared.envelope import REPLAYED_FROM, accepted
 from shared.marks import Fate, Mark, Marks
 from shared.messages import Message
 from shared.publishing import PUBLISH_TIMEOUT
+from shared.reading import get, place
 from shared.topology import CONSUMERS
 from wireroom import letters
 from wireroom.letters import Letter
 
 T = TypeVar("T")
+_SUBJECT = re.compile(r"news\.v1(\.[!-~]+)+")  # where streams of articles listen, without blanks
 
 
 class NotReplayable(Exception):  # noqa: N818 - what it is, to whoever catches it
@@ -40,6 +44,10 @@ async def replay(
     subject = checked(letter, data).subject if edited else letter.fact("subject")
     if not (subject and letter.fact("stream")):
         raise NotReplayable(f"letter {letter.sequence} does not say where it came from, so it stays")
+    if not _SUBJECT.fullmatch(subject) or "*" in subject or ">" in subject:  # anyone may have written the letter
+        raise NotReplayable(
+            f"letter {letter.sequence} came from {subject!r:.80}, where no articles are read, so it stays"
+        )
     if not edited:
         data = await _whole(js, letter, data)
     if not marked:
@@ -63,13 +71,12 @@ async def _whole(js: JetStreamContext, letter: Letter, data: bytes) -> bytes:
         raise NotReplayable(f"letter {letter.sequence} sums up several messages beyond a quota, whose bytes it has not")
     if CUT not in letter.headers:
         return data
-    try:
-        stored = (await js.get_msg(letter.fact("stream"), int(letter.fact("sequence")))).data or b""
-    except (NotFoundError, ValueError):
-        stored = b""
-    if hashlib.sha256(stored).hexdigest() != letter.headers.get(SHA256):
+    stream, sequence = letter.fact("stream"), place(letter.fact("sequence"))
+    known = sequence is not None and any(consumer.stream == stream for consumer in CONSUMERS)
+    stored = await get(js, stream, sequence) if known and sequence else None
+    if stored is None or hashlib.sha256(stored.data).hexdigest() != letter.headers.get(SHA256):
         raise NotReplayable(f"letter {letter.sequence} was cut, and its stream no longer has the original")
-    return stored
+    return stored.data
 
 
 async def _publish(js: JetStreamContext, subject: str, letter: Letter, data: bytes, headers: Mapping[str, str]) -> bool:
@@ -78,7 +85,10 @@ async def _publish(js: JetStreamContext, subject: str, letter: Letter, data: byt
     message_id = f"replay:{letter.sequence}:{letter.fact('at')}:{hashlib.sha256(data).hexdigest()[:16]}"
     stream = letter.fact("stream")
     headers = kept | {**headers, "Nats-Msg-Id": message_id}
-    return not (await js.publish(subject, data, PUBLISH_TIMEOUT, stream, headers)).duplicate
+    try:
+        return not (await js.publish(subject, data, PUBLISH_TIMEOUT, stream, headers)).duplicate
+    except (BadHeaderError, BadSubjectError, MaxPayloadError, BadRequestError) as error:
+        raise NotReplayable(f"letter {letter.sequence} cannot be published again, so it stays: {error}") from error
 
 
 def checked(letter: Letter, data: bytes) -> Message:

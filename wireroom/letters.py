@@ -1,20 +1,21 @@
 """Dead letters as the commands read, choose and drop them."""
 
 import asyncio
-import json
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import islice
 
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError, ServerError
 
+from shared import reading
 from shared.dead_letters import PLACES, from_ranges
 from shared.marks import Fate, Mark, Marks
-from shared.reading import all_of
+from shared.reading import all_of, place
 
 STREAM = "DEAD"
 OURS = "wireroom-"
@@ -47,6 +48,9 @@ class Choice:
 
     @property
     def subject(self) -> str:
+        """Return the subject; without a service and a reason also that of letters which are none of ours."""
+        if self.service is None and self.reason is None:
+            return "news.dead.>"
         return f"news.dead.{self.service or '*'}.{self.reason or '*'}"
 
     def covers(self, service: str, reason: str) -> bool:
@@ -88,18 +92,15 @@ async def choose(js: JetStreamContext, choice: Choice) -> AsyncIterator[tuple[Le
 
 
 def _letter(message: Msg) -> Letter:
-    place, headers = message.metadata, dict(message.headers or {})
-    return Letter(place.sequence.stream, place.timestamp, int(headers.pop(_SIZE, 0)), headers)
+    given, headers = message.metadata, dict(message.headers or {})
+    return Letter(given.sequence.stream, given.timestamp, place(headers.pop(_SIZE, "")) or 0, headers)
 
 
 async def get(js: JetStreamContext, sequence: int) -> tuple[Letter, bytes] | None:
     """Return one letter by its place in DEAD, with its original bytes."""
-    try:
-        found = await js.get_msg(STREAM, sequence)
-    except NotFoundError:
+    if (found := await reading.get(js, STREAM, sequence)) is None:
         return None
-    data, at = found.data or b"", found.time or datetime.fromtimestamp(0, UTC)
-    return Letter(sequence, at, len(data), dict(found.headers or {})), data
+    return Letter(sequence, found.at, len(found.data), found.headers), found.data
 
 
 async def summary(js: JetStreamContext) -> Summary:
@@ -113,7 +114,7 @@ async def summary(js: JetStreamContext) -> Summary:
     counts: Counter[tuple[str, str, Fate]] = Counter()
     waiting: list[datetime] = []
     for subject, count in subjects.items():
-        service, reason = subject.split(".")[2:]
+        service, reason = _named(subject)
         if subject not in marked:
             counts[service, reason, Fate.OPEN] = count
             continue
@@ -122,6 +123,12 @@ async def summary(js: JetStreamContext) -> Summary:
             counts[service, reason, fate] += 1
             waiting += [marks[letter.sequence].at] if fate is Fate.REPLAYED else []
     return Summary(dict(counts), min(waiting, default=None))
+
+
+def _named(subject: str) -> tuple[str, str]:
+    """Return service and reason; of a subject that is none of ours, all of it and that."""
+    tokens = subject.split(".")[2:]
+    return (tokens[0], tokens[1]) if len(tokens) == 2 else (".".join(tokens), "(not a subject of ours)")  # noqa: PLR2004
 
 
 async def drop(js: JetStreamContext, letters: Collection[Letter], every: Choice | None = None) -> None:
@@ -153,19 +160,18 @@ def origins(letter: Msg) -> set[int]:
     """Return the places in INBOX of what was set aside: one, none if it is unknown, several of a summary."""
     headers = letter.headers or {}
     if PLACES in headers:
-        return from_ranges(headers[PLACES])
-    if (place := _place(headers)) is not None:
-        return {place}
+        with suppress(ValueError):  # a number longer than Python reads
+            return from_ranges(headers[PLACES])
+        return set()
+    if (found := _place(headers)) is not None:
+        return {found}
     if headers.get(f"{OURS}stream") == "INBOX":
         return set()
-    try:
-        return {int(json.loads(letter.data)["version"])}
-    except (ValueError, KeyError, TypeError):
-        return set()  # set aside by others, or no message of ours
+    found = place(str(reading.fields(letter.data).get("version")))
+    return set() if found is None else {found}  # set aside by others, or no message of ours
 
 
 def _place(headers: Mapping[str, str]) -> int | None:
     """Return the place as far as the headers tell it; INBOX has what anyone may have written into a ``ce-id``."""
     inbox = headers.get(f"{OURS}stream") == "INBOX"
-    place = headers.get(f"{OURS}sequence", "") if inbox else headers.get("ce-id", "").rpartition(":")[2]
-    return int(place) if place.isdecimal() else None
+    return place(headers.get(f"{OURS}sequence", "") if inbox else headers.get("ce-id", "").rpartition(":")[2])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
+from pydantic import ValidationError
 
 from shared.messages import ArticleStored, ArticleWithdrawn
 from wireroom.letters import origins
@@ -41,12 +42,14 @@ async def follow(
             complete.set()
 
     async def stored(message: Msg) -> None:
-        event = ArticleStored.model_validate_json(message.data)
-        settle(event.version, Fate(event.outcome, event.id, event.language))
+        with suppress(ValidationError):  # of others
+            event = ArticleStored.model_validate_json(message.data)
+            settle(event.version, Fate(event.outcome, event.id, event.language))
 
     async def withdrawn(message: Msg) -> None:
-        event = ArticleWithdrawn.model_validate_json(message.data)
-        settle(event.version, Fate(WITHDRAWN, event.id, reason=event.reason))
+        with suppress(ValidationError):
+            event = ArticleWithdrawn.model_validate_json(message.data)
+            settle(event.version, Fate(WITHDRAWN, event.id, reason=event.reason))
 
     async def dead(message: Msg) -> None:
         headers = message.headers or {}

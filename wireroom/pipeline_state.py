@@ -9,7 +9,7 @@ from nats.js.errors import NotFoundError
 
 from shared.marks import Fate
 from shared.topology import CONSUMERS, Consumer, streams
-from wireroom import letters
+from wireroom import foreign, letters
 
 _NEARLY_FULL = 0.9
 
@@ -49,6 +49,7 @@ class PipelineState:
     dead: dict[str, int]
     handled: dict[str, int] = field(default_factory=dict)
     replay_seconds: float | None = None
+    foreign: dict[str, int] = field(default_factory=dict)  # by bucket and stream: others wrote it, readers skip it
 
     def findings(self, oldest: float) -> list[str]:
         """Return what a person should look at, one sentence each with what to do; ``oldest`` is in seconds."""
@@ -67,6 +68,10 @@ class PipelineState:
         if self.replay_seconds is not None and self.replay_seconds > oldest:
             waits = f"for {self.replay_seconds:.0f} s"
             found.append(f"a replayed letter waits {waits} for its service. See `wireroom dead ls --state replayed`.")
+        found += [
+            f"{name}: {number} skipped that no service of ours wrote. See docs/operations.md."
+            for name, number in sorted(self.foreign.items())
+        ]
         return found
 
 
@@ -82,6 +87,7 @@ async def look(js: JetStreamContext) -> PipelineState:
         dead=dead.of(Fate.OPEN),
         handled={name: count for name, count in handled.items() if count},
         replay_seconds=_age(dead.replayed),
+        foreign=await foreign.count(js),
     )
 
 

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from nats.aio.msg import Msg
+from nats.errors import BadHeaderError, MaxPayloadError
 from nats.js import JetStreamContext
+from pydantic import TypeAdapter
 
 from services.store.documents import version_key
 from shared.envelope import REPLAY, accepted
-from shared.messages import ArticleIngested
+from shared.messages import ArticleIngested, Source
 from shared.publishing import PUBLISH_TIMEOUT
-from shared.reading import all_of
+from shared.reading import all_of, get, place
 from shared.topology import EXTRACT
 from shared.withdrawals import erase
 
@@ -22,7 +25,9 @@ STREAM = EXTRACT.stream
 _IN_FRONT = EXTRACT.hand  # a new article waits for no more than these
 _LOOK_EVERY = 16  # messages between two looks at how much is in front
 _PAUSE = 0.2
-_EVENT = re.compile(r"raw:(?P<id>[0-9a-f]{32}):(?P<version>\d+)")
+_EVENT = re.compile(r"raw:(?P<id>[0-9a-f]{32}):(?P<version>.+)")
+
+_SOURCE = TypeAdapter[str](Source)
 
 Test = Callable[[Mapping[str, Any]], bool]
 
@@ -47,10 +52,23 @@ async def kept(js: JetStreamContext, source: str | None = None) -> list[Kept]:
 
 async def _headers(js: JetStreamContext, subject: str) -> AsyncIterator[Kept]:
     async for message in all_of(js, STREAM, subject, headers_only=True):
-        given = message.headers or {}
-        if event := _EVENT.fullmatch(given.get("ce-id", "")):  # what others put there has none
-            taken_at = datetime.fromisoformat(given["ce-time"])
-            yield Kept(message.metadata.sequence.stream, event["id"], int(event["version"]), taken_at)
+        if found := _kept(message):
+            yield found
+
+
+def _kept(message: Msg) -> Kept | None:
+    """Return the raw article; None for what others put there: at another subject, or with other headers than ours."""
+    given = message.headers or {}
+    event = _EVENT.fullmatch(given.get("ce-id", ""))
+    version = place(event["version"]) if event else None
+    try:
+        _SOURCE.validate_python(message.subject.rpartition(".")[2])
+        taken_at = datetime.fromisoformat(given.get("ce-time", ""))
+    except ValueError:  # a ValidationError is one
+        return None
+    if event is None or version is None or taken_at.tzinfo is None:
+        return None
+    return Kept(message.metadata.sequence.stream, event["id"], version, taken_at)
 
 
 async def resend(
@@ -73,10 +91,14 @@ async def resend(
 
 
 async def _resend(js: JetStreamContext, item: Kept, run: str) -> int:
-    message = await js.get_msg(STREAM, item.sequence)
+    """Return how many were sent: none of what left the stream meanwhile, or has headers that no client can send."""
+    if (message := await get(js, STREAM, item.sequence)) is None:
+        return 0
     headers = accepted(message.headers) | {"Nats-Msg-Id": f"replay:{run}:{item.sequence}", REPLAY: run}
-    subject, data = message.subject or "", message.data or b""
-    await js.publish(subject, data, stream=STREAM, timeout=PUBLISH_TIMEOUT, headers=headers)
+    try:
+        await js.publish(message.subject, message.data, stream=STREAM, timeout=PUBLISH_TIMEOUT, headers=headers)
+    except (BadHeaderError, MaxPayloadError):
+        return 0
     await erase(js, STREAM, item.sequence)
     return 1
 

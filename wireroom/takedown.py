@@ -1,12 +1,13 @@
 """Taking an article down: a tombstone, an event for every version, and nothing of its text left on the broker."""
 
-import json
 from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
 from nats.js import JetStreamContext
+from pydantic import ValidationError
 
 from services.ingest.identity import article_id
 from shared.decoding import decode
@@ -14,7 +15,7 @@ from shared.envelope import headers
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleStored, ArticleSubmitted, Identity
 from shared.publishing import publish
-from shared.reading import all_of
+from shared.reading import all_of, fields, get
 from shared.topology import NEWS
 from shared.withdrawals import Tombstone, erase, withdraw, withdrawal
 from wireroom import letters
@@ -45,9 +46,9 @@ async def find(js: JetStreamContext, wanted: str, stored: Mapping[str, Any] | No
     for stream, model in _HOLDING_TEXT:
         subject = f"{model.subject_pattern.partition('{')[0]}>"  # type: ignore[attr-defined] # they are messages too
         async for place in _of(js, stream, subject, wanted):
-            message = await js.get_msg(stream, place)
-            found.add(_identity(json.loads(message.data or b"{}")))
-            found.places.append((stream, place))
+            if (message := await get(js, stream, place)) and (identity := _identity_of(message.data, wanted)):
+                found.add(identity)
+                found.places.append((stream, place))
     async for letter in all_of(js, letters.STREAM, "news.dead.>"):
         if _names(letter.data) == wanted:
             found.places.append((letters.STREAM, letter.metadata.sequence.stream))
@@ -64,12 +65,22 @@ def _identity(fields: Mapping[str, Any]) -> Identity:
     return Identity.model_validate({name: fields[name] for name in Identity.model_fields})
 
 
+def _identity_of(data: bytes, wanted: str) -> Identity | None:
+    """Return which version of the article these bytes are, None for what only its headers say to be one."""
+    with suppress(ValidationError):
+        identity = Identity.model_validate(fields(data))
+        return identity if identity.id == wanted else None
+    return None
+
+
 def _names(data: bytes) -> str | None:
     """Return the id of the article whose bytes were set aside, as far as they tell."""
+    given = fields(data)
+    if "id" in given:
+        return str(given["id"])
     try:
-        fields = json.loads(data)
-        return str(fields["id"]) if "id" in fields else article_id(decode(data, ArticleSubmitted))
-    except (ValueError, TypeError, KeyError, Rejected):
+        return article_id(decode(data, ArticleSubmitted)) if given else None
+    except (ValueError, Rejected):
         return None
 
 

@@ -1,8 +1,46 @@
-"""What anyone may publish is really taken by the broker: each publication of ``tests/hostile.py``, byte for byte."""
+"""What anyone may publish harms no reader: services store the good articles beside it, every command does its work."""
 
+import asyncio
+import io
+import json
+import logging
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
 from nats.aio.client import Client
+from pymongo.database import Database
+from typer.core import TyperGroup
 
+from services.extract.learning import bucket as learned
+from services.extract.learning.table import LearnedLine, Table
+from shared.logs import JsonLine, PlainLine
+from shared.marks import Marks
+from shared.messages import ArticleStored
+from shared.nats_client import connect
+from shared.reading import all_of, get
+from shared.run import SERVICES, load
+from shared.sanitizing import harmless
+from shared.settings import Settings
+from shared.suspects import Suspects
+from shared.topology import MARKS
 from tests import hostile
+from tests.factories import BODY, a_submission
+from tests.fakes import FakeMsg
+from tests.running import PATIENCE, publish, running
+from wireroom.cli import app
+from wireroom.measuring.raw_nats import Publication
+
+_STYLING = re.compile(r"\x1b\[[0-9;]*[mKABGhl]|\x1b\[\?25[hl]|\r(?=\x1b\[2K)")  # colours and progress bars
+GOOD = 3  # articles
 
 
 async def test_the_broker_takes_each_hostile_publication(broker: Client) -> None:
@@ -12,3 +50,268 @@ async def test_the_broker_takes_each_hostile_publication(broker: Client) -> None
     assert {name: answer for name, answer in answers.items() if isinstance(answer, str)} == {}
     for bucket in ("withdrawn", "letters", "suspects", "furniture"):
         assert (await broker.jetstream().stream_info(f"KV_{bucket}")).state.messages > 60
+
+
+async def test_each_stored_message_is_read_whatever_it_holds(broker: Client, settings: Settings) -> None:
+    publications = hostile.everything()
+    await hostile.put(broker, publications)
+    connection = await connect([settings.nats_url])
+    js = connection.jetstream(timeout=10)
+    for stream, subject in (("RAW", "news.v1.raw.>"), ("NEWS", "news.v1.>"), ("DEAD", "news.dead.>")):
+        count = (await js.stream_info(stream)).state.messages
+        found = [message async for message in all_of(js, stream, subject)]
+        assert len(found) == count
+        for message in found:
+            fetched = await get(js, stream, message.metadata.sequence.stream)
+            assert fetched
+            assert fetched.data == message.data
+            assert fetched.headers == (message.headers or {}), message.subject
+    await connection.close()
+
+
+async def test_a_value_of_others_at_a_key_of_ours_is_as_none_and_gives_way(broker: Client) -> None:
+    js = broker.jetstream()
+    await hostile.put(broker, hostile.buckets())
+    marks = Marks(js)
+    assert await marks.get(1) == (None, (await js.get_last_msg(f"KV_{MARKS}", f"$KV.{MARKS}.1")).seq)
+    assert 500001 not in await marks.all()
+    raw = FakeMsg()
+    raw.metadata.stream, raw.metadata.consumer, raw.metadata.sequence.stream = "INBOX", "ingest", 1
+    suspects = Suspects(js)
+    assert [await suspects.touch(raw) for _ in range(2)] == [0, 1]
+
+
+async def test_services_start_beside_hostile_values_and_store_good_articles_between_hostile_messages(
+    broker: Client, settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    await hostile.put(broker, hostile.everything())
+    publications = [
+        Publication(name, subject, b"no json") for name, subject in hostile.subjects(b"news.v1.raw").items()
+    ]
+    async with running(*(load(name) for name in reversed(SERVICES)), settings=settings):
+        await hostile.put(broker, publications)
+        places = await publish(broker, *(a_submission(guid=str(number)) for number in range(GOOD)))
+        await until_stored(broker, set(places))
+        await until_dead(settings, rb"\xff\xfe".decode("ascii"))
+    assert database["articles"].count_documents({"version": {"$in": places}}) == GOOD
+
+
+async def until_stored(broker: Client, places: set[int]) -> None:
+    subscription = await broker.jetstream().subscribe("news.v1.stored.en.harbour-gazette", ordered_consumer=True)
+    async with asyncio.timeout(2 * PATIENCE):
+        while places:
+            event = ArticleStored.model_validate_json((await subscription.next_msg(PATIENCE)).data)
+            places = places - {event.version}
+
+
+async def until_dead(settings: Settings, subject: str) -> None:
+    """Return once what is no JSON on this subject is a dead letter that says so."""
+    connection = await connect([settings.nats_url])
+    reader = await connection.jetstream().subscribe("news.dead.extract.>", ordered_consumer=True)
+    wanted = ("not_json", subject)
+    async with asyncio.timeout(PATIENCE):
+        while True:
+            headers = (await reader.next_msg(PATIENCE)).headers or {}
+            if (headers["wireroom-reason"], headers["wireroom-subject"].rpartition(".")[2]) == wanted:
+                break
+    await connection.close()
+
+
+@dataclass(frozen=True)
+class Case:
+    """A call of a command: which exit codes it may have, and what must be in what it prints, if it has work to do."""
+
+    arguments: tuple[str, ...]
+    codes: tuple[int, ...] = (0,)
+    shows: str = ""
+
+
+@dataclass(frozen=True)
+class Good:
+    """What is on the stack beside the hostile things, and still has to be found."""
+
+    article: str
+    letter: str
+    bad_letter: str
+    line: str
+    folder: Path
+
+
+ELSEWHERE = {  # commands that read neither streams nor buckets nor articles of this stack, or run servers of their own
+    "run", "setup", "up", "down", "demo", "bench end-to-end", "bench clean", "bench entities", "bench extract",
+    "bench hostile", "bench memory", "bench publish", "bench store", "bench soak", "train lines",
+    "train pages", "train pack",
+    "rules check", "models ls", "models check", "aliases check",
+}  # fmt: skip
+
+
+def cases(good: Good) -> dict[str, list[Case]]:
+    export = good.folder / "letters.jsonl"
+    edited = good.folder / "edited.json"
+    edited.write_bytes(a_submission(guid="edited").model_dump_json().encode())
+    return {
+        "publish": [Case(("publish", str(good.folder / "hostile\x1b[2J.txt")), shows="acknowledged 1")],
+        "try": [Case(("try", str(good.folder / "hostile\x1b[2J.txt")), codes=(0, 1), shows="hostile")],
+        "tail": [
+            *(Case(("tail", stage, "--all", "--until-idle", "1s")) for stage in ("raw", "withdrawn")),
+            Case(("tail", "extracted", "--all", "--until-idle", "1s"), shows="Marta Bellamy"),
+            Case(("tail", "stored", "--all", "--until-idle", "1s"), shows="inserted"),
+            Case(("tail", "dead", "--all", "--until-idle", "1s"), shows="did you mean published_at?"),
+            Case(("tail", "dead", "--all", "--until-idle", "1s", "--json"), shows="did you mean published_at?"),
+            Case(("tail", "--all", "--entity", "Marta Bellamy", "--count", "1", "--json"), shows="Marta Bellamy"),
+            Case(("tail", "--source", "\x1b]0;owned\x07"), codes=(2,), shows="is no source"),
+        ],
+        "show": [
+            Case(("show", good.article), shows="Marta Bellamy"),
+            Case(("show", good.article, "--json"), shows="Marta Bellamy"),
+            Case(("show", f"no {hostile.TEXT}".replace("\x00", "")), codes=(1,), shows="hostile"),
+        ],
+        "search": [Case(("search", "lock"), shows=good.article[:12]), Case(("search", "lock", "--json"))],
+        "status": [
+            Case(("status",), shows="skipped, written by others"),
+            Case(("status", "--check"), codes=(1,), shows="bucket letters: "),
+            Case(("status", "--json"), shows='"bucket withdrawn":'),
+        ],
+        "audit": [Case(("audit",), codes=(0, 1), shows="accepted "), Case(("audit", "--json"), codes=(0, 1))],
+        "replay": [Case(("replay", "--id", good.article), shows="replayed 1")],
+        "reprocess": [Case(("reprocess", "--where", "language = en"), codes=(0,), shows="through again")],
+        "rules ls": [Case(("rules", "ls", "--all"), shows="Subscribe"), Case(("rules", "ls", "--all", "--json"))],
+        "rules show": [Case(("rules", "show", good.line), shows="Subscribe")],
+        "rules approve": [Case(("rules", "approve", good.line), shows="approved")],
+        "rules veto": [Case(("rules", "veto", good.line), shows="vetoed")],
+        "dead ls": [
+            Case(("dead", "ls"), shows="unknown_field"),
+            Case(("dead", "ls", "--each"), shows="did you mean published_at?"),
+            Case(("dead", "ls", "--each", "--json"), shows="did you mean published_at?"),
+            Case(("dead", "ls", "--state", "dropped")),
+        ],
+        "dead show": [
+            Case(("dead", "show", good.letter), shows="tide-times"),
+            Case(("dead", "show", good.bad_letter), shows="title: too long"),
+            Case(("dead", "show", good.bad_letter, "--json"), shows="headers"),
+            Case(("dead", "show", str(10**30)), codes=(1,), shows="no dead letter"),
+        ],
+        "dead export": [
+            Case(("dead", "export", "--all")),
+            Case(("dead", "export", "--all", "--to", str(export)), codes=(0, 73)),
+        ],
+        "dead edit": [Case(("dead", "edit", good.letter, "--file", str(edited)), shows="replayed letter")],
+        "dead replay": [
+            Case(("dead", "replay", good.letter), shows="replayed 1"),
+            Case(("dead", "replay", "--from", str(export)), codes=(1,), shows="replayed "),
+            Case(("dead", "replay", "--all", "--again"), codes=(1,), shows="replayed "),
+        ],
+        "dead drop": [Case(("dead", "drop", good.bad_letter, "--yes"), shows="dropped 1")],
+        "withdraw": [Case(("withdraw", good.article, "--reason", "a test"), shows="withdrew")],
+    }
+
+
+def commands(group: Any, prefix: str = "") -> Iterator[str]:  # noqa: ANN401 - Typer's own classes
+    for name, command in group.commands.items():
+        if isinstance(command, TyperGroup):
+            yield from commands(command, f"{prefix}{name} ")
+        else:
+            yield f"{prefix}{name}"
+
+
+def test_each_command_has_a_case_or_reads_nothing_of_others(tmp_path: Path) -> None:
+    good = Good("a" * 32, "1", "2", "3", tmp_path)
+    assert {*cases(good), *ELSEWHERE} == {*commands(typer.main.get_command(app))}
+
+
+@asynccontextmanager
+async def wireroom(settings: Settings, folder: Path, *, terminal: bool) -> AsyncIterator[Any]:
+    """Yield what runs a command and returns its exit code and all it printed."""
+    environment = os.environ | {
+        "WIREROOM_NATS_URL": settings.nats_url,
+        "WIREROOM_MONGO_URL": settings.mongo_url,
+        "WIREROOM_MONGO_DATABASE": settings.mongo_database,
+        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "COLUMNS": "200",
+        **({"FORCE_COLOR": "1", "TERM": "xterm-256color"} if terminal else {}),
+    }
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.forking", *(["terminal"] if terminal else []),
+        cwd=folder, env=environment, limit=2**28, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    assert process.stdin
+    assert process.stdout
+    stdin, stdout = process.stdin, process.stdout
+
+    async def run(*arguments: str) -> tuple[int, str]:
+        stdin.write(json.dumps(arguments).encode() + b"\n")
+        async with asyncio.timeout(2 * PATIENCE):
+            answer = json.loads(await stdout.readline())
+        return answer["code"], answer["said"].encode("latin-1").decode()  # whatever is printed is UTF-8
+
+    yield run
+    stdin.close()
+    await process.wait()
+
+
+@contextmanager
+def logged() -> Iterator[dict[type[PlainLine | JsonLine], io.StringIO]]:
+    """Yield what is logged meanwhile, as both formatters write it."""
+    said = {kind: io.StringIO() for kind in (PlainLine, JsonLine)}
+    handlers = [logging.StreamHandler(stream) for stream in said.values()]
+    for kind, handler in zip(said, handlers, strict=True):
+        handler.setFormatter(kind())
+        logging.getLogger().addHandler(handler)
+    try:
+        yield said
+    finally:
+        for handler in handlers:
+            logging.getLogger().removeHandler(handler)
+
+
+def is_harmless(said: str) -> bool:
+    plain = _STYLING.sub("", said.replace("\r\n", "\n"))
+    return harmless(plain) == plain
+
+
+async def good_things(
+    broker: Client, database: Database[dict[str, Any]], folder: Path, hostile_: dict[str, Any]
+) -> Good:
+    """Put a good article, a good letter and a learned line between the hostile ones."""
+    bad = b'{"source": "tide-times", "body": "High water is at noon.", "publishd_at": "2026-03-01T00:00:00Z"}'
+    (folder / "hostile\x1b[2J.txt").write_text(f"{BODY}\n\n{hostile.TEXT}".replace("\r", ""))
+    line = LearnedLine(text="Subscribe to us", sentence=False, edge=50.0)
+
+    def edit(table: Table) -> Table:
+        return table.model_copy(update={"articles": 50.0, "at": datetime.now(UTC), "lines": {"f00d": line}})
+
+    await learned.change(broker.jetstream(timeout=5), "harbour-gazette", edit)
+    places = await publish(broker, a_submission(guid="good", title=f"A lock {hostile.TEXT}".replace("\x00", "")), bad)
+    await until_stored(broker, {places[0]})
+    article = database["articles"].find_one({"version": places[0]})
+    assert article
+    letter = 0
+    while not letter:
+        async for message in all_of(broker.jetstream(), "DEAD", "news.dead.ingest.unknown_field"):
+            if message.data == bad:
+                letter = message.metadata.sequence.stream
+    return Good(article["_id"], str(letter), str(hostile_["letter from terminals"]), "f00d", folder)
+
+
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("terminal", [True, False], ids=["terminal", "pipe"])
+async def test_every_command_does_its_work_and_prints_nothing_that_is_obeyed(
+    terminal: bool, settings: Settings, broker: Client, database: Database[dict[str, Any]], tmp_path: Path
+) -> None:
+    wrong = []
+    answers = await hostile.put(broker, hostile.everything())
+    services = [load(name) for name in reversed(SERVICES)]
+    with logged() as logs:
+        async with running(*services, settings=settings), wireroom(settings, tmp_path, terminal=terminal) as run:
+            good = await good_things(broker, database, tmp_path, answers)
+            for case in (case for some in cases(good).values() for case in some):
+                code, said = await run(*case.arguments)
+                if code not in case.codes or case.shows not in said or "Traceback" in said or not is_harmless(said):
+                    wrong.append((case, code, said[-1500:]))
+    assert not wrong, "\n\n".join(f"{case!a} ended with {code}: {said!a}" for case, code, said in wrong)
+    for kind, stream in logs.items():
+        lines = stream.getvalue().splitlines()
+        assert any("set aside" in line for line in lines)
+        assert all(harmless(line) == line for line in lines)
+        assert all(re.match(r"\d\d:\d\d:\d\d |  \| ", line) for line in lines if kind is PlainLine)
+        assert all(json.loads(line)["level"] != "forged" for line in lines if kind is JsonLine)

@@ -46,7 +46,7 @@ def status(
         _show(broker, stored, processes)
     if not as_json:
         for finding in findings:
-            (out if check else err).print(finding, markup=False)
+            (out if check else err).print(finding)
     if broker is None or stored is None:
         raise typer.Exit(EX_UNAVAILABLE)
     raise typer.Exit(EX_CHECK if check and findings else 0)
@@ -90,11 +90,14 @@ def _show(broker: PipelineState | None, stored: dict[str, Any] | None, processes
             handled = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(broker.handled.items()))
             out.print(f"dead letters that are not open: {handled}")
             out.print()
+        if broker.foreign:
+            table(("skipped, written by others", "count"), sorted(broker.foreign.items()), numbers=("count",))
+            out.print()
     if stored:
         out.print(f"stored {stored['articles']:,} articles, {stored['article_versions']:,} versions of corrected ones")
         if unread := stored["no_model"]:
             languages = ", ".join(f"{count:,} {language}" for language, count in unread.items())
-            out.print(f"without entities, because no model reads their language: {languages}", markup=False)
+            out.print(f"without entities, because no model reads their language: {languages}")
     if processes:
         out.print()
         sizes = [(name, "-" if size is None else f"{size / _MB:.0f}") for name, size in processes.items()]

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 import typer
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
+from pydantic import ValidationError
 from rich.text import Text
 
+from shared.messages import MESSAGES, Message
+from shared.reading import fields
 from shared.settings import Settings
 from wireroom import subjects
 from wireroom.articles import names_entity
@@ -28,6 +30,7 @@ from wireroom.terminal import fail, json_line, one_line, out
 EX_UNAVAILABLE = 69
 EX_INTERRUPTED = 130
 _SHOWN_ENTITIES = 4
+_MODELS: dict[Stage, type[Message]] = {Stage(model.event): model for model in MESSAGES if model.event in STREAMS}
 
 BySource = Annotated[str | None, typer.Option(callback=subjects.source, help="Only this source; not for dead.")]
 ByLanguage = Annotated[str | None, typer.Option(callback=subjects.language, help="Only this language; not for raw.")]
@@ -101,7 +104,7 @@ async def _messages(js: JetStreamContext, wanted: _Wanted, start: ConsumerConfig
             if wanted.idle:
                 return
             continue
-        if wanted.entity and not names_entity(_fields(message).get("entities", ()), wanted.entity):
+        if wanted.entity and not names_entity(_article(message, wanted.stage).get("entities", ()), wanted.entity):
             continue
         seen += 1
         yield message
@@ -111,16 +114,15 @@ def _as_object(message: Msg, stage: Stage) -> dict[str, Any]:
     if stage is Stage.DEAD:
         headers = {k: v for k, v in (message.headers or {}).items() if k.startswith("wireroom-")}
         return {"v": 1, "sequence": message.metadata.sequence.stream, **headers}
-    return {"v": 1, **_fields(message)}
+    return {"v": 1, **fields(message.data)}
 
 
-def _fields(message: Msg) -> dict[str, Any]:
+def _article(message: Msg, stage: Stage) -> dict[str, Any]:
     """Return the fields of a message, none if it is no message of ours: anyone may publish."""
     try:
-        found = orjson.loads(message.data)
-    except orjson.JSONDecodeError:
+        return _MODELS[stage].model_validate_json(message.data).model_dump()
+    except ValidationError:
         return {}
-    return found if isinstance(found, dict) else {}
 
 
 def _as_line(message: Msg, stage: Stage) -> Text:
@@ -130,8 +132,8 @@ def _as_line(message: Msg, stage: Stage) -> Text:
         place = f"{message.metadata.sequence.stream:<6}"
         reason = f"{headers.get('wireroom-service')} {headers.get('wireroom-reason')}  "
         return Text.assemble((at, "dim"), place, (reason, "red"), one_line(headers.get("wireroom-detail", ""), 120))
-    article = _fields(message)
-    if not {"id", "source"} <= article.keys():
+    article = _article(message, stage)
+    if not article:
         return Text.assemble((at, "dim"), ("no article  ", "red"), one_line(message.subject, 120))
     if stage is Stage.WITHDRAWN:
         which = f"{at}{article['id'][:12]}  {article['source']}  "

@@ -1,6 +1,5 @@
 """``wireroom try``: what the pipeline would make of an article; nothing is published or stored."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -11,6 +10,7 @@ import typer
 from shared.decoding import decode
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
+from shared.reading import fields
 from wireroom import intake
 from wireroom.rendering import render, render_lines
 from wireroom.terminal import err, fail, json_line, out
@@ -47,7 +47,7 @@ def trial(
         elif isinstance(result, ArticleExtracted):
             render(result.model_dump(mode="json") | {"_id": result.id}, out, removed=True)
         else:
-            err.print(f"{submission.origin}: would be set aside: {describe(result)}", markup=False, highlight=False)
+            err.print(f"{submission.origin}: would be set aside: {describe(result)}")
     if not as_json:
         err.print("Nothing was published.")
     raise typer.Exit(EX_PARTLY if refused else 0)
@@ -58,7 +58,7 @@ def _show_lines(submission: intake.Submission) -> None:
 
     raw = decode(submission.data, ArticleSubmitted)
     article = clean(raw.body, raw.media_type, title=raw.title, source=raw.source)
-    out.print(submission.origin, style="bold", markup=False)
+    out.print(submission.origin, style="bold")
     render_lines(list(zip(article.places, article.paragraphs, strict=True)), article.removed, out)
 
 
@@ -112,11 +112,7 @@ def as_object(submission: intake.Submission, result: ArticleExtracted | Exceptio
 
 
 def _guid(data: bytes) -> str | None:
-    try:
-        value = json.loads(data)
-    except ValueError:
-        return None
-    guid = value.get("guid") if isinstance(value, dict) else None
+    guid = fields(data).get("guid")
     return guid if isinstance(guid, str) else None
 
 

@@ -4,25 +4,33 @@ from collections.abc import AsyncIterator, Callable
 
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from nats.js.errors import BucketNotFoundError, KeyNotFoundError, KeyWrongLastSequenceError
-from nats.js.kv import KV_OP, KeyValue
-from pydantic import ValidationError
+from nats.js.errors import KeyWrongLastSequenceError
+from nats.js.kv import KeyValue
+from pydantic import TypeAdapter
 
 from services.extract.learning.table import Table
+from shared.buckets import Bucket, is_deleted
 from shared.errors import Unavailable
-from shared.reading import all_of
+from shared.messages import Source
 from shared.topology import FURNITURE
 
-SUBJECTS = f"$KV.{FURNITURE}.>"
-_STREAM = f"KV_{FURNITURE}"
+_SOURCE = TypeAdapter[str](Source)
 _TRIES = 20  # against other replicas; each failure is another's success
+
+
+def _table(key: str, data: bytes) -> tuple[str, Table]:
+    return _SOURCE.validate_python(key), Table.model_validate_json(data)
+
+
+TABLES = Bucket(FURNITURE, _table)
 
 
 async def change(js: JetStreamContext, source: str, edit: Callable[[Table], Table]) -> Table:
     """Edit a source's table and return it; the edit is made anew on what others wrote in between."""
-    bucket = await _open(js)
+    bucket = await TABLES.open(js)
     for _ in range(_TRIES):
-        table, revision = await _get(bucket, source)
+        found, revision = await TABLES.get(bucket, source)
+        table = found or Table()
         edited = edit(table)
         if edited == table:
             return table
@@ -36,43 +44,17 @@ async def change(js: JetStreamContext, source: str, edit: Callable[[Table], Tabl
 
 async def tables(js: JetStreamContext) -> AsyncIterator[tuple[str, Table]]:
     """Yield every source with its table."""
-    await _open(js)
-    async for message in all_of(js, _STREAM, SUBJECTS):
+    await TABLES.open(js)
+    async for message in TABLES.messages(js):
         if (found := parse(message)) is not None:
             yield found
 
 
 def parse(message: Msg) -> tuple[str, Table] | None:
     """Return a source and its table; None where the key was deleted, or holds what no release of ours wrote."""
-    if (message.headers or {}).get(KV_OP):
-        return None
-    try:
-        return message.subject.rpartition(".")[2], Table.model_validate_json(message.data)
-    except ValidationError:
-        return None
+    return None if is_deleted(message) else TABLES.entry(message)
 
 
-async def _open(js: JetStreamContext) -> KeyValue:
-    try:
-        return await js.key_value(FURNITURE)
-    except BucketNotFoundError:
-        raise Unavailable("NATS bucket", FURNITURE, "it was never made; run `wireroom setup`") from None
-
-
-async def _get(bucket: KeyValue, source: str) -> tuple[Table, int | None]:
-    try:
-        entry = await bucket.get(source)
-    except KeyNotFoundError:
-        return Table(), None
-    try:
-        return Table.model_validate_json(entry.value or b""), entry.revision
-    except ValidationError:
-        return Table(), entry.revision
-
-
-async def _put(bucket: KeyValue, source: str, table: Table, revision: int | None) -> None:
+async def _put(bucket: KeyValue, source: str, table: Table, revision: int) -> None:
     data = table.model_dump_json(exclude_defaults=True).encode()
-    if revision is None:
-        await bucket.create(source, data)
-    else:
-        await bucket.update(source, data, last=revision)
+    await bucket.update(source, data, last=revision)

@@ -10,7 +10,6 @@ from contextlib import asynccontextmanager, suppress
 from datetime import UTC, datetime
 from functools import partial
 
-from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 
@@ -20,6 +19,7 @@ from services.extract.learning.sightings import Sighting
 from services.extract.learning.table import learn
 from shared.connecting import servers
 from shared.errors import Unavailable
+from shared.nats_client import Client
 
 log = logging.getLogger(__name__)
 
@@ -94,7 +94,7 @@ class Learner:
             error_cb=quiet,
             reconnected_cb=reconnected,
         )
-        await connection.subscribe(bucket.SUBJECTS, cb=self._hear)
+        await connection.subscribe(bucket.TABLES.subjects, cb=self._hear)
 
     async def _round(self, connection: Client) -> None:
         try:

@@ -6,7 +6,7 @@ Counts fade with time, so that a line the source no longer shows is forgotten.
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
@@ -26,18 +26,19 @@ _ANYWHERE_ARTICLES, _ANYWHERE_SHARE = 10, 0.3  # or anywhere in so many articles
 _SENTENCE_ARTICLES, _SENTENCE_EDGE, _SENTENCE_SHARE = 5, 0.9, 0.25  # sentences: all three
 
 Decision = Literal["approved", "vetoed"]
+Count = Annotated[float, Field(ge=0, le=1e9)]  # anyone may write a table: none that overflows is read
 Counts = dict[str, tuple[Seen, bool]]
 
 
 class LearnedLine(Value):
     """How often a line was seen, in articles, fading; ``before`` is how many the source had when it came up."""
 
-    text: str = ""
+    text: Annotated[str, Field(max_length=1000)] = ""
     sentence: bool
     figures: bool = False
-    edge: float = 0.0  # no text of the article's own stood beyond it
-    inside: float = 0.0
-    before: float = 0.0
+    edge: Count = 0.0  # no text of the article's own stood beyond it
+    inside: Count = 0.0
+    before: Count = 0.0
     decision: Decision | None = None
 
     @property
@@ -57,7 +58,7 @@ class Table(Value):
     """All that is known of one source."""
 
     v: Literal[1] = 1
-    articles: float = 0.0
+    articles: Count = 0.0
     at: AwareDatetime = datetime(2020, 1, 1, tzinfo=UTC)
     lines: dict[str, LearnedLine] = Field(default_factory=dict)
     recent: tuple[Recent, ...] = ()

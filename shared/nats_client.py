@@ -1,0 +1,116 @@
+"""nats-py's client, made to survive whatever a publisher can put into a subject or a header.
+
+nats-py decodes subjects strictly and splits lines of the protocol at any white space, so one byte that is not UTF-8,
+or a vertical tab, ends its reading task or its connection. And it takes a stored message for a word of the broker's
+when a publisher gives it the headers of one: an ordered consumer that meets such a message starts again for ever.
+
+What is used of nats-py's internals: ``Client._ps``, ``_build_message``, ``_process_msg``, ``_process_headers``,
+``_is_control_message``, and ``Parser`` with its states. ``tests/unit/test_nats_client.py`` holds them.
+"""
+
+from typing import Any
+
+from nats.aio import client
+from nats.aio.msg import Msg
+from nats.errors import ProtocolError
+from nats.protocol.parser import AWAITING_CONTROL_LINE, AWAITING_MSG_PAYLOAD, Parser
+
+_CRLF = b"\r\n"
+_VERSION_LINE = b"NATS/1.0\r\n"
+_ACK = b"$JS.ACK."  # how the reply of a message begins that a stream delivers; the broker sets it
+
+
+async def connect(servers: list[str], **options: Any) -> "Client":  # noqa: ANN401 - as nats-py takes them
+    """Connect as ``nats.connect`` does."""
+    connection = Client()
+    await connection.connect(servers, **options)
+    return connection
+
+
+class Client(client.Client):
+    """Bytes of a subject that are not UTF-8 are shown escaped with a backslash; malformed headers are left out."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ps = _Parser(self)
+        self._stored = False  # whether the message that is processed now was delivered by a stream
+
+    async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
+        self._stored = reply.startswith(_ACK)
+        await super()._process_msg(sid, subject, reply, data, headers)
+
+    async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
+        if not headers:
+            return None
+        try:
+            return await super()._process_headers(_without_status(headers) if self._stored else headers)
+        except (IndexError, UnicodeDecodeError):
+            return await super()._process_headers(_without_status(headers))
+
+    def _is_control_message(self, data: bytes, header: dict[str, str]) -> str | None:
+        return None if self._stored else super()._is_control_message(data, header)
+
+    def _build_message(
+        self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: dict[str, str] | None
+    ) -> Msg:
+        return self.msg_class(
+            subject=subject.decode("utf-8", "backslashreplace"),
+            reply=reply.decode("utf-8", "backslashreplace"),
+            data=data,
+            headers=headers,
+            _client=self,
+            _sid=sid,
+        )
+
+
+def parsed_headers(block: bytes) -> dict[str, str]:
+    """Return the headers of a block that a stream keeps, by the same rules as those of a delivery."""
+    return Client._parse_header_lines(_without_status(block)[len(_VERSION_LINE) :])  # noqa: SLF001 - our own class
+
+
+def _without_status(block: bytes) -> bytes:
+    """Return a block of headers without what its first line says beside the version, which only the broker may say."""
+    return _VERSION_LINE + block.partition(_CRLF)[2]
+
+
+class _Parser(Parser):
+    """Splits the lines of the protocol at spaces, as the broker writes them; all other lines are nats-py's."""
+
+    async def parse(self, data: bytes = b"") -> None:
+        self.buf.extend(data)
+        while self.buf:
+            if self.state == AWAITING_MSG_PAYLOAD:
+                if len(self.buf) < self.needed + len(_CRLF):
+                    return
+                await self._message()
+            elif (end := self.buf.find(_CRLF)) < 0:
+                return
+            else:
+                await self._line(end + len(_CRLF))
+
+    async def _line(self, size: int) -> None:
+        line = bytes(self.buf[:size])
+        words = line[: -len(_CRLF)].split(b" ")
+        if words[0] not in {b"MSG", b"HMSG"}:
+            rest, self.buf = self.buf[size:], bytearray(line)
+            await super().parse()
+            self.buf = rest
+            return
+        try:
+            _, subject, sid, *reply = words[: -1 if words[0] == b"MSG" else -2]
+            self.needed = int(words[-1])
+            self.header_needed = int(words[-2]) if words[0] == b"HMSG" else 0
+            self.msg_arg = {"subject": subject, "sid": int(sid), "reply": reply[0] if reply else b""}
+        except ValueError:
+            raise ProtocolError("nats: malformed MSG") from None
+        del self.buf[:size]
+        self.state = AWAITING_MSG_PAYLOAD
+
+    async def _message(self) -> None:
+        headers = bytes(self.buf[: self.header_needed]) or None
+        payload = bytes(self.buf[self.header_needed : self.needed])
+        del self.buf[: self.needed + len(_CRLF)]
+        self.state = AWAITING_CONTROL_LINE
+        await self.nc._process_msg(  # noqa: SLF001 - the parser is the client's own half
+            self.msg_arg["sid"], self.msg_arg["subject"], self.msg_arg["reply"], payload, headers
+        )

@@ -1,0 +1,62 @@
+"""Runs many commands after one start of Python: the command is imported once, and each call is a fork of it.
+
+Reads one JSON list of arguments a line; answers each with an object of its exit code and all it printed, as Latin-1.
+``terminal`` as argument gives each call a pseudo-terminal, else it has a pipe.
+"""
+
+import json
+import os
+import pty
+import sys
+from contextlib import suppress
+
+from wireroom.cli import main
+
+LIMIT = 60  # seconds for one call, then the kernel ends it
+
+
+def run(arguments: list[str], *, terminal: bool) -> dict[str, object]:
+    ours, theirs = pty.openpty() if terminal else os.pipe()
+    if not (pid := os.fork()):
+        _become(arguments, theirs, terminal=terminal)
+    os.close(theirs)
+    said = b""
+    with suppress(OSError):  # a pseudo-terminal that nobody has open any more fails instead of ending
+        while part := os.read(ours, 65536):
+            said += part
+    os.close(ours)
+    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    return {"code": code, "said": said.decode("latin-1")}
+
+
+def _become(arguments: list[str], output: int, *, terminal: bool) -> None:
+    import signal
+
+    signal.alarm(LIMIT)
+    if terminal:
+        os.login_tty(output)
+    else:
+        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(output, 1)
+        os.dup2(output, 2)
+    sys.argv = ["wireroom", *arguments]
+    code = 0
+    try:
+        main()
+    except SystemExit as end:
+        code = end.code if isinstance(end.code, int) else 1
+    except BaseException:  # noqa: BLE001 - as Python itself would show it
+        import traceback
+
+        traceback.print_exc()
+        code = 99
+    for stream in (sys.stdout, sys.stderr):
+        stream.flush()
+    os._exit(code)
+
+
+if __name__ == "__main__":
+    for line in sys.stdin:
+        answer = run(json.loads(line), terminal=sys.argv[1:] == ["terminal"])
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
