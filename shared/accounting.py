@@ -39,9 +39,11 @@ class Gap(Value):
     """Numbers that a broker gave whose data is gone, and those left out behind them.
 
     From ``first`` to ``known`` they were given for sure, since ``known`` is stored; INBOX goes on with ``next``.
+    What is below ``since`` had left RAW by its age before, so nothing is asked of it.
     """
 
     first: int
+    since: int
     known: int
     next: int
     at: AwareDatetime

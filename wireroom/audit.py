@@ -21,6 +21,7 @@ class Balance:
     in_flight: int
     too_old: int
     missing: tuple[int, ...]
+    lost_by_broker: tuple[int, ...] = ()  # of those that are missing: given by a broker whose data is gone
 
     @property
     def adds_up(self) -> bool:
@@ -30,19 +31,19 @@ class Balance:
 def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
     """Weigh the evidence for these places, by default for all that it covers."""
     # a withdrawn place counts wherever it is: the raw article that would show how far back to look was erased
-    covered = {*range(evidence.first, evidence.last + 1), *(p for p in evidence.withdrawn if p <= evidence.last)}
-    wanted = covered if places is None else set(places)
+    withdrawn_here = {place for place in evidence.withdrawn if place <= evidence.last}  # beyond it others made it up
+    wanted = evidence.covered | withdrawn_here if places is None else _with_moved(set(places), evidence)
     withdrawn = wanted & evidence.withdrawn.keys()
     stored = {place: event for place, event in evidence.stored.items() if place in wanted - withdrawn}
     settled = withdrawn | stored.keys()
-    dead = wanted & evidence.dead.keys() - settled
-    dropped = wanted & evidence.dropped - settled - dead
-    flying = (wanted & (evidence.inbox | evidence.raw | evidence.extracted)) - settled - dead - dropped
-    unknown = wanted - settled - dead - dropped - flying
-    missing = {place for place in unknown if place >= evidence.first}
+    kept = wanted & evidence.kept - settled
+    dead = wanted & evidence.dead.keys() - settled - kept
+    dropped = wanted & evidence.dropped - settled - kept - dead
+    flying = (wanted & (evidence.inbox | evidence.raw | evidence.extracted)) - settled - kept - dead - dropped
+    unknown = wanted - settled - kept - dead - dropped - flying
+    missing = {place for place in unknown if not evidence.too_old(place)}
     outcomes = Counter[str](event.outcome for event in stored.values())
-    if withdrawn:
-        outcomes["withdrawn"] = len(withdrawn)
+    outcomes |= {name: len(found) for name, found in (("withdrawn", withdrawn), ("stored", kept)) if found}
     return Balance(
         accepted=len(wanted),
         outcomes=dict(outcomes),
@@ -51,7 +52,13 @@ def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
         in_flight=len(flying),
         too_old=len(unknown - missing),
         missing=tuple(sorted(missing)),
+        lost_by_broker=tuple(sorted(place for place in missing if any(place in gap for gap in evidence.gaps))),
     )
+
+
+def _with_moved(places: set[int], evidence: Evidence) -> set[int]:
+    """Add the new numbers of what was accepted under the old: that one was given twice, and both are asked for."""
+    return places | {evidence.moved[place] for place in places & evidence.moved.keys()}
 
 
 async def gather(js: JetStreamContext) -> Evidence:

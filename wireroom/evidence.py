@@ -4,7 +4,7 @@ Places are sequences in INBOX, which are the versions of articles.
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
@@ -13,7 +13,8 @@ from nats.js import JetStreamContext
 from nats.js.api import StreamState
 from pydantic import ValidationError
 
-from shared.accounting import place_of, trimmed
+from shared.accounting import Gap, moved, place_of, trimmed
+from shared.accounting import gaps as left_out
 from shared.marks import Fate, Marks
 from shared.messages import ArticleStored, ArticleWithdrawn
 from shared.reading import all_of, get
@@ -38,6 +39,23 @@ class Evidence:
     raw: frozenset[int] = frozenset()
     extracted: frozenset[int] = frozenset()
     inbox: frozenset[int] = frozenset()
+    gaps: tuple[Gap, ...] = ()  # numbers of a broker whose data is gone
+    moved: Mapping[int, int] = field(default_factory=dict)  # numbers of gaps that others took the place of
+    kept: frozenset[int] = frozenset()  # places of gaps of which the database has an article or an older version
+
+    @property
+    def covered(self) -> set[int]:
+        """The places that were given for sure, as far back as is looked."""
+        given = set[int]()
+        start = self.first
+        for gap in self.gaps:
+            given.update(range(start, gap.first), range(max(self.first, gap.since), gap.known + 1))
+            start = max(start, gap.next)
+        return given.union(range(start, self.last + 1))
+
+    def too_old(self, place: int) -> bool:
+        """Whether nothing can be said of a place without a trace, since it may have left the streams by its age."""
+        return place < self.first or any(gap.first <= place < gap.since for gap in self.gaps)
 
 
 def both(earlier: Evidence, later: Evidence) -> Evidence:
@@ -67,7 +85,8 @@ async def look(js: JetStreamContext) -> Evidence:
     dead = {origin: reason async for origin, reason in _letters(js)}
     first = (await trimmed(js) or 0) + 1
     known = stored.keys() | withdrawn.keys() | dead.keys() | dropped | raw.keys() | news.keys()
-    return Evidence(
+    gaps = await left_out(js)
+    found = Evidence(
         first=first,
         last=last,
         stored=stored,
@@ -76,8 +95,14 @@ async def look(js: JetStreamContext) -> Evidence:
         dropped=dropped,
         raw=unanswered_raw,
         extracted=unanswered_news,
-        inbox=await _waiting(js, inbox, set(range(first, last + 1)) - known),
+        gaps=gaps,
+        moved=await moved(js),
     )
+    return replace(found, inbox=await _waiting(js, inbox, {p for p in found.covered - known if not _in(gaps, p)}))
+
+
+def _in(gaps: tuple[Gap, ...], place: int) -> bool:
+    return any(place in gap for gap in gaps)
 
 
 async def _places(js: JetStreamContext, stream: str, subject: str) -> dict[int, int]:

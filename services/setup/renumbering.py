@@ -138,8 +138,8 @@ async def _raise(js: JetStreamContext, known: Known) -> None:
     held = [
         int((message.headers or {})[_PLACE]) async for message in all_of(js, HELD, _HELD_SUBJECT, headers_only=True)
     ]
-    first = max(min(held, default=last + 1), known.since)
-    gap = Gap(first=first, known=known.version, next=known.version + RESERVE + 1, at=datetime.now(UTC))
+    first, after = min(held, default=last + 1), known.version + RESERVE + 1
+    gap = Gap(first=first, since=max(first, known.since), known=known.version, next=after, at=datetime.now(UTC))
     before = await accounting.gaps(js)
     await accounting.put(js, accounting.GAPS, Gaps(gaps=(*(each for each in before if each.next != gap.next), gap)))
     await js.purge_stream(INGEST.stream, seq=gap.next)

@@ -68,7 +68,7 @@ async def test_a_backup_is_ingested_under_its_own_numbers_and_what_came_since_go
     assert await ingested(broker, 3) == {"backed-up-0": 1, "backed-up-1": 2, "backed-up-2": 3}
     new = 150 + RESERVE + 1
     assert await accounting.moved(js) == {4: new, 5: new + 1}
-    assert [gap.first for gap in await accounting.gaps(js)] == [150], "of what is stored this is the oldest"
+    assert [(gap.first, gap.since, gap.known) for gap in await accounting.gaps(js)] == [(4, 150, 150)]
     async with running(ingest.service, settings=settings):
         assert (await ingested(broker, 4))["since"] == new + 1
         [letter] = await read(broker, "DEAD", "news.dead.>", 1)

@@ -3,8 +3,9 @@
 from dataclasses import replace
 
 from services.store.app import stored
+from shared.accounting import Gap
 from shared.messages import ArticleStored, Outcome
-from tests.factories import an_extracted_article
+from tests.factories import NOON, an_extracted_article
 from wireroom.audit import balance, ledger_places
 from wireroom.evidence import Evidence
 
@@ -68,3 +69,31 @@ def test_what_was_withdrawn_counts_as_that_and_nothing_else() -> None:
     found = balance(replace(EVIDENCE, first=2, withdrawn={1: "a", 4: "b", 5: "c"}))
     assert found.outcomes == {"updated": 1, "duplicate": 1, "withdrawn": 3}
     assert (found.accepted, found.dead, found.in_flight, found.missing) == (6, 0, 1, ())
+
+
+GAP = Gap(first=4, since=5, known=8, next=1009, at=NOON)
+LOST = replace(
+    EVIDENCE, last=1010, gaps=(GAP,), kept=frozenset({6, 8}), dead={}, raw=frozenset(), inbox=frozenset({1010})
+)
+
+
+def test_numbers_of_a_broker_whose_data_is_gone_are_stored_or_named() -> None:
+    found = balance(replace(LOST, stored=LOST.stored | {1009: event(1009)}))
+    assert found.outcomes == {"inserted": 2, "updated": 1, "duplicate": 1, "stored": 2}
+    assert (found.accepted, found.in_flight) == (9, 1), "1 to 3, 5 to 8, 1009 and 1010; nothing is asked of 4"
+    assert found.missing == found.lost_by_broker == (5, 7)
+
+
+def test_what_a_ledger_has_beyond_the_last_stored_number_went_with_the_broker() -> None:
+    found = balance(LOST, [4, 6, 9, 12])
+    assert (found.outcomes, found.too_old, found.missing) == ({"stored": 1}, 1, (9, 12))
+
+
+def test_a_number_that_was_given_twice_is_asked_for_under_both() -> None:
+    found = balance(replace(LOST, moved={7: 1010}), [7])
+    assert (found.accepted, found.in_flight, found.missing) == (2, 1, (7,))
+
+
+def test_ten_million_numbers_that_were_left_out_cost_nothing() -> None:
+    gap = Gap(first=4, since=4, known=8, next=10**12, at=NOON)
+    assert len(replace(EVIDENCE, last=10**12 + 1, gaps=(gap,)).covered) == 10

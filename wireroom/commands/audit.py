@@ -1,24 +1,28 @@
 """``wireroom audit``: whether everything that was accepted is accounted for."""
 
 import asyncio
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 from nats.js.errors import NotFoundError
+from pymongo.database import Database
 
+from shared.errors import Unavailable
 from shared.messages import ArticleStored
 from shared.settings import Settings
 from wireroom.audit import Balance, balance, gather, ledger_places
 from wireroom.connections import mongo_articles, nats_connection
 from wireroom.evidence import Evidence
+from wireroom.numbers import number_behind, stored_places
 from wireroom.terminal import fail, json_line, out
 
 EX_CHECK = 1
 EX_DATA = 65
 EX_UNAVAILABLE = 69
 _NAMED = 20
+_RESTORED = "the broker lost its data or was given older data, so new articles look old. Run `wireroom setup`."
 
 
 def audit(
@@ -33,13 +37,18 @@ def audit(
     """
     places = None if ledger is None else _read(ledger)
     evidence = asyncio.run(_gather(Settings().nats_url))
+    with mongo_articles(Settings()) as database:
+        unsaid = _not_in_mongo(evidence, database)
+        evidence = replace(evidence, kept=stored_places(database, evidence.gaps))
+        behind = number_behind(database, evidence.last)
     found = balance(evidence, places)
-    unsaid = _not_in_mongo(evidence, Settings())
-    fine = found.adds_up and not unsaid
+    fine = found.adds_up and not unsaid and behind is None
     if as_json:
-        json_line({"v": 1, **asdict(found), "not_in_database": unsaid, "adds_up": fine})
+        json_line({"v": 1, **asdict(found), "not_in_database": unsaid, "stored_ahead": behind, "adds_up": fine})
     else:
         _show(found, unsaid, fine=fine)
+        if behind:
+            out.print(f"Version {behind} is stored, INBOX ended at {evidence.last}: {_RESTORED}", soft_wrap=True)
     raise typer.Exit(0 if fine else EX_CHECK)
 
 
@@ -54,17 +63,18 @@ async def _gather(url: str) -> Evidence:
     async with nats_connection(url) as connection:
         try:
             return await gather(connection.jetstream(timeout=10))
+        except Unavailable as error:
+            fail(EX_UNAVAILABLE, f"{error}.")
         except NotFoundError as error:
             fail(EX_UNAVAILABLE, f"the broker lacks a stream or consumer ({error.description}). Run `wireroom setup`.")
 
 
-def _not_in_mongo(evidence: Evidence, settings: Settings) -> list[str]:
+def _not_in_mongo(evidence: Evidence, database: Database[dict[str, Any]]) -> list[str]:
     """Return the ids of articles that were announced as stored but are not there, or only in an older version."""
     newest: dict[str, ArticleStored] = {}
     for _, event in sorted(evidence.stored.items()):
         newest[event.id] = event
-    with mongo_articles(settings) as database:
-        kept = {found["_id"]: found["version"] for found in database["articles"].find({}, {"version": 1})}
+    kept = {found["_id"]: found["version"] for found in database["articles"].find({}, {"version": 1})}
     return sorted(id_ for id_, event in newest.items() if kept.get(id_, 0) < event.version)
 
 
@@ -82,5 +92,8 @@ def _show(found: Balance, unsaid: list[str], *, fine: bool) -> None:
         out.print(
             f"Without a trace, by their place in INBOX: {named}. Look for them in the logs of ingest and extract."
         )
+    if found.lost_by_broker:
+        said = f"{len(found.lost_by_broker)} of them were accepted by a broker whose data is gone"
+        out.print(f"{said}: they went with it, unless they were duplicates or set aside. Publish them again.")
     for id_ in unsaid[:_NAMED]:
         out.print(f"{id_} was announced as stored but is not in the database.")
