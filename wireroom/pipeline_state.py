@@ -4,14 +4,23 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from nats.js import JetStreamContext
-from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
 from shared.marks import Fate
-from shared.topology import CONSUMERS, Consumer, streams
+from shared.topology import CONSUMERS, Consumer, buckets, streams
 from wireroom import foreign, letters
+from wireroom.reader_states import (
+    STILL,
+    ReaderState,
+    expiring_letters,
+    expiring_work,
+    last_progress,
+    oldest_unread,
+    others,
+)
 
 _NEARLY_FULL = 0.9
+_FULL = 0.995  # what is left takes no article of usual size
 
 
 @dataclass(frozen=True)
@@ -25,6 +34,8 @@ class ServiceState:
     redelivered: int = 0
     oldest_seconds: float | None = None
     last_seconds: float | None = None  # since it answered last, as far as the broker remembers
+    asking: int = 0  # pull requests that wait at the broker: one for each process that has room for more
+    still_seconds: float | None = None  # since it was given or answered something, where nobody asks for what waits
 
 
 @dataclass(frozen=True)
@@ -35,6 +46,16 @@ class StreamState:
     messages: int
     bytes: int
     limit: int
+
+    @property
+    def shown(self) -> str:
+        return f"bucket {self.name.removeprefix('KV_')}" if self.name.startswith("KV_") else f"stream {self.name}"
+
+    def findings(self) -> list[str]:
+        if self.limit <= 0 or self.bytes <= _NEARLY_FULL * self.limit:
+            return []
+        will = "refuses" if self.bytes > _FULL * self.limit else "will refuse"
+        return [f"{self.shown} is {self.bytes / self.limit:.0%} full and {will} more."]
 
 
 @dataclass(frozen=True)
@@ -50,6 +71,8 @@ class PipelineState:
     handled: dict[str, int] = field(default_factory=dict)
     replay_seconds: float | None = None
     foreign: dict[str, int] = field(default_factory=dict)  # by bucket and stream: others wrote it, readers skip it
+    readers: tuple[ReaderState, ...] = ()  # durables of others
+    expiring: tuple[str, ...] = ()  # what leaves a stream unread before long, one sentence each
 
     def findings(self, oldest: float) -> list[str]:
         """Return what a person should look at, one sentence each with what to do; ``oldest`` is in seconds."""
@@ -60,10 +83,13 @@ class PipelineState:
             if s.oldest_seconds is not None and s.oldest_seconds > oldest
         ]
         found += [
-            f"stream {s.name} is {s.bytes / s.limit:.0%} full and will refuse more."
-            for s in self.streams
-            if s.bytes > _NEARLY_FULL * s.limit
+            f"{s.service}: work waits, no process asks for it, and nothing was done for {s.still_seconds:.0f} s. "
+            "It is not running, stands still, or waits for what its /readyz names."
+            for s in self.services
+            if s.still_seconds is not None and s.still_seconds > STILL
         ]
+        found += [*self.expiring, *(finding for reader in self.readers for finding in reader.findings())]
+        found += [finding for stream in self.streams for finding in stream.findings()]
         found += [f"{count} set aside as {name}. See `wireroom dead ls`." for name, count in sorted(self.dead.items())]
         if self.replay_seconds is not None and self.replay_seconds > oldest:
             waits = f"for {self.replay_seconds:.0f} s"
@@ -78,7 +104,9 @@ class PipelineState:
 async def look(js: JetStreamContext) -> PipelineState:
     """Ask the broker; what was never set up is told as missing."""
     services = [await _service(js, consumer) for consumer in CONSUMERS]
-    held = [await _stream(js, config.name or "", config.max_bytes or 0) for config in streams()]
+    names = [str(config.name) for config in streams()] + [f"KV_{bucket.bucket}" for bucket in buckets()]
+    held = [await _stream(js, name) for name in names]
+    letters_expire = await expiring_letters(js)
     dead = await letters.summary(js)
     handled = {fate.value: sum(dead.of(fate).values()) for fate in Fate if fate is not Fate.OPEN}
     return PipelineState(
@@ -88,6 +116,8 @@ async def look(js: JetStreamContext) -> PipelineState:
         handled={name: count for name, count in handled.items() if count},
         replay_seconds=_age(dead.replayed),
         foreign=await foreign.count(js),
+        readers=tuple(await others(js)),
+        expiring=(*await expiring_work(js), *([letters_expire] if letters_expire else [])),
     )
 
 
@@ -96,28 +126,28 @@ async def _service(js: JetStreamContext, consumer: Consumer) -> ServiceState:
         info = await js.consumer_info(consumer.stream, consumer.durable)
     except NotFoundError:
         return ServiceState(consumer.durable, "missing")
-    pending, unanswered = info.num_pending or 0, info.num_ack_pending or 0
-    oldest = await _oldest(js, consumer, info) if pending or unanswered else None
+    pending, unanswered, asking = info.num_pending or 0, info.num_ack_pending or 0, info.num_waiting or 0
     state = "working" if unanswered else "waiting for a worker" if pending else "up to date"
-    last = _age(info.ack_floor.last_active) if info.ack_floor else None
-    return ServiceState(consumer.durable, state, pending, unanswered, info.num_redelivered or 0, oldest, last)
+    still = last_progress(info) or (datetime.now(UTC) - info.created).total_seconds()
+    return ServiceState(
+        service=consumer.durable,
+        state=state,
+        pending=pending,
+        unanswered=unanswered,
+        redelivered=info.num_redelivered or 0,
+        oldest_seconds=await oldest_unread(js, info),
+        last_seconds=_age(info.ack_floor.last_active) if info.ack_floor else None,
+        asking=asking,
+        still_seconds=still if (pending or unanswered) and not asking else None,
+    )
 
 
-async def _oldest(js: JetStreamContext, consumer: Consumer, info: ConsumerInfo) -> float | None:
-    floor = info.ack_floor.stream_seq if info.ack_floor else 0
-    try:
-        first = await js.get_msg(consumer.stream, floor + 1, subject=consumer.subject, next=True)
-    except NotFoundError:
-        return None  # answered in the meantime
-    return _age(first.time)
-
-
-async def _stream(js: JetStreamContext, name: str, limit: int) -> StreamState | None:
+async def _stream(js: JetStreamContext, name: str) -> StreamState | None:
     try:
         info = await js.stream_info(name)
     except NotFoundError:
         return None
-    return StreamState(name, info.state.messages, info.state.bytes, info.config.max_bytes or limit)
+    return StreamState(name, info.state.messages, info.state.bytes, info.config.max_bytes or 0)
 
 
 def _age(moment: datetime | None) -> float | None:

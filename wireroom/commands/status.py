@@ -1,13 +1,17 @@
 """``wireroom status``: how far each part has come, and with ``--check`` whether a person should look."""
 
 import asyncio
+import shutil
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from shared.healthcheck import why
+from shared.limits import size_text
 from shared.settings import Settings
 from wireroom.articles import without_model
 from wireroom.connections import mongo_articles, nats_connection
@@ -19,6 +23,8 @@ from wireroom.terminal import err, json_line, out, table
 EX_CHECK = 1
 EX_UNAVAILABLE = 69
 _MB = 1024 * 1024
+_NEARLY_FULL = 0.05  # of a disk that is left
+_FULL = 0.005
 
 
 def status(
@@ -39,6 +45,7 @@ def status(
     causes = {name: why(port) for name, port in local.health_ports.items()} if local else {}
     findings = [f"{name} cannot take work: {'; '.join(said)}." for name, said in causes.items() if said]
     findings += broker.findings(oldest) if broker else []
+    findings += full_disks(context.find_root().params["data"]) if local else []
     if as_json:
         parts = asdict(broker) if broker else {}
         json_line({"v": 1, **parts, "stored": stored, "processes": processes, "findings": findings})
@@ -50,6 +57,20 @@ def status(
     if broker is None or stored is None:
         raise typer.Exit(EX_UNAVAILABLE)
     raise typer.Exit(EX_CHECK if check and findings else 0)
+
+
+def full_disks(data: Path) -> list[str]:
+    """Say whether the disk of the embedded stack is full or nearly so: the broker's, the database's, or both."""
+    found: dict[int, tuple[list[str], float, int]] = {}
+    for name in ("nats", "mongo"):
+        with suppress(OSError):
+            usage, device = shutil.disk_usage(data / name), (data / name).stat().st_dev
+            found.setdefault(device, ([], usage.free / usage.total, usage.free))[0].append(str(data / name))
+    return [
+        f"the disk of {' and '.join(names)} is {'full' if share < _FULL else 'nearly full'}: {size_text(free)} left."
+        for names, share, free in found.values()
+        if share < _NEARLY_FULL
+    ]
 
 
 def _attempt(ask: Any) -> Any:  # noqa: ANN401 - whatever the question answers
@@ -73,15 +94,9 @@ def _stored(settings: Settings) -> dict[str, Any]:
 
 def _show(broker: PipelineState | None, stored: dict[str, Any] | None, processes: dict[str, int | None]) -> None:
     if broker:
-        columns = ("service", "pending", "unanswered", "delivered again", "oldest", "last answer", "state")
-        rows = [
-            (s.service, s.pending, s.unanswered, s.redelivered, _age(s.oldest_seconds), _age(s.last_seconds), s.state)
-            for s in broker.services
-        ]
-        table(columns, rows, numbers=columns[1:6])
-        out.print()
-        kept = [(s.name, s.messages, f"{s.bytes / _MB:.1f}", f"{s.limit / _MB:.0f}") for s in broker.streams]
-        table(("stream", "messages", "MB", "of MB"), kept, numbers=("messages", "MB", "of MB"))
+        _show_readers(broker)
+        kept = [(s.shown, s.messages, f"{s.bytes / _MB:.1f}", f"{s.limit / _MB:.0f}") for s in broker.streams]
+        table(("kept in", "messages", "MB", "of MB"), kept, numbers=("messages", "MB", "of MB"))
         out.print()
         if broker.dead:
             table(("set aside", "count"), sorted(broker.dead.items()), numbers=("count",))
@@ -102,6 +117,30 @@ def _show(broker: PipelineState | None, stored: dict[str, Any] | None, processes
         out.print()
         sizes = [(name, "-" if size is None else f"{size / _MB:.0f}") for name, size in processes.items()]
         table(("process", "MB resident"), sizes, numbers=("MB resident",))
+
+
+def _show_readers(broker: PipelineState) -> None:
+    columns = ("service", "pending", "unanswered", "delivered again", "asking", "oldest", "last answer", "state")
+    rows = [
+        (
+            *(s.service, s.pending, s.unanswered, s.redelivered, s.asking),
+            *(_age(s.oldest_seconds), _age(s.last_seconds), s.state),
+        )
+        for s in broker.services
+    ]
+    table(columns, rows, numbers=columns[1:7])
+    out.print()
+    if broker.readers:
+        others = ("other reader", "stream", "unread", "asking", "oldest", "last progress", "expires in")
+        lines = [
+            (
+                *(r.durable, r.stream, r.pending + r.unanswered, r.asking),
+                *(_age(r.oldest_seconds), _age(r.last_seconds), _age(r.seconds_left)),
+            )
+            for r in broker.readers
+        ]
+        table(others, lines, numbers=others[2:])
+        out.print()
 
 
 def _age(seconds: float | None) -> str:
