@@ -4,7 +4,7 @@ import asyncio
 import json
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
@@ -50,8 +50,14 @@ class Besieged:
     siege: Siege
     known: dict[bytes, Submission]
     taken: list[tuple[Publication, Place | None]]
+    warm: list[Tally] = field(default_factory=list)  # not measured
     usual: list[Tally] = field(default_factory=list)
     attacked: list[Tally] = field(default_factory=list)
+
+    async def warm_up(self, attacks: Sequence[Attack] = ()) -> None:
+        """Publish what is not measured: what fills caches, or uses up a quota."""
+        publications = [attack.publication for attack in attacks]
+        self.warm.append(await self.siege.round(SECONDS, RATE, publications, len(publications) / SECONDS or 1.0))
 
     async def before_each_round(self, attacks: Callable[[list[bytes], int], Iterable[Attack]]) -> list[Attack]:
         """Publish attacks on articles that are about to come, told of these and of their first place; return them."""
@@ -81,14 +87,17 @@ class Besieged:
             self.attacked.append(await self.siege.round(SECONDS, RATE, some, len(some) / SECONDS))
 
     @property
+    def _tallies(self) -> list[Tally]:
+        return [*self.warm, *self.usual, *self.attacked]
+
+    @property
     def late(self) -> list[int]:
         """Return the good articles that were not stored while they were waited for."""
-        return [place for tally in (*self.usual, *self.attacked) for place in tally.late]
+        return [place for tally in self._tallies for place in tally.late]
 
     @property
     def entries(self) -> list[Entry]:
-        tallies = (*self.usual, *self.attacked)
-        return [noted(place, self.known[data]) for tally in tallies for place, data in tally.data.items()]
+        return [noted(place, self.known[data]) for tally in self._tallies for place, data in tally.data.items()]
 
 
 @asynccontextmanager
@@ -103,7 +112,7 @@ async def besieged(folder: Path, seed: int) -> AsyncIterator[Besieged]:
         ):
             async with watching(stack) as steadiness:
                 found = Besieged(seed, stack, js, connection, watch, readiness, steadiness, siege, known, taken)
-                found.usual.append(await siege.round(SECONDS, RATE))
+                await found.warm_up()
                 yield found
 
 
@@ -121,7 +130,7 @@ async def hold(report: Report, row: str, found: Besieged, attacks: Iterable[Atta
     unanswered = await _unanswered(found.js)
     letters = await dead_letters(found.connection)
     wrong = await _wrong(found, {attack.name: attack for attack in attacks}, letters)
-    usual, beside = (_median_ms(tallies) for tallies in (found.usual[1:], found.attacked))
+    usual, beside = (_median_ms(tallies) for tallies in (found.usual, found.attacked))
     figures = {
         "attacks": len(found.taken),
         "refused": sum(place is None for _, place in found.taken),

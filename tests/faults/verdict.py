@@ -117,13 +117,25 @@ async def _letters(js: JetStreamContext, places: Mapping[int, Entry]) -> tuple[s
     found, wrong = set[int](), list[str]()
     async for letter in all_of(js, "DEAD", "news.dead.>"):
         headers = letter.headers or {}
-        for place in origins(letter) & places.keys():
+        for place in origins(letter) & places.keys() if _tells(letter) else ():
             entry = places[place]
             found.add(place)
             same = await _same(js, letter, entry.digest)
             if headers["wireroom-reason"] != entry.expected or not same:
                 wrong.append(f"{place}: {headers['wireroom-reason']} instead of {entry.expected}, bytes equal: {same}")
     return found, wrong
+
+
+def _tells(letter: Msg) -> bool:
+    """Tell whether a letter speaks of the submission that it names: what others put between our services does not."""
+    headers = letter.headers or {}
+    if CUT in headers or headers.get("wireroom-stream") == "INBOX":
+        return True
+    try:
+        article = Identity.model_validate_json(letter.data)
+    except ValidationError:
+        return False
+    return headers.get("ce-id", "").endswith(f":{article.id}:{article.version}")
 
 
 async def _same(js: JetStreamContext, letter: Msg, digest: str) -> bool:
