@@ -197,7 +197,8 @@ async def dead_letters(connection: RawConnection) -> dict[Place, Kept]:
 
 async def _wrong(found: Besieged, attacks: Mapping[str, Attack], letters: Mapping[Place, Kept]) -> list[str]:
     """Return which attacks did not become what they should."""
-    later = {version: place for place, letter in letters.items() if (version := _version(letter.data)) is not None}
+    later = {_version(letter.data): place for place, letter in letters.items()}
+    later.pop(None, None)
     wrong = []
     for publication, place in found.taken:
         becomes = attacks[publication.name].becomes
@@ -207,11 +208,11 @@ async def _wrong(found: Besieged, attacks: Mapping[str, Attack], letters: Mappin
             became = "" if REFUSED in becomes else "refused by the broker"
         elif letter := letters.get(place):
             became = _of_letter(letter, publication.data, becomes)
-        elif place.stream == "INBOX" and (further := later.get(place.sequence)):
+        elif further := later.get(version := _version_of(place, publication)):
             original = await found.connection.kept(further.stream, further.sequence)
             became = _of_letter(letters[further], original.data if original else b"", becomes)
         else:
-            became = _of_stored(place, publication, found.siege.stored, becomes)
+            became = _of_stored(version, found.siege.stored, becomes)
         if became:
             wrong.append(f"{publication.name}: {became}")
     return wrong
@@ -229,11 +230,14 @@ def _of_letter(letter: Kept, data: bytes, becomes: frozenset[str]) -> str:
     return f"{reason} with other bytes: {len(letter.data)} of {len(data)}"
 
 
-def _of_stored(place: Place, publication: Publication, stored: Mapping[int, float], becomes: frozenset[str]) -> str:
-    version = place.sequence if place.stream == "INBOX" else _version(publication.data)
-    if version in stored and STORED in becomes:
-        return ""
-    return f"stored instead of {', '.join(sorted(becomes))}" if version in stored else f"no trace of it, from {place}"
+def _of_stored(version: int | None, stored: Mapping[int, float], becomes: frozenset[str]) -> str:
+    if version not in stored:
+        return "no trace of it"
+    return "" if STORED in becomes else f"stored instead of {', '.join(sorted(becomes))}"
+
+
+def _version_of(place: Place, publication: Publication) -> int | None:
+    return place.sequence if place.stream == "INBOX" else _version(publication.data)
 
 
 def _version(data: bytes) -> int | None:

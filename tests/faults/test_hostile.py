@@ -15,6 +15,7 @@ from tests.faults.report import Report
 from tests.faults.siege import besieged, dead_letters, hold
 
 QUOTA = 250  # articles an hour: more than the good source has, and a source that floods has four times as many
+GROWN_BACK = 20  # articles: a quota of an hour grows back evenly
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 
 ROWS: dict[str, Callable[[], Iterable[Attack]]] = {
@@ -53,7 +54,7 @@ async def test_37_a_source_that_floods_is_refused_beyond_its_quota(
         await hold(report, "37", found, flood)
         refused = await dead_letters(found.connection)
     over = [place for place, letter in refused.items() if letter.headers["wireroom-reason"] == Reason.OVER_QUOTA]
-    assert len(over) == 3 * QUOTA
+    assert 3 * QUOTA - GROWN_BACK <= len(over) <= 3 * QUOTA
 
 
 @pytest.mark.row("38")
