@@ -7,11 +7,10 @@ from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from charset_normalizer import from_bytes
-
 from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
+from wireroom.charsets import decode_text
 
 STDIN = "-"
 _JSON_LINES = {".jsonl", ".ndjson"}
@@ -138,12 +137,3 @@ def _article(name: str, data: bytes, media_type: str, source: str) -> bytes:
 def file_guid(name: str) -> str:
     """Return the guid of a file's article: of its absolute path, which itself stays private."""
     return f"file:{sha256(str(Path(name).resolve()).encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
-
-
-def decode_text(data: bytes) -> str:
-    """Decode a file: UTF-8 if it is that, else the likeliest encoding."""
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        guess = from_bytes(data).best()
-        return str(guess) if guess else data.decode("utf-8", "replace")
