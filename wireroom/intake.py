@@ -1,22 +1,47 @@
-"""What people hand to the command line, as submissions: text, HTML, JSON, JSON Lines, folders, standard input."""
+"""What people hand to the command line, as submissions: text, HTML, JSON, JSON Lines, folders, pipes.
 
+Everything is read as it is needed: a file of any size takes the memory of one article.
+"""
+
+import codecs
 import json
+import os
+import stat
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
+from io import UnsupportedOperation
+from itertools import chain
 from pathlib import Path
+from typing import BinaryIO
+
+import orjson
 
 from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
+from shared.topology import MAX_MESSAGE_BYTES
+from wireroom import json_input
 from wireroom.charsets import decode_text
 
 STDIN = "-"
 _JSON_LINES = {".jsonl", ".ndjson"}
 _HTML = {".html", ".htm", ".xhtml"}
+_TEXT = {".txt", ".text", ".md"}
+_READ_IN_FOLDERS = _JSON_LINES | _HTML | _TEXT | {".json"}
 _MOST_BYTES = 4 * MAX_BODY_BYTES  # of a text: UTF-32 takes four bytes where UTF-8 takes one
-_READ_IN_FOLDERS = _JSON_LINES | _HTML | {".json", ".txt", ".text", ".md"}
+_MOST_JSON_BYTES = 4 * MAX_MESSAGE_BYTES  # of one article as JSON: escapes may take more than what is sent
+_CHUNK = 64 * 1024
+_HEAD = 64  # bytes that show what an input is
+_MOST_BLANK = 64 * 1024  # bytes of white space before it
+_OTHER_BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 
 
 class Unreadable(Exception):  # noqa: N818 - what it is, to whoever catches it
@@ -33,92 +58,149 @@ class Submission:
     origin: str
     data: bytes
     refusal: Rejected | None = None  # why it is not to be sent
+    line: int | None = None  # of its file, or the number of an element; it ends the origin
+
+    @property
+    def file(self) -> str:
+        """Return the name of the file as it was given."""
+        return self.origin if self.line is None else self.origin.removesuffix(f":{self.line}")
 
 
 def find(paths: Sequence[str]) -> list[str]:
     """Return the files to read, folders searched and sorted; raises Unreadable before anything is published."""
-    found: list[str] = []
-    for name in paths:
-        path = Path(name)
-        if name == STDIN or path.is_file():
-            found.append(name)
-        elif path.is_dir():
-            inside = [str(p) for p in sorted(path.rglob("*")) if p.suffix.lower() in _READ_IN_FOLDERS and p.is_file()]
-            if not inside:
-                raise Unreadable(f"{name}: no .txt, .md, .html, .json or .jsonl file in this folder")
-            found += inside
-        else:
-            raise Unreadable(f"{name}: no such file or folder")
+    if paths.count(STDIN) > 1:
+        raise Unreadable(f"{STDIN}: standard input can be read once only")
+    return [found for name in paths for found in ([name] if name == STDIN else _found(name))]
+
+
+def _found(name: str) -> list[str]:
+    path = Path(name)
+    try:
+        kind = path.stat().st_mode
+    except OSError as error:
+        missing = isinstance(error, FileNotFoundError | NotADirectoryError)
+        raise Unreadable(f"{name}: {'no such file or folder' if missing else error.strerror}") from None
+    if stat.S_ISSOCK(kind):
+        raise Unreadable(f"{name}: a socket, and neither a file nor a folder")
+    found = [name]
+    if stat.S_ISDIR(kind):
+        found = [str(p) for p in sorted(path.rglob("*")) if p.suffix.lower() in _READ_IN_FOLDERS and p.is_file()]
+        if not found:
+            raise Unreadable(f"{name}: no .txt, .md, .html, .json or .jsonl file in this folder")
+    for file in found:
+        if not os.access(file, os.R_OK):
+            raise Unreadable(f"{file}: may not be read")
     return found
 
 
-def read(files: Sequence[str], *, source: str) -> Iterator[Submission]:
+def read(files: Iterable[str], *, source: str) -> Iterator[Submission]:
     """Yield the submissions in input order; ``source`` is for what names none. Raises Unreadable."""
     for name in files:
         try:
-            if (size := _size_of_text(name)) > _MOST_BYTES:
-                yield _too_large(name, size)
-                continue
-            data = sys.stdin.buffer.read() if name == STDIN else Path(name).read_bytes()
+            with _opened(name) as file:
+                yield from _submissions(name, file, source)
         except OSError as error:
             raise Unreadable(f"{name}: {error.strerror}") from None
-        yield from _split(name, data, source)
 
 
-def _size_of_text(name: str) -> int:
-    """Return the size of a file that holds one article, and 0 of what may hold many."""
-    if name == STDIN or Path(name).suffix.lower() in _JSON_LINES | {".json"}:
-        return 0
-    return Path(name).stat().st_size
-
-
-def _too_large(name: str, size: int) -> Submission:
-    limit = f"an article has at most {MAX_BODY_BYTES:,} as UTF-8"
-    return Submission(name, b"", Rejected(Reason.TOO_LARGE, f"{size:,} bytes; {limit}"))
-
-
-def _split(name: str, data: bytes, source: str) -> Iterator[Submission]:
-    suffix = Path(name).suffix.lower() if name != STDIN else _kind_of(data)
-    if suffix in _JSON_LINES:
-        for number, line in enumerate(data.splitlines(), 1):
-            if line.strip():
-                yield Submission(f"{name}:{number}", _with_source(line, source))
-    elif suffix == ".json":
-        yield from _json_file(name, data, source)
+@contextmanager
+def _opened(name: str) -> Iterator[BinaryIO]:
+    """Open without a buffer: a line of a pipe is here when it comes, and no lock is held while it does not."""
+    if name == STDIN:
+        try:
+            number = sys.stdin.fileno()
+        except UnsupportedOperation:  # of a test, in memory
+            yield sys.stdin.buffer
+            return
+        yield open(number, "rb", buffering=0, closefd=False)  # noqa: SIM115 - it is open already
     else:
-        yield _one_article(name, data, "text/html" if suffix in _HTML else "text/plain", source)
+        with Path(name).open("rb", buffering=0) as file:
+            yield file
 
 
-def _kind_of(data: bytes) -> str:
-    head = data.lstrip()[:200].lower()
-    if head.startswith(b"{"):
-        return ".jsonl"
-    return ".html" if head.startswith((b"<!doctype html", b"<html")) else ".txt"
-
-
-def _json_file(name: str, data: bytes, source: str) -> Iterator[Submission]:
-    try:
-        value = json.loads(data)
-    except (ValueError, RecursionError):
-        yield Submission(name, data)  # the pipeline sets it aside with its reason
+def _submissions(name: str, file: BinaryIO, source: str) -> Iterator[Submission]:
+    kind = Path(name).suffix.lower() if name != STDIN else ""
+    if kind in _HTML | _TEXT and (size := _size(file)) > _MOST_BYTES:
+        yield _too_large(name, f"{size:,}")
         return
-    for number, item in enumerate(value if isinstance(value, list) else [value], 1):
-        yield Submission(f"{name}:{number}", _with_source(json.dumps(item, ensure_ascii=False).encode(), source))
+    chunks = iter(lambda: file.read(_CHUNK), b"")
+    head = _head(chunks)
+    if not _plain(head).strip():
+        yield Submission(name, b"", Rejected(Reason.EMPTY_BODY, _nothing_in(name)))
+        return
+    is_json = kind in _JSON_LINES | {".json"} or (
+        kind not in _READ_IN_FOLDERS and json_input.looks_like_json(_plain(head))
+    )
+    if not is_json:
+        yield _text(name, kind, head, chunks, source)
+        return
+    for found in json_input.values(_as_utf_8(head, chunks), _MOST_JSON_BYTES, named_lines=kind in _JSON_LINES):
+        data = found.data if found.refusal else _with_source(found.data, source)
+        yield Submission(f"{name}:{found.number}", data, found.refusal, found.number)
 
 
-def _with_source(line: bytes, source: str) -> bytes:
+def _size(file: BinaryIO) -> int:
+    """Return the size of a file, and 0 of a pipe, whose size nobody knows."""
+    return os.fstat(file.fileno()).st_size
+
+
+def _head(chunks: Iterator[bytes]) -> bytes:
+    """Read until it shows what it is."""
+    head = b""
+    while len(head.lstrip()) < _HEAD and len(head) < _MOST_BLANK and (chunk := next(chunks, b"")):
+        head += chunk
+        if b"\n" in head.lstrip():  # a line is enough, and of a pipe the next may be hours away
+            break
+    return head
+
+
+def _nothing_in(name: str) -> str:
+    return "standard input is empty" if name == STDIN else "field body is empty"
+
+
+def _plain(head: bytes) -> bytes:
+    return b"".join(_as_utf_8(head, iter(())))
+
+
+def _as_utf_8(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield the same without a byte order mark, and UTF-16 and UTF-32 as UTF-8."""
+    for bom, encoding in _OTHER_BOMS:
+        if head.startswith(bom):
+            decoder = codecs.getincrementaldecoder(encoding)("replace")
+            return (decoder.decode(chunk).encode() for chunk in chain([head], chunks))
+    return chain([head.removeprefix(codecs.BOM_UTF8)], chunks)
+
+
+def _text(name: str, kind: str, head: bytes, chunks: Iterator[bytes], source: str) -> Submission:
+    parts, size = [head], len(head)
+    for chunk in chunks:
+        parts.append(chunk)
+        size += len(chunk)
+        if size > _MOST_BYTES:
+            return _too_large(name, f"more than {_MOST_BYTES:,}")
+    begins = _plain(head).lstrip().lower()
+    is_html = kind in _HTML or (kind not in _TEXT and begins.startswith((b"<!doctype html", b"<html")))
+    return _one_article(name, b"".join(parts), "text/html" if is_html else "text/plain", source)
+
+
+def _too_large(name: str, size: str) -> Submission:
+    limit = f"an article has at most {MAX_BODY_BYTES:,} as UTF-8"
+    return Submission(name, b"", Rejected(Reason.TOO_LARGE, f"{size} bytes; {limit}"))
+
+
+def _with_source(data: bytes, source: str) -> bytes:
+    """Put the source in front where there is none; everything else stays as it was written."""
     try:
-        value = json.loads(line)
-    except (ValueError, RecursionError):
-        return line
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return data
     if not isinstance(value, dict) or "source" in value:
-        return line
-    return json.dumps({"source": source, **value}).encode()
+        return data
+    rest = data[data.index(b"{") + 1 :]
+    return b'{"source":%b%b%b' % (orjson.dumps(source), b"," if value else b"", rest)
 
 
 def _one_article(name: str, data: bytes, media_type: str, source: str) -> Submission:
-    if len(data) > _MOST_BYTES:
-        return _too_large(name, len(data))
     submission = _article(name, data, media_type, source)
     try:
         decode(submission, ArticleSubmitted)
@@ -129,7 +211,7 @@ def _one_article(name: str, data: bytes, media_type: str, source: str) -> Submis
 
 def _article(name: str, data: bytes, media_type: str, source: str) -> bytes:
     article = {"source": source, "body": decode_text(data), "media_type": media_type}
-    if name != STDIN:  # the file names the article, so that publishing it changed makes a second version of it
+    if name != STDIN and Path(name).is_file():  # the file names it: published changed it is a second version
         article["guid"] = file_guid(name)
     return json.dumps(article).encode()
 

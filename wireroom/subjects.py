@@ -7,6 +7,7 @@ from typing import Any
 import typer
 from pydantic import TypeAdapter, ValidationError
 
+from shared.errors import Reason
 from shared.messages import Language, Source
 
 _SERVICE = re.compile(r"[A-Za-z0-9_-]+")
@@ -45,6 +46,14 @@ def subject(stage: Stage, source: str | None, language: str | None) -> str:
 def source(value: str | None) -> str | None:
     """Return the source, or refuse it; for Typer's options, as the others."""
     return _checked(value, Source, "source: those are lower case letters, digits and dashes")
+
+
+def own_source(value: str) -> str:
+    """Return the source that articles of one's own are to have, or refuse it before anything is sent."""
+    try:
+        return source(value) or value
+    except typer.BadParameter as error:
+        raise typer.BadParameter(f"{Reason.SCHEMA}: {error.message}") from None
 
 
 def language(value: str | None) -> str | None:

@@ -1,6 +1,10 @@
 """What people hand to the command line becomes submissions, in order, or a message that names the file."""
 
 import json
+import os
+import socket
+import tracemalloc
+from itertools import chain, repeat
 from pathlib import Path
 
 import pytest
@@ -9,6 +13,7 @@ from shared.decoding import decode
 from shared.errors import Reason
 from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
 from wireroom import intake
+from wireroom.json_input import values
 
 
 def submitted(path: Path) -> list[ArticleSubmitted]:
@@ -43,6 +48,130 @@ def test_json_lines_are_articles_in_order_and_an_empty_line_is_none(tmp_path: Pa
         ("tide-times", "one"),
         ("local", "two"),
     ]
+
+
+ONE = {"body": "one", "tags": ["a", "b"], "source": "tide-times"}
+TWO = {"body": 'two { [ " \u00e9', "source": "tide-times"}
+JSON_FORMS = {
+    "an object": (json.dumps(ONE), [ONE]),
+    "a pretty-printed object": (json.dumps(ONE, indent=2), [ONE]),
+    "an object begun on its first line": ('{"source": "tide-times",\n "tags": ["a", "b"], "body": "one"}\n', [ONE]),
+    "two pretty-printed objects": (f"{json.dumps(ONE, indent=2)}\n{json.dumps(TWO, indent=4)}\n", [ONE, TWO]),
+    "an array": (json.dumps([ONE, TWO]), [ONE, TWO]),
+    "a pretty-printed array": (json.dumps([ONE, TWO], indent=1), [ONE, TWO]),
+    "an array of one element a line": (f"[\n{json.dumps(ONE)},\n{json.dumps(TWO)}\n]\n", [ONE, TWO]),
+    "an empty array": ("[]", []),
+    "lines": (f"{json.dumps(ONE)}\n{json.dumps(TWO)}", [ONE, TWO]),
+    "lines after empty ones": (f"\n \r\n{json.dumps(ONE)}\r\n\n{json.dumps(TWO)}\r\n", [ONE, TWO]),
+}
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("name", ["a.json", "a.jsonl", "unnamed"])
+@pytest.mark.parametrize("form", JSON_FORMS)
+def test_json_in_any_form_is_its_objects(tmp_path: Path, form: str, name: str, encoding: str) -> None:
+    text, objects = JSON_FORMS[form]
+    if name == "a.jsonl" and form == "an object begun on its first line":
+        pytest.skip("a file that is named so has an object on each line")
+    found = list(intake.read([str(file(tmp_path, name, text.encode(encoding)))], source="local"))
+    assert [json.loads(submission.data) for submission in found] == objects
+    assert not any(submission.refusal for submission in found)
+
+
+@pytest.mark.parametrize("size", [1, 7, 64, 65536, 65537])
+def test_json_is_the_same_however_it_is_cut_into_chunks(size: int) -> None:
+    objects = [{"body": "é\U0001f6a2" * 40_000}, ONE, TWO]
+    for text in (json.dumps(objects, ensure_ascii=False), "\n".join(map(json.dumps, objects))):
+        data = text.encode()[:2_000_000]
+        chunks = (data[at : at + size] for at in range(0, len(data), size))
+        assert [json.loads(found.data) for found in values(chunks, 10**6)] == objects
+
+
+def test_what_a_publisher_wrote_stays_as_it_is_but_for_the_source() -> None:
+    odd = b'{ "body": "\\ud800 \\/", "n": 1.00, "n": 12345678901234567890 }'
+    [found] = values([b"[", odd, b"]"], 1000)
+    assert found.data == odd
+
+
+def test_a_text_that_begins_with_a_bracket_is_a_text(tmp_path: Path) -> None:
+    for text in ("[Reuters] The lock opened.", "{{Infobox lock}}", "{ The lock }", "[1] The lock opened."):
+        [article] = submitted(file(tmp_path, "unnamed", text))
+        assert article.body == text
+
+
+BROKEN = {
+    '[{"body": "one"}, {"body": ': (1, "2", "Expecting value"),
+    '[{"body": "one"}, nonsense, {"body": "three"}]': (1, "2", "what follows it is not read"),
+    '[{"body": "one"}': (1, "2", "the array has no end"),
+    '{\n"body": "one",\n': (0, "1", "Expecting"),
+    "[" + '{"a":' * 100_000: (0, "1", "nested too deeply"),
+}
+
+
+@pytest.mark.parametrize("text", BROKEN, ids=range(len(BROKEN)))
+def test_json_that_breaks_off_is_refused_with_its_place_and_the_rest_taken(tmp_path: Path, text: str) -> None:
+    taken, place, said = BROKEN[text]
+    path = file(tmp_path, "a.json", text)
+    *good, bad = intake.read([str(path)], source="local")
+    assert len(good) == taken
+    assert bad.refusal
+    assert (bad.origin, bad.refusal.reason) == (f"{path}:{place}", Reason.NOT_JSON)
+    assert said in bad.refusal.detail
+
+
+def test_a_line_too_long_for_memory_is_refused_and_the_next_is_read() -> None:
+    chunks = chain([b'{"body": "one"}\n{"body": "'], repeat(b"x" * 100, 50), [b'"}\n{"body": "three"}'])
+    one, long, three = values(chunks, 1000)
+    assert (one.number, long.number, three.number, three.data) == (1, 2, 3, b'{"body": "three"}')
+    assert long.refusal
+    assert long.refusal.detail == "5,012 bytes in one line; at most 1,000 are read"
+
+
+def test_an_element_too_long_for_memory_ends_an_array() -> None:
+    one, long = values(chain([b'[{"body": "one"},{"body": "'], repeat(b"x" * 100_000, 50), [b'"}]']), 100_000)
+    assert one.data == b'{"body": "one"}'
+    assert long.refusal
+    assert "a value of more than 100,000 characters" in long.refusal.detail
+
+
+@pytest.mark.parametrize("content", [b"", b" \n\n ", b"\xef\xbb\xbf", b"\xff\xfe"])
+@pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.txt", "unnamed"])
+def test_empty_input_is_refused_as_that(tmp_path: Path, name: str, content: bytes) -> None:
+    [submission] = intake.read([str(file(tmp_path, name, content))], source="local")
+    assert submission.refusal
+    assert submission.refusal.reason is Reason.EMPTY_BODY
+
+
+def test_a_pipe_is_read_as_what_is_in_it_while_it_is_written(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reading = intake.read(intake.find([str(pipe)]), source="local")
+    writer = os.open(pipe, os.O_RDWR)  # which does not wait for a reader
+    os.write(writer, b'{"body": "one"}\n')
+    assert next(reading).origin == f"{pipe}:1", "a line comes out before the next is written"
+    os.write(writer, b'{"body": "two"}\n')
+    assert next(reading).data == b'{"source":"local","body": "two"}'
+    os.close(writer)
+
+
+def test_a_file_that_may_not_be_read_is_named_before_anything_is_published(tmp_path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        listening.bind(str(tmp_path / "socket"))
+        with pytest.raises(intake.Unreadable, match="a socket"):
+            intake.find([str(file(tmp_path, "good.txt", "x")), str(tmp_path / "socket")])
+    with pytest.raises(intake.Unreadable, match="once only"):
+        intake.find(["-", "-"])
+
+
+def test_a_large_file_takes_the_memory_of_an_article(tmp_path: Path) -> None:
+    line = json.dumps({"source": "local", "body": "The lock. " * 1000}).encode()
+    for name, head, between, tail in (("a.jsonl", b"", b"\n", b""), ("a.json", b"[", b",", b"]")):
+        path = file(tmp_path, name, head + between.join([line] * 4000) + tail)  # 40 MB
+        tracemalloc.start()
+        assert sum(submission.data == line for submission in intake.read([str(path)], source="local")) == 4000
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert peak < 2_000_000
 
 
 def test_a_json_file_is_one_article_or_a_list_of_them(tmp_path: Path) -> None:

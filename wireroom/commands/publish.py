@@ -45,16 +45,11 @@ class Refusing(Exception):  # noqa: N818 - a state of the broker that may pass
     """The broker answers and takes nothing now: a full stream or disk, most likely."""
 
 
-def _source(value: str) -> str:
-    try:
-        return subjects.source(value) or value
-    except typer.BadParameter as error:
-        raise typer.BadParameter(f"{Reason.SCHEMA}: {error.message}") from None
-
-
 def publish(
     paths: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
-    source: Annotated[str, typer.Option(callback=_source, help="Source of articles that name none.")] = "local",
+    source: Annotated[
+        str, typer.Option(callback=subjects.own_source, help="Source of articles that name none.")
+    ] = "local",
     ledger: Annotated[Path | None, typer.Option(help="Append each acknowledgement here, for `wireroom audit`.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per article, as each is answered.")] = False,
 ) -> None:

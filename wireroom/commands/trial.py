@@ -1,6 +1,6 @@
 """``wireroom try``: what the pipeline would make of an article; nothing is published or stored."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Annotated, Any
@@ -11,7 +11,7 @@ from shared.decoding import decode
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from shared.reading import fields
-from wireroom import intake
+from wireroom import intake, subjects
 from wireroom.rendering import render, render_lines
 from wireroom.terminal import err, fail, json_line, out
 
@@ -23,7 +23,9 @@ _BATCH = 16
 
 def trial(
     paths: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
-    source: Annotated[str, typer.Option(help="Source of articles that name none.")] = "local",
+    source: Annotated[
+        str, typer.Option(callback=subjects.own_source, help="Source of articles that name none.")
+    ] = "local",
     diff: Annotated[bool, typer.Option("--diff", help="Its lines in their order, those that go struck out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per article, in input order.")] = False,
 ) -> None:
@@ -33,12 +35,8 @@ def trial(
 
     Examples: `wireroom try article.txt`, `wireroom try --diff page.html`, `wireroom try articles.jsonl --json`
     """
-    try:
-        submissions = list(intake.read(intake.find(paths), source=source))
-    except intake.Unreadable as error:
-        fail(EX_DATA, f"{error}.")
     refused = 0
-    for submission, result in results(submissions):
+    for submission, result in results(_read(paths, source)):
         refused += isinstance(result, Exception)
         if as_json:
             json_line(as_object(submission, result))
@@ -53,6 +51,13 @@ def trial(
     raise typer.Exit(EX_PARTLY if refused else 0)
 
 
+def _read(paths: list[str], source: str) -> Iterator[intake.Submission]:
+    try:
+        yield from intake.read(intake.find(paths), source=source)
+    except intake.Unreadable as error:
+        fail(EX_DATA, f"{error}.")
+
+
 def _show_lines(submission: intake.Submission) -> None:
     from services.extract.clean import clean  # noqa: PLC0415
 
@@ -62,7 +67,9 @@ def _show_lines(submission: intake.Submission) -> None:
     render_lines(list(zip(article.places, article.paragraphs, strict=True)), article.removed, out)
 
 
-def results(submissions: list[intake.Submission]) -> Iterator[tuple[intake.Submission, ArticleExtracted | Exception]]:
+def results(
+    submissions: Iterable[intake.Submission],
+) -> Iterator[tuple[intake.Submission, ArticleExtracted | Exception]]:
     """Run each submission through the services' own functions, in micro-batches, keeping the order."""
     from services.extract import tagging  # noqa: PLC0415 - loading spaCy takes a second
     from services.extract.clean import packs  # noqa: PLC0415
