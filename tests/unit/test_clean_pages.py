@@ -324,3 +324,32 @@ def test_a_hostile_page_with_an_article_comes_out_within_seconds(body: str) -> N
 
 def test_the_result_does_not_depend_on_the_pages_before() -> None:
     assert len({clean(page(paragraphs()), "text/html").paragraphs for _ in range(5)}) == 1
+
+
+_LONG = 500_000  # characters
+_ATTACKS = {
+    "attributes": "<div " + " ".join(f"a{n}=1" for n in range(_LONG // 8)) + ">x</div>",
+    "attributes behind a sign in quotes": "<div x='>' "
+    + " ".join(f"data-{n}" for n in range(_LONG // 10))
+    + ">x</div>",
+    "authors": "".join(f"<meta name=author content='Ab C{n}'>" for n in range(_LONG // 32)),
+    "a comment's end in JSON-LD": "<script type='application/ld+json'>{}-->" + " " * _LONG + "x</script>",
+    "marks": "<p>" + "&#x300;&#x316;" * (_LONG // 14) + "</p>",
+}
+
+
+@pytest.mark.parametrize("attack", _ATTACKS.values(), ids=_ATTACKS.keys())
+def test_a_page_made_to_be_slow_is_read_or_refused_soon(attack: str) -> None:
+    line = "<p>The lock at Tidewell was opened on Monday by Marta Bellamy, the mayor, as was long expected.</p>"
+    page = f"<html><head><title>The lock</title></head><body>{line * 5}{attack}{line * 5}</body></html>"
+    begun = time.perf_counter()
+    with suppress(Rejected):
+        clean(page, "text/html")
+    assert time.perf_counter() - begun < 8, "a second at most; without limits half a minute and more"
+
+
+@pytest.mark.parametrize("between", ["<script>if (a<b) {%s}</script>", "<!-- a <b %s -->", '<p data-x="%s">x</p>'])
+def test_what_only_looks_like_an_element_of_a_thousand_attributes_is_none(between: str) -> None:
+    lines = "".join(f"<p>{line}</p>" for line in (*BODY, LATER))
+    page = f"<html><body><h1>The lock</h1>{between % ('word ' * 5000)}{lines}</body></html>"
+    assert LOCK in clean(page, "text/html").paragraphs

@@ -1,11 +1,13 @@
 """The rules that turn what a model found into entities, on invented people, places and companies."""
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from services.extract.entities.agree import spread, vote
 from services.extract.entities.names import acronyms_of, is_acronym, key_of
 from services.extract.entities.options import Options
-from services.extract.entities.pieces import pieces
+from services.extract.entities.pieces import MOST_IN_A_ROW, MOST_SYMBOLS, bounded_runs, pieces
 from services.extract.entities.spans import Dropped, Span
 from services.extract.entities.tagger import entities_in
 from services.extract.entities.trim import names_in, trim
@@ -277,3 +279,35 @@ def test_pieces_are_short_and_joined_are_the_text(text: str) -> None:
 
 def test_a_text_is_cut_between_paragraphs_where_it_can_be() -> None:
     assert [piece for _, piece in pieces("one two\nthree four", 12)] == ["one two\n", "three four"]
+
+
+@given(
+    st.lists(
+        st.sampled_from(["a", "Ab", "'", "$", "-", ".", " ", "\n", "漢", "ไ", "\u0e31", "😀", "_", "1"]), max_size=300
+    )
+)
+def test_runs_without_a_space_have_few_symbols_in_one_part_and_joined_are_the_text(pieces: list[str]) -> None:
+    text = "".join(pieces)
+    parts = bounded_runs(text)
+    assert "".join(parts) == text
+    for run in (run for part in parts for run in part.split()):
+        assert sum(char in "'$-.😀_" for char in run) <= MOST_SYMBOLS
+        assert (
+            all(symbols not in run for symbols in ("'" * (MOST_IN_A_ROW + 1), "$" * (MOST_IN_A_ROW + 1)))
+            or len(run) <= MOST_SYMBOLS
+        )
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "The lock at Tidewell opened. " * 20,
+        "https://harbour-gazette.example/2026/03/01/the-new-lock-at-tidewell-was-opened-on-monday?utm_source=a&b=c",
+        "漢字仮名交じり文" * 400,
+        "ที่นี่เปิดประตูน้ำแล้วเมื่อวันจันทร์" * 40,
+        "Donaudampfschifffahrtsgesellschaftskapitänswitwenrentenauszahlungsstelle",
+        "-" * MOST_SYMBOLS,
+    ],
+)
+def test_what_people_write_without_a_space_stays_in_one_piece(text: str) -> None:
+    assert bounded_runs(text) == [text]

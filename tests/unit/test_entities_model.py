@@ -1,6 +1,7 @@
 """The real model behind the rules: few claims, for what it finds is not ours to promise."""
 
 import json
+import time
 
 import pytest
 from typer.testing import CliRunner
@@ -94,3 +95,16 @@ def test_checking_models_fails_where_one_is_missing_and_says_how_to_install_it(m
     assert "python -m spacy download xx_no_such_model" in checked.stderr
     monkeypatch.setenv("WIREROOM_EXTRACT_MODELS", '{"en": "en_core_web_sm"}')
     assert CliRunner().invoke(app, ["models", "check"]).exit_code == 0
+
+
+@pytest.mark.parametrize("unit", ["'", "$", "“”", "'s", "😀", ":)", "a/b", "("])
+def test_thousands_of_symbols_without_a_space_are_read_soon_and_names_around_them_found(
+    unit: str, tagger: Tagger
+) -> None:
+    text = f"Marta Bellamy opened the lock. {unit * (8_000 // len(unit))} It was built by Theodora Vance in Chicago."
+    begun = time.perf_counter()
+    (tagged,) = tagger.tag([an_article(text)])
+    assert time.perf_counter() - begun < 30, "tenths of a second; 8 kB of apostrophes took ten"
+    assert tagged.entities
+    for entity in tagged.entities:
+        assert all(text[mention.start : mention.end] == mention.text for mention in entity.mentions)

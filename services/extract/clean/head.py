@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from email.utils import parsedate_to_datetime
-from itertools import chain
+from itertools import chain, islice
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
@@ -21,9 +21,11 @@ Node = Mapping[str, Any]
 MAX_AUTHORS = 20
 _MAX_NODES = 2000  # of JSON-LD; a page that lists its whole site has some hundred
 _MAX_DEPTH = 20
+_MAX_JSON = 1_000_000  # characters of one script; what is longer is no JSON once it is cut
+_MAX_NAMES = 200  # that a page gives as authors: each is compared with every other
 _BYLINE_WORDS = 12
 _MAX_MARKED = 3
-_WRAPPING = re.compile(r"^\s*(?:<!--|//<!\[CDATA\[|/\*.*?\*/)|(?:-->|//\]\]>)\s*;?\s*$")
+_WRAPPING = re.compile(r"^\s*(?:<!--|//<!\[CDATA\[|/\*.*?\*/)|(?:-->|//\]\]>)\s*+;?\s*+$")
 _MARKED = re.compile(r"\b(?:author|byline|writer)(?:name)?\b|(?:author|byline)[_-]+name|author__")
 _ALIKE = 0.6  # of the words: a heading that a page's other titles confirm
 _ARTICLE = re.compile(r"(?:Article|BlogPosting|Report|Review)$")
@@ -111,7 +113,7 @@ def _nodes(tree: Element) -> Iterator[Node]:
 
 
 def _loaded(text: str) -> object:
-    text = text.strip().rstrip(";")
+    text = text.strip().rstrip(";")[:_MAX_JSON]
     if text.startswith(("<!--", "//", "/*")) or "-->" in text or "//]]>" in text:
         text = _WRAPPING.sub("", text)
     try:
@@ -261,7 +263,7 @@ def _names(text: str) -> list[str]:
 
 def _people(names: Iterable[str], site: set[tuple[str, ...]]) -> tuple[str, ...]:
     unique: dict[tuple[str, ...], str] = {}
-    for name in names:
+    for name in islice(names, _MAX_NAMES):
         words = tuple(tokens(name))
         if words and words not in site and "." not in name.split()[-1][:-1]:
             unique.setdefault(words, name)

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 
 from spacy.language import Language
+from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
 from services.extract.entities.decoder import Found
 from services.extract.entities.encoder import CAPACITY, UnknownLayout
 from services.extract.entities.fast import Fast, found_by
 from services.extract.entities.model import load_model
-from services.extract.entities.pieces import pieces
+from services.extract.entities.pieces import bounded_runs, pieces
 from services.extract.entities.spans import Span
 
 log = logging.getLogger(__name__)
@@ -60,10 +61,15 @@ class Pipeline:
         found: list[list[Span]] = [[] for _ in texts]
         parts = ((index, *piece) for index, text in enumerate(texts) for piece in pieces(text))
         for batch in _batches(parts, _AT_ONCE_STOCK if self.slow_because else _AT_ONCE):
-            docs = [self._nlp.make_doc(piece) for _, _, piece in batch]
+            docs = [self._read(piece) for _, _, piece in batch]
             for (index, offset, _), doc, names in zip(batch, docs, self._find(docs), strict=True):
                 found[index] += _spans(doc, names, offset)
         return found
+
+    def _read(self, text: str) -> Doc:
+        parts = bounded_runs(text) if isinstance(self._nlp.tokenizer, Tokenizer) else [text]
+        docs = [self._nlp.make_doc(part) for part in parts]
+        return docs[0] if len(docs) == 1 else Doc.from_docs(docs, ensure_whitespace=False)
 
     def renew_if_full(self) -> bool:
         """Load the pipeline anew once it has learnt too many strings, and tell whether it was."""
