@@ -33,6 +33,7 @@ UNKNOWN_SOURCE = "-"  # of a message that does not say its source
 _MAX_DETAIL = 1000
 _KEPT_BYTES = 1024  # of a letter that is cut
 _SUMMED_UP_AT_ONCE = 512
+_DIGITS = re.compile(r"[0-9]{1,19}")
 _SOURCE = re.compile(rb'"source"\s*:\s*"([a-z0-9-]{1,64})"')
 
 
@@ -158,7 +159,7 @@ def from_ranges(text: str) -> set[int]:
     numbers: set[int] = set()
     for part in text.split(","):
         first, _, last = part.partition("-")
-        if first.isdecimal() and (last or first).isdecimal():
+        if _DIGITS.fullmatch(first) and _DIGITS.fullmatch(last or first):
             numbers.update(range(int(first), min(int(last or first), int(first) + _SUMMED_UP_AT_ONCE - 1) + 1))
     return numbers
 

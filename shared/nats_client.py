@@ -15,6 +15,8 @@ from nats.aio.msg import Msg
 from nats.errors import ProtocolError
 from nats.protocol.parser import AWAITING_CONTROL_LINE, AWAITING_MSG_PAYLOAD, Parser
 
+UNPARSED = "wireroom-unparsed-headers"  # bytes of headers that were too many to be parsed
+_MOST_PARSED = 32 * 1024
 _CRLF = b"\r\n"
 _VERSION_LINE = b"NATS/1.0\r\n"
 _ACK = b"$JS.ACK."  # how the reply of a message begins that a stream delivers; the broker sets it
@@ -42,6 +44,7 @@ class Client(client.Client):
     async def _process_headers(self, headers: bytes | None) -> dict[str, str] | None:
         if not headers:
             return None
+        headers = _bounded(headers)
         try:
             return await super()._process_headers(_without_status(headers) if self._stored else headers)
         except (IndexError, UnicodeDecodeError):
@@ -65,7 +68,18 @@ class Client(client.Client):
 
 def parsed_headers(block: bytes) -> dict[str, str]:
     """Return the headers of a block that a stream keeps, by the same rules as those of a delivery."""
-    return Client._parse_header_lines(_without_status(block)[len(_VERSION_LINE) :])  # noqa: SLF001 - our own class
+    return Client._parse_header_lines(_without_status(_bounded(block))[len(_VERSION_LINE) :])  # noqa: SLF001 - our own class
+
+
+def _bounded(block: bytes) -> bytes:
+    """Return a block whose lines beyond the first 32 kB are left out, and counted in a header of its own.
+
+    Four megabytes of short lines take two seconds to parse, on the event loop; our own messages have less than 2 kB.
+    """
+    if len(block) <= _MOST_PARSED:
+        return block
+    kept = block[: block.rfind(_CRLF, 0, _MOST_PARSED)]
+    return b"%b\r\n%b: %d\r\n\r\n" % (kept, UNPARSED.encode(), len(block) - len(kept))
 
 
 def _without_status(block: bytes) -> bytes:

@@ -10,7 +10,7 @@ from nats.aio import client
 from nats.errors import ProtocolError
 from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
-from shared.nats_client import Client, _Parser, parsed_headers
+from shared.nats_client import UNPARSED, Client, _Parser, parsed_headers
 from tests import hostile
 
 
@@ -26,6 +26,17 @@ class Recording:
 
     async def _process_ping(self) -> None:
         self.pings += 1
+
+
+def test_headers_beyond_32_kb_are_counted_and_not_parsed() -> None:
+    many = b"NATS/1.0\r\nfirst: 1\r\n" + b"".join(b"h%d: v\r\n" % number for number in range(300_000)) + b"\r\n"
+    found = parsed_headers(many)
+    assert found["first"] == "1"
+    assert len(found) < 5000
+    kept = sum(len(name) + len(value) + 4 for name, value in found.items() if name != UNPARSED)
+    assert abs(int(found[UNPARSED]) + kept - len(many)) < 20
+    one = b"NATS/1.0\r\nlong: " + b"x" * 4_000_000 + b"\r\n\r\n"
+    assert parsed_headers(one).keys() <= {UNPARSED}
 
 
 SUBJECTS = [*hostile.subjects(b"news.v1.raw").values(), b"news.v1.submitted"]

@@ -9,7 +9,7 @@ Element = Any  # lxml has no types
 
 MAX_DEPTH = 250  # real pages stay below 50, a rare one reaches 140
 MAX_ELEMENTS = 60_000  # that show; real pages have some hundred, long ones some thousand
-MAX_ATTRIBUTES = 1000  # of one element: the parser compares each with all before it; real ones have some dozen
+MAX_ATTRIBUTES = 1000  # of one element, the others are left out: the parser compares each with all before it
 
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _BLOCK_TAG = re.compile(r"<(?:p|div|br|li|h[1-6]|td|tr|article|section|body|html|blockquote)\b", re.IGNORECASE)
@@ -18,7 +18,7 @@ _ATTRIBUTE = r"""[\s/=]*+[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>]*+))?+
 # comments and scripts, in which a sign that is less than begins no tag; and tags. What is read is never tried again
 _MARKUP = re.compile(
     rf"<!--[^-]*+(?:-(?!->)[^-]*+)*+|<(script|style)\b[^<]*+(?:<(?!/\1)[^<]*+)*+"
-    rf"|<[a-z][^\s/>]*+(?:(?P<many>(?:{_ATTRIBUTE}){{{MAX_ATTRIBUTES + 1}}})|(?:{_ATTRIBUTE})*+)",
+    rf"|<[a-z][^\s/>]*+(?:(?:{_ATTRIBUTE}){{{MAX_ATTRIBUTES}}}(?P<more>(?:{_ATTRIBUTE})++)|(?:{_ATTRIBUTE})*+)",
     re.IGNORECASE,
 )
 _DECLARATION = re.compile(r"<\?xml[^>]*\?>")
@@ -38,11 +38,10 @@ def is_fragment(body: str) -> bool:
 
 
 def parse(body: str) -> Element | None:
-    """Return the tree, without comments; None if nothing is in it. Raises Rejected for what takes long to parse."""
+    """Return the tree, without comments; None if nothing is in it."""
     from lxml import etree  # noqa: PLC0415 - plain text does not need it
 
-    if any(found["many"] for found in _MARKUP.finditer(body)):
-        raise Rejected(Reason.TOO_LARGE, f"an element of the page has more than {MAX_ATTRIBUTES} attributes")
+    body = _with_bounded_attributes(body)
     if not _BLOCK_TAG.search(body):
         body = body.replace("\n", "<br>\n")  # text with inline tags only: its line breaks are meant
     data = body.encode(errors="ignore").replace(b"\0", b"")  # a lone surrogate has no bytes
@@ -55,6 +54,15 @@ def parse(body: str) -> Element | None:
         for more in list(tree.itersiblings()):  # what follows </html>, as where a page was put into another
             tree.append(more)
     return tree
+
+
+def _with_bounded_attributes(body: str) -> str:
+    pieces, kept = [], 0
+    for found in _MARKUP.finditer(body):
+        if found["more"]:
+            pieces.append(body[kept : found.start("more")])
+            kept = found.end("more")
+    return "".join([*pieces, body[kept:]]) if pieces else body
 
 
 def too_large(depth: int, elements: int) -> Rejected:
