@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
-import nats
 import psutil  # type: ignore[import-untyped] # it has no types
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
@@ -16,6 +15,7 @@ from nats.js.errors import APIError
 from pymongo import MongoClient
 
 from shared.messages import ArticleSubmitted
+from shared.nats_client import connect
 from wireroom.local.stack import Stack
 
 PATIENCE = 60.0
@@ -30,7 +30,7 @@ async def broker_of(stack: Stack) -> AsyncIterator[JetStreamContext]:
 @asynccontextmanager
 async def broker_at(*urls: str) -> AsyncIterator[JetStreamContext]:
     """A publisher's connection, which comes back by itself after whatever is done to the broker."""
-    connection = await nats.connect(list(urls), max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=expected)
+    connection = await connect(list(urls), max_reconnect_attempts=-1, reconnect_time_wait=0.1, error_cb=expected)
     try:
         yield connection.jetstream(timeout=10)
     finally:
