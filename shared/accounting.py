@@ -38,7 +38,8 @@ def place_of(headers: Mapping[str, str] | None) -> int | None:
 class Gap(Value):
     """Numbers that a broker gave whose data is gone, and those left out behind them.
 
-    From ``first`` to ``known`` they were given for sure, since ``known`` is stored; INBOX goes on with ``next``.
+    From ``first`` to ``known`` they were given for sure, since ``known`` is stored; INBOX goes on with ``next``. Where
+    nothing from ``first`` on is stored, ``known`` is the number before it.
     What is below ``since`` had left RAW by its age before, so nothing is asked of it.
     """
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from nats.js import JetStreamContext
 
 from services.setup.known import Database, database, known, tombstones
-from services.setup.renumbering import behind, renumber
+from services.setup.renumbering import beginning, renumber
 from shared import provisioning
 from shared.connecting import brief_connection
 from shared.limits import Limits
@@ -15,9 +15,13 @@ from shared.withdrawals import withdraw
 
 @dataclass(frozen=True)
 class Wish:
-    """``dry_run`` changes nothing. ``delete`` applies also what deletes messages at once."""
+    """``dry_run`` changes nothing. ``delete`` applies also what deletes messages at once.
+
+    ``restored``: the broker was given older data; numbers that it may have given since are left out.
+    """
 
     dry_run: bool = False
+    restored: bool = False
     delete: bool = False
     compare: bool = True  # with the database; only where there is none yet it may be left out
 
@@ -31,13 +35,14 @@ async def setup(settings: Settings, limits: Limits, wish: Wish = Wish()) -> list
         async with database(settings) as articles:
             stored = await known(articles, limits.raw_age)  # before anything is made: it is the part that may be away
             done = await _topology(js, settings, limits, wish)
-            if wish.dry_run:
-                told = await behind(js, stored)
-            elif told := await renumber(js, stored, settings):
+            start = await beginning(js, stored, restored=wish.restored)
+            if not wish.dry_run:
+                await renumber(js, start, settings)
+            if start and not wish.dry_run:
                 done += [
                     f"bucket withdrawn: {count} take-downs given back" for count in [await _given_back(js, articles)]
                 ]
-            return [*done, told] if told else done
+            return [*done, str(start)] if start else done
 
 
 async def _topology(js: JetStreamContext, settings: Settings, limits: Limits, wish: Wish) -> list[str]:

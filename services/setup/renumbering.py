@@ -10,7 +10,7 @@ received it: before the last article that is stored, or after. Each step can be 
 
 import asyncio
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -48,31 +48,46 @@ _FETCH = 0.5
 _ROUNDING = timedelta(milliseconds=1)  # the database keeps no microseconds
 
 
-async def behind(js: JetStreamContext, known: Known | None) -> str | None:
-    """Say what would be done, or None where INBOX is ahead of what is stored."""
+@dataclass(frozen=True)
+class Beginning:
+    """INBOX ended at ``last`` and goes on above ``above``; what it received after ``received_at`` goes behind that."""
+
+    last: int
+    above: int
+    known: Known | None
+    received_at: datetime
+
+    def __str__(self) -> str:
+        cause = "the broker was given older data"
+        if self.known and self.known.version > self.last:
+            cause = f"{self.known.version} is stored: the broker lost its data or was given older data"
+        return f"stream INBOX: last number {self.last} -> {self.above + RESERVE}, because {cause}"
+
+
+async def beginning(js: JetStreamContext, known: Known | None, *, restored: bool = False) -> Beginning | None:
+    """Return where INBOX has to go on, or None where it is ahead of what is stored.
+
+    ``restored``: somebody knows that the broker was given older data, of which nothing that is stored may tell.
+    """
     try:
         last = (await js.stream_info(INGEST.stream)).state.last_seq
     except NotFoundError:
         last = 0
-    if known is None or last >= known.version:
+    stored = known.version if known else 0
+    if last >= stored and not restored:
         return None
-    return (
-        f"stream INBOX: last number {last} -> {known.version + RESERVE}, because {known.version} is stored: "
-        "the broker lost its data or was given older data"
-    )
+    return Beginning(last, max(last, stored), known, known.received_at if known else datetime.min.replace(tzinfo=UTC))
 
 
-async def renumber(js: JetStreamContext, known: Known | None, settings: Settings) -> str | None:
-    """Raise INBOX above what is stored, if it is not; returns what was done. After Unavailable it can be run again."""
-    told = await behind(js, known)
-    if told and known:
+async def renumber(js: JetStreamContext, start: Beginning | None, settings: Settings) -> None:
+    """Let INBOX go on where it has to; after Unavailable it can be done again."""
+    if start:
         await _listen(js, _CLOSED)
         await _hold(js)
-        await _empty(js, known, settings)
-        await _raise(js, known)
+        await _empty(js, start, settings)
+        await _raise(js, start)
         await _listen(js, INGEST.subject)
     await _release(js)
-    return told
 
 
 async def _listen(js: JetStreamContext, subject: str) -> None:
@@ -94,7 +109,7 @@ async def _hold(js: JetStreamContext) -> None:
     )
 
 
-async def _empty(js: JetStreamContext, known: Known, settings: Settings) -> None:
+async def _empty(js: JetStreamContext, start: Beginning, settings: Settings) -> None:
     """Ingest what is older than the last stored article under its own number, and hold what is newer."""
     withdrawals = Withdrawals()
     await withdrawals.load(js)
@@ -104,7 +119,7 @@ async def _empty(js: JetStreamContext, known: Known, settings: Settings) -> None
     async with ingest.open_handler(settings) as handler, dead_letters.running():
 
         async def take(raw: Msg) -> None:
-            if raw.metadata.timestamp <= known.received_at + _ROUNDING:
+            if raw.metadata.timestamp <= start.received_at + _ROUNDING:
                 await settle(raw, partial(handle, raw, ingest, handler, js, withdrawals), desk)
             else:
                 await _put_aside(js, raw)
@@ -132,14 +147,16 @@ async def _unanswered(js: JetStreamContext) -> bool:
     return bool(info.num_pending or info.num_ack_pending)
 
 
-async def _raise(js: JetStreamContext, known: Known) -> None:
+async def _raise(js: JetStreamContext, start: Beginning) -> None:
     """Note which numbers are left out, then let INBOX, which is empty, go on behind them."""
     last = (await js.stream_info(INGEST.stream)).state.last_seq
     held = [
         int((message.headers or {})[_PLACE]) async for message in all_of(js, HELD, _HELD_SUBJECT, headers_only=True)
     ]
-    first, after = min(held, default=last + 1), known.version + RESERVE + 1
-    gap = Gap(first=first, since=max(first, known.since), known=known.version, next=after, at=datetime.now(UTC))
+    first, after = min(held, default=last + 1), start.above + RESERVE + 1
+    given = start.known.version if start.known else 0
+    since = max(first, start.known.since) if start.known else first
+    gap = Gap(first=first, since=since, known=max(given, first - 1), next=after, at=datetime.now(UTC))
     before = await accounting.gaps(js)
     await accounting.put(js, accounting.GAPS, Gaps(gaps=(*(each for each in before if each.next != gap.next), gap)))
     await js.purge_stream(INGEST.stream, seq=gap.next)

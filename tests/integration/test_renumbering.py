@@ -108,6 +108,19 @@ async def test_a_broker_that_is_ahead_is_left_alone(broker: Client, settings: Se
     assert (await last(js), await accounting.gaps(js)) == (3, ())
 
 
+async def test_who_knows_that_the_broker_was_restored_leaves_out_numbers_that_nothing_stored_tells_of(
+    broker: Client, settings: Settings, database: Articles
+) -> None:
+    js = broker.jetstream(timeout=10)
+    await publish(broker, *(a_submission(guid=str(n)) for n in range(5)))
+    stored_before(database, 3, datetime.now(UTC) - timedelta(hours=1))
+    assert str(5 + RESERVE) in (await setup(settings, Limits(), Wish(restored=True)))[-1]
+    new = 5 + RESERVE + 1
+    assert await accounting.moved(js) == {n: new + n - 1 for n in range(1, 6)}, "unread, and newer than what is stored"
+    [gap] = await accounting.gaps(js)
+    assert (gap.first, gap.since, gap.known, gap.next) == (1, 3, 3, new)
+
+
 async def test_a_correction_after_the_loss_is_the_newer_one(
     broker: Client, settings: Settings, database: Articles
 ) -> None:

@@ -34,6 +34,9 @@ NO_STORAGE = 10047  # JetStream: insufficient storage resources available
 def setup(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change, old -> new.")] = False,
     delete: Annotated[bool, typer.Option("--delete-older", help="Apply also what deletes messages at once.")] = False,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="Once, after a backup was put back: leave out numbers given since it.")
+    ] = False,
     without_database: Annotated[
         bool, typer.Option("--without-database", help="There is none yet whose numbers INBOX has to stay above.")
     ] = False,
@@ -48,7 +51,9 @@ def setup(
         limits = Limits()
     except ValidationError as error:
         fail(EX_CONFIG, "\n".join(said(each) for each in error.errors()), lines=True)
-    changes = _setup(Settings(), limits, dry_run=dry_run, delete=delete, compare=not without_database)
+    changes = _setup(
+        Settings(), limits, dry_run=dry_run, delete=delete, restored=restored, compare=not without_database
+    )
     for change in changes or ["Everything is as the settings say."]:
         out.print(change)
     if any(change.startswith(provisioning.NOT_APPLIED) for change in changes):
@@ -84,6 +89,9 @@ def up(
     context: typer.Context,
     detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once everything is ready.")] = False,
     extract: Annotated[int, typer.Option(min=1, max=64, help="Processes for extract; each fills one core.")] = 1,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="Once, after a backup of the broker was put back into the folder.")
+    ] = False,
 ) -> None:
     """Run everything on this machine: broker, database and services; Ctrl-C stops it in order.
 
@@ -97,9 +105,9 @@ def up(
     try:
         if detach:
             say(f"Starting everything on {data}; logs in {data}/logs")
-            _explain(detached.start(data, extract), command)
+            _explain(detached.start(data, extract, restored=restored), command)
         else:
-            asyncio.run(_serve(data, extract, command))
+            asyncio.run(_serve(data, extract, command, restored=restored))
     except state.AlreadyRunning:
         fail(EX_CHECK, f"another `wireroom up` is starting or stopping on {data}. Try again in a few seconds.")
     except (Missing, NotStarted) as error:
@@ -111,13 +119,13 @@ def up(
         say("stopped")
 
 
-async def _serve(data: Path, extract: int, command: str) -> None:
+async def _serve(data: Path, extract: int, command: str, *, restored: bool) -> None:
     from wireroom.local.stack import running  # noqa: PLC0415 - it takes half a second to import
 
     if task := asyncio.current_task():
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    async with running(data, say, extract=extract) as stack:
+    async with running(data, say, extract=extract, restored=restored) as stack:
         if found := state.running(data):
             _explain(found, command)
         await stack.until_broken()

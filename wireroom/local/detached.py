@@ -17,10 +17,11 @@ DOWN_LIMIT = 90.0  # seconds; longer than all parts together have to end by them
 _PAUSE = 0.05
 
 
-def start(data: Path, extract: int) -> state.State:
+def start(data: Path, extract: int, *, restored: bool = False) -> state.State:
     """Run ``wireroom up`` and return once it is ready; raises NotStarted with what it said."""
     folder = data.absolute()
     command = [sys.executable, "-m", "wireroom", "--data", str(folder), "up", "--extract", str(extract)]
+    command += ["--restored"] if restored else []
     log = folder / "logs/supervisor.log"
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     with open_log(log) as output:

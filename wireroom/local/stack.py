@@ -10,7 +10,7 @@ from typing import Any
 
 from nats.errors import Error as NatsError
 
-from services.setup.app import setup
+from services.setup.app import Wish, setup
 from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.settings import Settings
@@ -23,10 +23,10 @@ from wireroom.local.programs import Program
 class Stack:
     """Made by ``running``. What it is doing stands in its folder, for other commands to read."""
 
-    def __init__(self, data: Path, say: Say, *, extract: int, usual_ports: bool) -> None:
+    def __init__(self, data: Path, say: Say, *, extract: int, usual_ports: bool, restored: bool) -> None:
         self._data, self._say = data.absolute(), say
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
-        self._ready = False
+        self._ready, self._wish = False, Wish(restored=restored)
         self._nursing: asyncio.Task[None] | None = None
         names = replicas(extract)
         nats_port, mongo_port, self._monitor_port, *health_ports = ports.free(3 + len(names))
@@ -55,7 +55,7 @@ class Stack:
         self._write_state()
         await _all(self._broker.start(), self._database.start())
         try:
-            done = await setup(Settings(nats_url=self.nats_url, mongo_url=self.mongo_url), Limits())
+            done = await setup(Settings(nats_url=self.nats_url, mongo_url=self.mongo_url), Limits(), self._wish)
         except (NatsError, Unavailable) as error:
             raise NotStarted(f"the streams could not be made on {self.nats_url}: {error}") from error
         for line in done:
@@ -105,10 +105,12 @@ class Stack:
 
 
 @asynccontextmanager
-async def running(data: Path, say: Say, *, extract: int = 1, usual_ports: bool = True) -> AsyncIterator[Stack]:
+async def running(
+    data: Path, say: Say, *, extract: int = 1, usual_ports: bool = True, restored: bool = False
+) -> AsyncIterator[Stack]:
     """Run everything until the block ends; raises AlreadyRunning, Missing or NotStarted, with nothing left behind."""
     with state.held(data):
-        stack = Stack(data, say, extract=extract, usual_ports=usual_ports)
+        stack = Stack(data, say, extract=extract, usual_ports=usual_ports, restored=restored)
         try:
             await stack.start()
             yield stack
