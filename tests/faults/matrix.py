@@ -25,6 +25,7 @@ class Row:
 LOAD = "I1 I2 I3 I4 I5 I6 I8"  # what `harness.judge` asserts of every row with load on the whole stack
 HOSTILE = LOAD + " I10 I11"
 CLUSTER = "I1 I2 I3 I4 I6 I8"
+RESTORED = "I1 I2 I3 I4 I6"  # I1: what went with the broker's data is named by `wireroom audit`, exactly
 
 MATRIX = {
     "1": Row("`kill -9` of ingest, three times", LOAD),
@@ -67,4 +68,8 @@ MATRIX = {
     "36": Row("message ids taken beforehand", HOSTILE),
     "37": Row("one source floods, far beyond its quota", HOSTILE),
     "38": Row("`wireroom bench hostile`: one message in three is drawn from all that is hostile", "I1 I5 I6 I11"),
+    "41": Row("the broker's data is removed, MongoDB's stays", RESTORED),
+    "42": Row("the broker is restored from an older backup, taken in the midst of work", RESTORED),
+    "43": Row("replicas go from 1 to 3 on three brokers, and the leader is killed", CLUSTER),
+    "44": Row("extract is down beyond every age, ages shrink, the broker is started again", "I1 I3"),
 }
