@@ -3,7 +3,6 @@
 import asyncio
 from collections import Counter
 from collections.abc import AsyncIterator, Collection, Mapping
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -160,9 +159,7 @@ def origins(letter: Msg) -> set[int]:
     """Return the places in INBOX of what was set aside: one, none if it is unknown, several of a summary."""
     headers = letter.headers or {}
     if PLACES in headers:
-        with suppress(ValueError):  # a number longer than Python reads
-            return from_ranges(headers[PLACES])
-        return set()
+        return from_ranges(headers[PLACES])
     if (found := _place(headers)) is not None:
         return {found}
     if headers.get(f"{OURS}stream") == "INBOX":
