@@ -25,7 +25,7 @@ class Shape(NamedTuple):
 _BEGIN = 100  # bytes; who puts more space in front has it counted
 _COSTLY = frozenset({b"{", b"[", b""})
 FLAT = Shape(strings=2_000, structure=16_384)  # a submission has ten fields and at most a hundred tags
-NESTED = Shape(strings=400_000, structure=1_500_000)  # names of 20,000 different things, each with its place
+NESTED = Shape(strings=150_000, structure=1_000_000)  # names of some 10,000 different things, each with its place
 
 
 def check_shape(data: bytes, most: Shape) -> None:
