@@ -1,5 +1,11 @@
 """Dead letters on a real broker: read without their bytes, replayed once, also those that nobody of ours wrote."""
 
+import asyncio
+import hashlib
+import os
+import pty
+import sys
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -210,3 +216,67 @@ async def test_letters_go_through_a_file_and_back(broker: Client) -> None:
 def test_a_line_that_is_no_letter_is_refused(line: bytes) -> None:
     with pytest.raises(ValueError, match=r"\w"):
         from_line(line)
+
+
+@pytest.mark.parametrize("subject", ["$JS.API.STREAM.PURGE.RAW", "$KV.withdrawn.x", "news.dead.ingest.schema", "x"])
+async def test_a_letter_goes_back_to_no_subject_but_those_of_news(subject: str, broker: Client) -> None:
+    js = broker.jetstream()
+    found = await letters.get(js, await set_aside(js))
+    assert found
+    forged = replace(found[0], headers=found[0].headers | {"wireroom-subject": subject})
+    with pytest.raises(NotReplayable):
+        await replay(js, forged, BODY)
+    assert (await js.stream_info("INBOX")).state.messages == 0
+
+
+async def test_a_letter_that_was_cut_goes_back_whole_while_its_stream_has_it(broker: Client) -> None:
+    js = broker.jetstream()
+    whole = b"x" * 5000
+    place = await js.publish("news.v1.raw.tide-times", whole, stream="RAW")
+    found = await letters.get(js, await set_aside(js, service="extract"))
+    assert found
+    facts = {"wireroom-subject": "news.v1.raw.tide-times", "wireroom-stream": "RAW", "wireroom-cut": "5000"}
+    facts |= {"wireroom-sequence": str(place.seq), "wireroom-sha256": hashlib.sha256(whole).hexdigest()}
+    cut = replace(found[0], headers=found[0].headers | facts)
+    assert await replay(js, cut, whole[:1024])
+    assert (await js.get_last_msg("RAW", "news.v1.raw.tide-times")).data == whole
+    gone = replace(cut, headers=cut.headers | {"wireroom-sequence": "999"})
+    with pytest.raises(NotReplayable, match="no longer has the original"):
+        await replay(js, gone, whole[:1024])
+
+
+async def test_a_letter_that_stands_for_many_has_no_bytes_to_send_back(broker: Client) -> None:
+    js = broker.jetstream()
+    found = await letters.get(js, await set_aside(js, reason=Reason.OVER_QUOTA))
+    assert found
+    with pytest.raises(NotReplayable, match="sums up several"):
+        await replay(js, replace(found[0], headers=found[0].headers | {"wireroom-places": "3-9"}), BODY)
+
+
+async def test_raw_bytes_go_to_a_terminal_only_when_asked_twice(broker: Client, settings: Settings) -> None:
+    number = str(await set_aside(broker.jetstream()))
+    shown, refused = await on_a_terminal(settings, "dead", "show", number, "--raw", "--force")
+    assert shown == BODY
+    assert refused == 0
+    shown, refused = await on_a_terminal(settings, "dead", "show", number, "--raw")
+    assert BODY not in shown
+    assert refused
+
+
+async def on_a_terminal(settings: Settings, *arguments: str) -> tuple[bytes, int]:
+    """Return what a command writes to standard output where that is a terminal, and its exit code."""
+    ours, theirs = pty.openpty()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "wireroom", *arguments),
+        env=os.environ | {"WIREROOM_NATS_URL": settings.nats_url},
+        stdout=theirs,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    os.close(theirs)
+    code = await asyncio.wait_for(process.wait(), 60)
+    shown = b""
+    with suppress(OSError):  # how Linux tells the end of a terminal
+        while data := os.read(ours, 65536):
+            shown += data
+    os.close(ours)
+    return shown, code
