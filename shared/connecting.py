@@ -1,20 +1,25 @@
 """A connection for one short job: found at once or told to be away, unlike a service's, which waits for ever."""
 
-import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from nats.errors import Error as NatsError
 
-from shared.errors import Unavailable
+from shared.errors import Unavailable, WrongSetting
+from shared.nats_address import login, servers, without_password
 from shared.nats_client import Client, connect
 
 _PATIENCE = 3.0  # seconds: whoever typed the command waits
+# what a broker says of an unknown user, a wrong password, and credentials that are no longer good
+_REFUSALS = ("authorization violation", "authentication expired", "authentication revoked")
 
 
 @asynccontextmanager
 async def brief_connection(url: str) -> AsyncIterator[Client]:
-    """Yield a connection to the broker that is closed after the block; raises Unavailable within seconds."""
+    """Yield a connection to the broker that is closed after the block; raises Unavailable within seconds.
+
+    Raises WrongSetting where the broker answers and does not let us in.
+    """
     causes: list[Exception] = []
 
     async def note(error: Exception) -> None:
@@ -23,6 +28,7 @@ async def brief_connection(url: str) -> AsyncIterator[Client]:
     try:
         connection = await connect(
             servers(url),
+            **login(url),
             name="wireroom",
             connect_timeout=_PATIENCE,
             allow_reconnect=False,
@@ -32,6 +38,8 @@ async def brief_connection(url: str) -> AsyncIterator[Client]:
         )
     except (NatsError, OSError, TimeoutError, ValueError) as error:
         cause = causes[-1] if causes else error
+        if is_refusal(cause):
+            raise refused(url) from None
         raise Unavailable("NATS", without_password(url), str(cause) or type(cause).__name__) from None
     try:
         yield connection
@@ -39,11 +47,13 @@ async def brief_connection(url: str) -> AsyncIterator[Client]:
         await connection.close()
 
 
-def servers(url: str) -> list[str]:
-    """Return the addresses of a setting that may name several servers of one cluster."""
-    return [address.strip() for address in url.split(",") if address.strip()]
+def is_refusal(error: Exception) -> bool:
+    """Tell whether the broker was reached and does not know who we say we are."""
+    return any(refusal in str(error).lower() for refusal in _REFUSALS)
 
 
-def without_password(url: str) -> str:
-    """Return the address as it may be shown and logged."""
-    return re.sub(r"//[^/,]*@", "//", url)
+def refused(url: str) -> WrongSetting:
+    """Return what to tell of a broker that refuses our credentials."""
+    names = "the user, password or token" if login(url) else "a connection without user and password"
+    what_now = "Correct them, percent-encoded" if login(url) else "Add them: nats://user:password@host:port"
+    return WrongSetting(f"WIREROOM_NATS_URL: NATS at {without_password(url)} refuses {names}. {what_now}.")

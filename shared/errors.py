@@ -1,5 +1,6 @@
 """The ways a message can fail, and the closed set of reasons that labels them."""
 
+import os
 from enum import StrEnum
 
 
@@ -45,3 +46,15 @@ class Unavailable(Exception):  # noqa: N818 - a state of the world that passes
         self.what = what
         self.where = where
         self.unanswered = unanswered
+
+
+class WrongSetting(Exception):  # noqa: N818 - what it is, to whoever catches it
+    """A setting that no waiting makes right: the process ends with one line for each, and an exit code of sysexits.h.
+
+    EX_CONFIG for a value or credentials that are wrong, EX_NOPERM for a user who is known but may not do this.
+    """
+
+    def __init__(self, *lines: str, code: int = os.EX_CONFIG) -> None:
+        self.lines = tuple(" ".join(line.split()) for line in lines)
+        self.code = code
+        super().__init__("\n".join(self.lines))

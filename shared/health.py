@@ -14,7 +14,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
-from shared.errors import Unavailable
+from shared.errors import Unavailable, WrongSetting
 from shared.state import LOOK_EVERY, NOT_ALIVE, State
 from shared.topology import Consumer
 
@@ -30,6 +30,13 @@ Check = Callable[[], Awaitable[None]]
 def end_process() -> None:
     """End at once: what cannot be mended from inside is mended by being started again."""
     os._exit(EXIT_STUCK)
+
+
+def end_misconfigured(wrong: WrongSetting) -> None:
+    """End at once and say what is wrong, where raising it would end no more than one task."""
+    for line in wrong.lines:
+        log.critical("%s", line)
+    os._exit(wrong.code)
 
 
 class Watch:
@@ -85,6 +92,8 @@ class Watch:
                 await check()
             except Unavailable as outage:
                 self._state.dependency = str(outage)
+            except WrongSetting as wrong:
+                end_misconfigured(wrong)
             else:
                 self._state.dependency = None
             await asyncio.sleep(LOOK_EVERY)

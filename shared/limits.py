@@ -7,7 +7,8 @@ import re
 from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator, Field, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from shared.settings import EnvironmentSettings
 
 HOUR = 3600.0
 DAY = 24 * HOUR
@@ -42,10 +43,8 @@ StreamBytes = Annotated[int, BeforeValidator(_size), Field(ge=16 * MB, le=1024**
 BucketBytes = Annotated[int, BeforeValidator(_size), Field(ge=MB, le=1024**5)]
 
 
-class Limits(BaseSettings):
+class Limits(EnvironmentSettings):
     """Ages in seconds, sizes in bytes; as settings also `7d` and `4GB`, with a KB of 1024 bytes."""
-
-    model_config = SettingsConfigDict(env_prefix="WIREROOM_", frozen=True)
 
     inbox_bytes: StreamBytes = 2 * GB  # what publishers can be ahead of ingest
     raw_age: Age = 7 * DAY  # for how long articles can be replayed

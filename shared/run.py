@@ -3,12 +3,15 @@
 import gc
 import importlib
 import logging
+import os
 import signal
 import sys
+from collections.abc import Callable
 
 import uvloop
 
-from shared import logs
+from shared import logs, variables
+from shared.errors import WrongSetting
 from shared.service import Service
 from shared.serving import server
 from shared.settings import Settings
@@ -27,8 +30,25 @@ def load(name: str) -> Service:
 
 
 def main(arguments: list[str]) -> int:
-    settings = Settings()
-    logs.configure(settings.log_level)
+    return configured(lambda settings: _run(arguments, settings))
+
+
+def configured(run: Callable[[Settings], int]) -> int:
+    """Run with settings and logs; return the exit code, with a line for each setting that is wrong."""
+    logs.configure("INFO")
+    try:
+        settings = Settings()
+        logs.configure(settings.log_level)
+        for warning in variables.unknown(os.environ):
+            log.warning("%s", warning)
+        return run(settings)
+    except WrongSetting as wrong:
+        for line in wrong.lines:
+            log.critical("%s", line)
+        return wrong.code
+
+
+def _run(arguments: list[str], settings: Settings) -> int:
     match arguments:
         case [name] if name in SERVICES:
             # while it runs uvicorn has the signal, stops in order, and raises it again for us: a clean exit

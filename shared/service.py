@@ -15,19 +15,22 @@ from typing import Any
 
 from faststream.asgi import AsgiFastStream
 from faststream.nats import NatsBroker
+from faststream.nats.security import NatsToken, NatsUserPassword
+from faststream.security import BaseSecurity
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from pydantic import ValidationError
 
 from shared import health, nats_client
-from shared.connecting import servers, without_password
+from shared.connecting import is_refusal, refused
 from shared.dead_letters import DeadLetters
 from shared.decoding import decode
 from shared.deliveries import Attempts, Desk, settle
 from shared.envelope import REPLAY, accepted, headers
 from shared.errors import Unavailable
 from shared.messages import ArticleIngested, ArticleWithdrawn, Identity, Message
+from shared.nats_address import login, servers, without_password
 from shared.off_loop import off_loop
 from shared.publishing import publish
 from shared.pulling import Reader
@@ -88,6 +91,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
     broker = _Broker(
         servers(settings.nats_url),
         name=f"wireroom-{service.name}",
+        security=_security(settings.nats_url),
         logger=None,
         max_reconnect_attempts=-1,  # after giving up, the pull loop would starve the event loop for ever
         ping_interval=10,  # a half-open connection is noticed after two missed pings, not after four minutes
@@ -198,9 +202,20 @@ def jetstream(broker: NatsBroker) -> JetStreamContext:
     return js
 
 
+def _security(url: str) -> BaseSecurity | None:
+    match login(url):
+        case {"user": user, "password": password}:
+            return NatsUserPassword(user, password)
+        case {"token": token}:
+            return NatsToken(token)
+    return None
+
+
 def _telling(url: str) -> Callable[[Exception], Awaitable[None]]:
     async def tell(error: Exception) -> None:
         """Each failed attempt to reach the broker, some seconds apart, and what it refuses in between."""
+        if is_refusal(error):
+            health.end_misconfigured(refused(url))
         log.warning("NATS at %s: %s", without_password(url), str(error) or type(error).__name__)
 
     return tell

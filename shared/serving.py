@@ -6,6 +6,7 @@ Health is shown from the first moment on, also while the service waits for its b
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Awaitable, Callable, MutableMapping
 from types import FrameType
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import uvicorn
 from faststream.asgi import AsgiFastStream
 
+from shared.errors import WrongSetting
 from shared.service import Service, build
 from shared.settings import Settings
 
@@ -74,6 +76,7 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
     async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's own interface
+        _check_free(self.config.host, self.config.port)
         await super().startup(sockets)
         self._beside.start()  # only now, when the port is open: nothing of it is seen or done before its health is
 
@@ -86,6 +89,26 @@ class _Server(uvicorn.Server):
     async def serve(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's own interface
         await super().serve(sockets)
         self._beside.raise_failure()
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raise WrongSetting where the health port cannot be had, for which uvicorn would end the process by itself."""
+    family, kind, protocol, _, address = _resolved(host, port)
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(address)
+        except OSError as error:
+            where = f"health cannot be shown on {host}:{port}: {error.strerror}"
+            raise WrongSetting(f"WIREROOM_HEALTH_PORT, WIREROOM_HEALTH_HOST: {where}. Name a free port.") from None
+
+
+def _resolved(host: str, port: int) -> Any:  # noqa: ANN401 - a tuple of five, as the socket module has it
+    try:
+        return socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except OSError as error:
+        cause = error.strerror
+        raise WrongSetting(f"WIREROOM_HEALTH_HOST is {host!r}: {cause}. Name an address of this machine.") from None
 
 
 def server(service: Service, settings: Settings) -> uvicorn.Server:

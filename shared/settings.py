@@ -1,20 +1,85 @@
 """Settings every process shares: environment variables with the prefix WIREROOM_; each says what it costs."""
 
-from pydantic import Field
+import json
+import logging
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field, ValidationError
+from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.errors import WrongSetting
+from shared.nats_address import check
 
-class Settings(BaseSettings):
+PREFIX = "WIREROOM_"
+SECRET = frozenset({"nats_url", "mongo_url"})  # fields whose value may hold a password: shown without it, or not at all
+_SHOWN = 80  # characters of a wrong value
+
+
+def _level(value: Any) -> Any:  # noqa: ANN401 - what pydantic gives a validator
+    known = [name for name in logging.getLevelNamesMapping() if name not in {"NOTSET", "WARN", "FATAL"}]
+    level = str(value).strip().upper()
+    if level not in logging.getLevelNamesMapping():
+        raise ValueError(f"it has to be one of {', '.join(known)}, in any case")
+    return level
+
+
+class EnvironmentSettings(BaseSettings):
+    """What is read from the environment; a value that cannot be used raises WrongSetting. An empty one is not set."""
+
+    model_config = SettingsConfigDict(env_prefix=PREFIX, frozen=True, env_ignore_empty=True, enable_decoding=False)
+
+    def __init__(self, **values: Any) -> None:  # noqa: ANN401 - of any field
+        try:
+            super().__init__(**values)
+        except ValidationError as error:
+            raise WrongSetting(*(_line(type(self), each) for each in error.errors())) from None
+
+
+class Settings(EnvironmentSettings):
     """Where the broker and the database are, and how a service shows its health."""
 
-    model_config = SettingsConfigDict(env_prefix="WIREROOM_", env_nested_delimiter="__", frozen=True)
-
-    nats_url: str = "nats://127.0.0.1:4222"  # several of one cluster are separated by commas
-    mongo_url: str = Field("mongodb://127.0.0.1:27017/?directConnection=true", repr=False)  # may hold a password
+    # several of one cluster are separated by commas; user and password, if any, are percent-encoded
+    nats_url: Annotated[str, BeforeValidator(check)] = Field("nats://127.0.0.1:4222", repr=False)
+    mongo_url: str = Field("mongodb://127.0.0.1:27017/?directConnection=true", repr=False)
     stream_replicas: int = Field(1, ge=1, le=5)  # of `wireroom setup`: 3 where the broker is a cluster of three or more
     mongo_database: str = "wireroom"
     health_host: str = "127.0.0.1"  # 0.0.0.0 in a container: shows lag and state to whoever reaches the port
     health_port: int = Field(8080, ge=0, le=65535)
-    log_level: str = "INFO"
+    log_level: Annotated[str, BeforeValidator(_level)] = "INFO"
     # of one source in 30 days and each process; what it sets aside beyond is counted, and its bytes are not kept
     source_dead_letter_bytes: int = Field(200 * 1024 * 1024, ge=0)
+
+
+def variable(settings: type[BaseSettings], field: str) -> str:
+    """Return the environment variable of a field."""
+    alias = settings.model_fields[field].validation_alias
+    return alias if isinstance(alias, str) else f"{settings.model_config.get('env_prefix', '')}{field}".upper()
+
+
+def _line(settings: type[BaseSettings], error: ErrorDetails) -> str:
+    if not error["loc"]:  # of several together, which the message names
+        return f"{error['msg'].removeprefix('Value error, ').rstrip('.')}."
+    name = str(error["loc"][0])
+    field = next((field for field in settings.model_fields if name in {field, variable(settings, field)}), None)
+    if field is None:
+        return f"{name}: {_problem(error)}"
+    default = settings.model_fields[field].default
+    what_now = "Correct it or unset it" + ("" if default is None else f"; the default is {_text(default)}")
+    return f"{variable(settings, field)} {_value(field, error['input'])}: {_problem(error)}. {what_now}."
+
+
+def _value(field: str, value: Any) -> str:  # noqa: ANN401 - of any field
+    if field in SECRET:
+        return "cannot be used, and is not shown because it may hold a password"
+    said = f"is {value!r}"
+    return said if len(said) <= _SHOWN else f"{said[:_SHOWN]}…"
+
+
+def _problem(error: ErrorDetails) -> str:
+    what = error["msg"].removeprefix("Value error, ").replace("Input should be", "it has to be", 1)
+    return (what[0].lower() + what[1:]).rstrip(".")
+
+
+def _text(default: Any) -> str:  # noqa: ANN401 - of any field
+    return default if isinstance(default, str) else json.dumps(default)

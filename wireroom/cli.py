@@ -1,5 +1,6 @@
 """The command: every subcommand, and what they have in common."""
 
+import os
 import signal
 import sys
 from collections.abc import Iterator
@@ -11,7 +12,8 @@ import typer
 from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
-from shared import __version__
+from shared import __version__, variables
+from shared.errors import WrongSetting
 from shared.sanitizing import harmless_line
 from wireroom.commands import (
     aliases,
@@ -40,6 +42,7 @@ from wireroom.commands import (
     withdraw,
 )
 from wireroom.local.state import apply_running_stack
+from wireroom.terminal import err, fail
 
 
 @contextmanager
@@ -61,8 +64,11 @@ class _Group(TyperGroup):
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:  # noqa: ANN401
-        with _harmless_errors():
-            return super().invoke(ctx)
+        try:
+            with _harmless_errors():
+                return super().invoke(ctx)
+        except WrongSetting as wrong:
+            fail(wrong.code, str(wrong))
 
 
 app = typer.Typer(
@@ -83,10 +89,13 @@ def _version(wanted: bool) -> None:
 
 @app.callback()
 def common(
+    context: typer.Context,
     data: Annotated[Path, typer.Option(help="Folder of the one-machine stack.", envvar="WIREROOM_DATA")] = DATA,
     _version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True)] = False,
 ) -> None:
-    apply_running_stack(data)
+    for warning in variables.unknown(os.environ):
+        err.print(warning, markup=False)
+    context.obj = apply_running_stack(data)
 
 
 @app.command()

@@ -3,8 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.extract import pool, wire
-from services.extract.clean import packs
+from services.extract import configured, pool, wire
 from services.extract.learning.learner import Learner
 from services.extract.learning.sightings import sighting
 from services.extract.settings import ExtractSettings
@@ -23,7 +22,7 @@ JOB = "services.extract.job:open_job"
 @asynccontextmanager
 async def open_handler(settings: Settings, job: str = JOB) -> AsyncIterator[Handler]:
     options = ExtractSettings()
-    packs.use(options.rules)
+    configured.use_rules(options)
     learner = Learner(settings.nats_url)
     limits = pool.Limits(options.time_limit, options.memory_limit, options.renew_after)
     async with (

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.extract import tagging, wire
-from services.extract.clean import packs
+from services.extract import configured, tagging, wire
 from services.extract.pool.worker import Job
 from services.extract.settings import ExtractSettings
 from services.extract.worker import extract_batch
@@ -17,7 +16,7 @@ _FIRST = (("text/plain", _SENTENCE * 4), ("text/html", f"<html><body><p>{_SENTEN
 def open_job() -> Job:
     """Load everything, also what is loaded when it is first used: what the template has, its workers share."""
     options = ExtractSettings()
-    packs.use(options.rules)
+    configured.use_rules(options)
     tagger = tagging.tagger(options)
     extract_batch([_article(media_type, body) for media_type, body in _FIRST], tagger)
 

@@ -1,13 +1,15 @@
 """Settings of ingest, with the prefix WIREROOM_INGEST_."""
 
 from pydantic import Field
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import EnvironmentSettings
 
 
-class IngestSettings(BaseSettings):
+class IngestSettings(EnvironmentSettings):
     """How much one source may submit to each process of ingest; what is over is refused and counted."""
 
-    model_config = SettingsConfigDict(env_prefix="WIREROOM_INGEST_", frozen=True)
+    model_config = SettingsConfigDict(env_prefix="WIREROOM_INGEST_")
 
     source_articles: int = Field(500_000, ge=1)  # of one source in an hour; all may come at once
     # of one source in a week, at once if need be: below half of what RAW holds, so that none fills it alone

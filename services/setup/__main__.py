@@ -2,32 +2,48 @@
 
 import asyncio
 import logging
+import os
 import sys
+import time
 
 from nats.js.errors import APIError
 
 from services.setup.app import setup
-from shared import logs
 from shared.errors import Unavailable
 from shared.limits import Limits
+from shared.run import configured
 from shared.settings import Settings
 
-EX_UNAVAILABLE = 69
-
 log = logging.getLogger("setup")
+_PATIENCE = 30.0  # seconds for servers that are starting; then it ends, and says what is missing
+_PAUSE = 2.0
 
 
 def main() -> int:
-    settings = Settings()
-    logs.configure(settings.log_level)
+    return configured(_setup)
+
+
+def _setup(settings: Settings) -> int:
     try:
-        done = asyncio.run(setup(settings, Limits()))
+        done = asyncio.run(_patiently(settings, Limits()))
     except (Unavailable, APIError) as outage:
         log.error("%s", outage)  # noqa: TRY400 - no trace: it is news
-        return EX_UNAVAILABLE
+        return os.EX_UNAVAILABLE
     for line in done or ["everything is as the settings say"]:
         log.info("%s", line)
     return 0
+
+
+async def _patiently(settings: Settings, limits: Limits) -> list[str]:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return await setup(settings, limits)
+        except Unavailable as outage:
+            if time.monotonic() > deadline:
+                raise
+            log.warning("%s; waiting for it", outage)
+            await asyncio.sleep(_PAUSE)
 
 
 if __name__ == "__main__":

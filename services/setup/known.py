@@ -8,10 +8,11 @@ from typing import Any
 
 from pymongo import ASCENDING, DESCENDING, AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
-from pymongo.errors import PyMongoError
+from pymongo.errors import ConfigurationError, InvalidName, OperationFailure, PyMongoError
 
-from shared.connecting import without_password
-from shared.errors import Unavailable
+from shared.errors import Unavailable, WrongSetting
+from shared.mongo_refusals import no_address, no_database, refusal
+from shared.nats_address import without_password
 from shared.settings import Settings
 from shared.withdrawals import Tombstone
 
@@ -34,15 +35,29 @@ class Known:
 
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """Yield the database of articles; raises Unavailable, also where it goes away in between."""
+    """Yield the database of articles; raises Unavailable, also where it goes away in between.
+
+    Raises WrongSetting where the address is none, or the database does not let us in.
+    """
     try:
         async with AsyncMongoClient[dict[str, Any]](
             settings.mongo_url, tz_aware=True, serverSelectionTimeoutMS=_PATIENCE_MS, appname="wireroom-setup"
         ) as client:
             yield client[settings.mongo_database]
+    except InvalidName as error:
+        raise no_database(error) from None
+    except ConfigurationError as error:
+        raise no_address(error) from None
     except PyMongoError as error:
+        if isinstance(error, OperationFailure) and (wrong := _refused(settings, error)):
+            raise wrong from None
         cause = str(error).partition(", Timeout:")[0].partition(" (configured")[0][:200]
         raise Unavailable("MongoDB", without_password(settings.mongo_url), cause) from error
+
+
+def _refused(settings: Settings, error: OperationFailure) -> WrongSetting | None:
+    cause = str((error.details or {}).get("codeName") or error.code)
+    return refusal(without_password(settings.mongo_url), error.code, cause)
 
 
 async def known(articles: Database, raw_age: float) -> Known | None:

@@ -6,7 +6,7 @@ news.v1.withdrawn -> store: the article and its history are deleted, and stay so
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from services.store.connection import open_check
+from services.store.connection import open_check, usable
 from services.store.repository import Articles, connect
 from shared.batching import Batcher
 from shared.errors import Rejected
@@ -22,7 +22,8 @@ BATCH = 100  # measured: 100 to 200 documents give the best rate at a latency be
 @asynccontextmanager
 async def open_handler(settings: Settings) -> AsyncIterator[Handler]:
     async with connect(settings.mongo_url) as client:
-        articles = Articles(client[settings.mongo_database])
+        with usable():
+            articles = Articles(client[settings.mongo_database])
         await until_available(articles.prepare)
 
         async def write(batch: Sequence[ArticleExtracted]) -> Sequence[Outcome | Rejected | Withdrawn]:

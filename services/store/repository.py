@@ -54,7 +54,7 @@ class Articles:
 
     async def prepare(self) -> None:
         """Create collections, indexes and validators; again and from several replicas changes nothing."""
-        with unavailable(self._database):
+        with unavailable(self._database, starting=True):
             await schema.apply(self._database)
 
     async def write(self, batch: Sequence[ArticleExtracted]) -> list[Outcome | Rejected | Withdrawn]:

@@ -1,5 +1,6 @@
 """A service as a process of its own: it ends when it is told to, with code 0, whatever it is doing."""
 
+import json
 import os
 import signal
 import subprocess
@@ -62,12 +63,15 @@ async def test_a_service_that_waits_for_its_streams_says_so_and_ends_when_told_t
         assert started.wait(10) == 0
 
 
-def test_a_service_that_cannot_start_ends_with_the_error() -> None:
+def test_a_service_without_its_model_ends_with_a_line_that_names_the_setting() -> None:
     settings = Settings(nats_url="nats://127.0.0.1:1", health_port=0)
     known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
     ended = subprocess.run(
         [sys.executable, "-m", "shared.run", "extract"], cwd=ROOT, capture_output=True, text=True, check=False,
         env=os.environ | known | {"WIREROOM_EXTRACT_MODELS": '{"en": "no_such_model"}'},
     )  # fmt: skip
-    assert ended.returncode == 1
-    assert "no_such_model" in ended.stderr
+    assert ended.returncode == 78
+    assert "Traceback" not in ended.stderr
+    assert json.loads(ended.stderr.splitlines()[-1])["message"].startswith(
+        "WIREROOM_EXTRACT_MODELS: model no_such_model for 'en' is not installed"
+    )

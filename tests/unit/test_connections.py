@@ -6,10 +6,20 @@ from contextlib import contextmanager
 import pytest
 import typer
 
+from services.store.connection import connect
+from shared.errors import WrongSetting
 from shared.settings import Settings
 from wireroom.connections import mongo_articles, nats_connection
 
 NOWHERE = "127.0.0.1:1"
+
+
+@contextmanager
+def wrong_setting(said: str, *, code: int = 78) -> Iterator[None]:
+    with pytest.raises(WrongSetting, match=said) as raised:
+        yield
+    assert raised.value.code == code
+    assert "hun/ter" not in str(raised.value)
 
 
 @contextmanager
@@ -28,17 +38,16 @@ def find_one(mongo_url: str, database: str = "wireroom") -> None:
     "url",
     ["mongodb://", f"http://{NOWHERE}", "mongodb://someone:hun/ter@127.0.0.1", "mongodb://127.0.0.1:no-port"],
 )
-def test_what_is_no_address_of_a_database_is_a_wrong_setting(url: str, capsys: pytest.CaptureFixture[str]) -> None:
-    with ends_with(78):
+def test_what_is_no_address_of_a_database_is_a_wrong_setting(url: str) -> None:
+    with wrong_setting("^WIREROOM_MONGO_URL is no address"):
         find_one(url)
-    assert "WIREROOM_MONGO_URL" in (said := capsys.readouterr().err)
-    assert "hun/ter" not in said
+    with wrong_setting("^WIREROOM_MONGO_URL is no address"):
+        connect(url)
 
 
-def test_a_name_that_no_database_can_have_is_a_wrong_setting(capsys: pytest.CaptureFixture[str]) -> None:
-    with ends_with(78):
+def test_a_name_that_no_database_can_have_is_a_wrong_setting() -> None:
+    with wrong_setting("^WIREROOM_MONGO_DATABASE is no name"):
         find_one(f"mongodb://{NOWHERE}", database="two words")
-    assert "WIREROOM_MONGO_DATABASE" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("url", [NOWHERE, f"mongodb://someone:hunter@{NOWHERE}"])

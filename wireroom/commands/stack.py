@@ -10,13 +10,11 @@ from typing import Annotated
 import typer
 from nats.errors import ConnectionClosedError, NoRespondersError
 from nats.js.errors import APIError
-from pydantic import ValidationError
-from pydantic_core import ErrorDetails
 
 from shared import provisioning
-from shared.connecting import without_password
 from shared.errors import Unavailable
 from shared.limits import Limits
+from shared.nats_address import without_password
 from shared.settings import Settings
 from wireroom.local import detached, state
 from wireroom.local.binaries import Missing
@@ -26,7 +24,6 @@ from wireroom.terminal import err, fail, out
 EX_CHECK = 1
 EX_UNAVAILABLE = 69
 EX_TEMPORARY = 75
-EX_CONFIG = 78
 EX_INTERRUPTED = 130
 NO_STORAGE = 10047  # JetStream: insufficient storage resources available
 
@@ -47,10 +44,7 @@ def setup(
 
     Examples: `wireroom setup --dry-run`, `WIREROOM_RAW_AGE=14d WIREROOM_NEWS_AGE=14d wireroom setup`
     """
-    try:
-        limits = Limits()
-    except ValidationError as error:
-        fail(EX_CONFIG, "\n".join(said(each) for each in error.errors()), lines=True)
+    limits = Limits()
     changes = _setup(
         Settings(), limits, dry_run=dry_run, delete=delete, restored=restored, compare=not without_database
     )
@@ -58,14 +52,6 @@ def setup(
         out.print(change)
     if any(change.startswith(provisioning.NOT_APPLIED) for change in changes):
         raise typer.Exit(EX_CHECK)
-
-
-def said(error: ErrorDetails) -> str:
-    """Return one line for one mistake in the settings, with the variable that has it."""
-    what = error["msg"].removeprefix("Value error, ").rstrip(".")
-    if not error["loc"]:
-        return f"{what}."
-    return f"WIREROOM_{str(error['loc'][0]).upper()}={error['input']}: {what}."
 
 
 def _setup(settings: Settings, limits: Limits, **wish: bool) -> list[str]:

@@ -17,7 +17,6 @@ from wireroom.terminal import err, fail, json_line, out
 
 EX_PARTLY = 1
 EX_DATA = 65
-EX_CONFIG = 78
 _BATCH = 16
 
 
@@ -71,21 +70,13 @@ def results(
     submissions: Iterable[intake.Submission],
 ) -> Iterator[tuple[intake.Submission, ArticleExtracted | Exception]]:
     """Run each submission through the services' own functions, in micro-batches, keeping the order."""
-    from services.extract import tagging  # noqa: PLC0415 - loading spaCy takes a second
-    from services.extract.clean import packs  # noqa: PLC0415
-    from services.extract.entities import AliasError, ModelUnavailable  # noqa: PLC0415
+    from services.extract import configured, tagging  # noqa: PLC0415 - loading spaCy takes a second
     from services.extract.settings import ExtractSettings  # noqa: PLC0415
     from services.extract.worker import extract_batch  # noqa: PLC0415
 
     options = ExtractSettings()
-    try:
-        packs.use(options.rules)
-    except packs.PackError as error:
-        fail(EX_CONFIG, f"{error}.")
-    try:
-        tagger = tagging.tagger(options)
-    except (AliasError, ModelUnavailable) as error:
-        fail(EX_CONFIG, f"{error}.")
+    configured.use_rules(options)
+    tagger = tagging.tagger(options)
     now = datetime.now(UTC)
     numbered = iter(enumerate(submissions, 1))
     while batch := list(islice(numbered, _BATCH)):

@@ -83,11 +83,16 @@ def is_held(data: Path) -> bool:
         return not _locked(lock.fileno(), fcntl.LOCK_SH)
 
 
-def apply_running_stack(data: Path) -> None:
-    """Let settings find the running stack; what the environment names already stays."""
-    if found := running(data):
-        os.environ.setdefault("WIREROOM_NATS_URL", found.nats_url)
-        os.environ.setdefault("WIREROOM_MONGO_URL", found.mongo_url)
+def apply_running_stack(data: Path) -> frozenset[str]:
+    """Let settings find the running stack, and return which it sets; what the environment names already stays."""
+    found = running(data)
+    if not found:
+        return frozenset()
+    addresses = {"WIREROOM_NATS_URL": found.nats_url, "WIREROOM_MONGO_URL": found.mongo_url}
+    named = {name.upper() for name, value in os.environ.items() if value}
+    missing = {name: url for name, url in addresses.items() if name not in named}
+    os.environ.update(missing)
+    return frozenset(missing)
 
 
 def _locked(descriptor: int, kind: int) -> bool:

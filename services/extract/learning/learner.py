@@ -17,8 +17,8 @@ from services.extract.clean import Furniture
 from services.extract.learning import bucket
 from services.extract.learning.sightings import Sighting
 from services.extract.learning.table import learn
-from shared.connecting import servers
 from shared.errors import Unavailable
+from shared.nats_address import login, servers
 from shared.nats_client import Client
 
 log = logging.getLogger(__name__)
@@ -89,6 +89,7 @@ class Learner:
 
         await connection.connect(
             servers(self._url),
+            **login(self._url),
             name="wireroom-extract-learning",
             max_reconnect_attempts=-1,
             error_cb=quiet,

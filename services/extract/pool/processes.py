@@ -16,7 +16,7 @@ from typing import Any
 from services.extract.pool import frames
 from services.extract.pool.environment import of_template
 from services.extract.pool.frames import END, FORK, PACKET
-from shared.errors import Unavailable
+from shared.errors import Unavailable, WrongSetting
 
 # the same modules as here, wherever the service was started from
 _ROOT = Path(__file__).parents[3]
@@ -67,8 +67,10 @@ class Template:
         self.pid = process.pid
 
     async def ready(self) -> None:
-        """Wait until it has loaded everything; raise TemplateFailed with its reason if it cannot."""
+        """Wait until it has loaded everything; raise WrongSetting or TemplateFailed with its reason if it cannot."""
         answer = await self._answer()
+        if "wrong_setting" in answer:
+            raise WrongSetting(*answer["wrong_setting"].splitlines())
         if "error" in answer:
             raise TemplateFailed(answer["error"])
 

@@ -21,6 +21,7 @@ from services.extract.pool import confine
 from services.extract.pool.frames import END, FORK, PACKET
 from services.extract.pool.worker import Job, be_worker
 from shared import logs
+from shared.errors import WrongSetting
 from shared.settings import Settings
 
 
@@ -32,6 +33,9 @@ def main(name: str, memory: int, descriptor: int) -> int:
     with socket.socket(fileno=descriptor) as control:
         try:
             job = _opener(name)()
+        except WrongSetting as wrong:
+            control.send(_told({"wrong_setting": str(wrong)[: PACKET // 4]}))
+            return wrong.code
         except Exception as error:  # noqa: BLE001 - told by the service, which ends with it
             control.send(_told({"error": f"{type(error).__name__}: {error}"[: PACKET // 4]}))
             return 1

@@ -1,0 +1,77 @@
+"""The address of the broker, as a setting has it: its servers, and who we are to them."""
+
+import re
+from typing import TypedDict
+from urllib.parse import ParseResult, unquote, urlparse
+
+
+class Login(TypedDict, total=False):
+    """Options of the client: ``user`` and ``password``, or ``token``."""
+
+    user: str
+    password: str
+    token: str
+
+
+_SCHEMES = frozenset({"nats", "tls", "ws", "wss"})
+_USER = re.compile(r"//[^/,]*@")
+
+
+def servers(url: str) -> list[str]:
+    """Return the addresses of a setting that may name several servers of one cluster, without user and password."""
+    return [without_password(address) for address in _addresses(url)]
+
+
+def login(url: str) -> Login:
+    """Return who the address says we are; empty where it names nobody.
+
+    Percent-decoded, because an address cannot hold every password as it is; the client itself would send it encoded.
+    """
+    for address in _addresses(url):
+        parsed = _parsed(address)
+        if parsed.username is None:
+            continue
+        if parsed.password is None:
+            return {"token": unquote(parsed.username)}
+        return {"user": unquote(parsed.username), "password": unquote(parsed.password)}
+    return {}
+
+
+def without_password(url: str) -> str:
+    """Return the address as it may be shown and logged."""
+    return _USER.sub("//", url)
+
+
+def check(url: object) -> object:
+    """Return a setting that can be used as it is; raises ValueError, which never shows it, for what is no address."""
+    if not isinstance(url, str):
+        return url
+    addresses = _addresses(url)
+    if not addresses:
+        raise ValueError("it names no server, such as nats://queue.example:4222")
+    users = {(found.username, found.password) for found in map(_checked, addresses)} - {(None, None)}
+    if len(users) > 1:
+        raise ValueError("its servers have different users; all servers of a cluster know the same one")
+    return url
+
+
+def _checked(address: str) -> ParseResult:
+    try:
+        parsed = _parsed(address)
+        usable = parsed.scheme in _SCHEMES and parsed.hostname and (parsed.port is None or parsed.port > 0)
+    except ValueError:
+        usable = False
+    if not usable or parsed.path.strip("/") or parsed.query or parsed.fragment:
+        raise ValueError(
+            "it has to be an address such as nats://user:password@queue.example:4222, where / : @ ? # and % of the "
+            "password are written %2F %3A %40 %3F %23 %25"
+        )
+    return parsed
+
+
+def _addresses(url: str) -> list[str]:
+    return [address.strip() for address in url.split(",") if address.strip()]
+
+
+def _parsed(address: str) -> ParseResult:
+    return urlparse(address if "://" in address else f"nats://{address}")

@@ -1,0 +1,54 @@
+"""Every environment variable that begins with WIREROOM_, so that a misspelled one is told instead of ignored.
+
+Images hold one service, so what another service reads is named here and not imported; a test compares the two.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from types import MappingProxyType
+
+from shared.limits import Limits
+from shared.settings import PREFIX, Settings, variable
+
+_INGEST = ("SOURCE_ARTICLES", "SOURCE_BYTES")
+_EXTRACT = (
+    *("MODELS", "LABELS", "LONGEST_NAME", "LEAST_MENTIONS", "BATCH", "WORKERS"),
+    *("TIME_LIMIT", "MEMORY_LIMIT", "RENEW_AFTER"),
+)
+# what is read without a class of settings, with what it names
+OTHERS: Mapping[str, str] = MappingProxyType({
+    "WIREROOM_DATA": "folder of the one-machine stack",
+    "WIREROOM_NATS_SERVER": "program of the broker",
+    "WIREROOM_MONGOD": "program of the database",
+})  # fmt: skip
+# read by Docker Compose from the same shell, see compose.yaml
+COMPOSE = frozenset({
+    *("WIREROOM_NATS_PORT", "WIREROOM_MONGO_PORT", "WIREROOM_SITE_FOLDER", "WIREROOM_FILES", "WIREROOM_MODEL_PACKAGES"),
+    *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("NATS", "MONGO", "INGEST", "EXTRACT", "STORE", "TOOLS")),
+})  # fmt: skip
+_TESTS = ("WIREROOM_TEST_", "WIREROOM_EXPECTED_")
+
+
+def known() -> frozenset[str]:
+    """Return the name of every variable that anything of Wireroom reads."""
+    return frozenset({
+        *(variable(settings, field) for settings in (Settings, Limits) for field in settings.model_fields),
+        *(f"WIREROOM_INGEST_{name}" for name in _INGEST),
+        *(f"WIREROOM_EXTRACT_{name}" for name in _EXTRACT),
+        *("WIREROOM_RULES", "WIREROOM_ALIASES"),
+        *OTHERS,
+        *COMPOSE,
+    })  # fmt: skip
+
+
+def unknown(environment: Iterable[str]) -> Iterator[str]:
+    """Yield one warning for each variable that nothing reads; names count in any case, as settings do."""
+    settings = known()
+    rests = sorted(name.removeprefix(PREFIX) for name in settings)  # with the prefix all would be similar
+    for name in sorted(environment):
+        upper = name.upper()
+        if not upper.startswith(PREFIX) or upper in settings or upper.startswith(_TESTS):
+            continue
+        nearest = get_close_matches(upper.removeprefix(PREFIX), rests, n=1)
+        meant = f"; did you mean {PREFIX}{nearest[0]}?" if nearest else ". docs/operations.md lists all."
+        yield f"{name} is no setting and has no effect{meant}"
