@@ -75,16 +75,16 @@ class Besieged:
                 break
         return made
 
-    async def rounds(self, attacks: Iterable[Attack]) -> None:
-        """Publish the attacks in as many rounds, each after one without: what else the machine does meets both."""
+    async def rounds(self, attacks: Iterable[Attack], seconds: float = SECONDS) -> None:
+        """Publish the attacks in rounds of so long, each after one without: what else the machine does meets both."""
         publications = [attack.publication for attack in attacks]
         size = -(-len(publications) // ROUNDS)
         for start in range(0, len(publications), size):
             if self.late:
                 return  # what was to be shown is shown
-            self.usual.append(await self.siege.round(SECONDS, RATE))
+            self.usual.append(await self.siege.round(seconds, RATE))
             some = publications[start : start + size]
-            self.attacked.append(await self.siege.round(SECONDS, RATE, some, len(some) / SECONDS))
+            self.attacked.append(await self.siege.round(seconds, RATE, some, len(some) / seconds))
 
     @property
     def _tallies(self) -> list[Tally]:

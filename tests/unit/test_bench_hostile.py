@@ -51,6 +51,10 @@ def test_each_promise_that_is_broken_is_a_problem(fields: dict[str, object], pro
     assert a_result(**fields).problems == [problem]
 
 
+def test_memory_is_not_judged_while_caches_fill() -> None:
+    assert a_result(memory={"extract": Memory(270, 320, 40.0)}, minutes=0.5).problems == []
+
+
 def test_what_the_crash_guard_set_aside_explains_that_its_process_ended() -> None:
     guarded = Account((), {"ingest crash_loop": 1, "store time_limit": 1}, {})
     assert a_result(account=guarded, restarts={"ingest": 4}).problems == []
