@@ -1,16 +1,15 @@
 """Good articles and hostile messages through a stack at steady rates, and what became of the good ones."""
 
 import asyncio
-import json
 import statistics
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator
-from contextlib import suppress
 from dataclasses import dataclass, field
 from itertools import islice
 
 from shared.messages import ArticleSubmitted
+from shared.reading import fields
 from wireroom.measuring.raw_nats import Place, Publication, RawConnection, Refused
 
 STORED = b"news.v1.stored.>"
@@ -58,8 +57,9 @@ class Siege:
         connection.listen(STORED, self._heard)
 
     def _heard(self, _subject: bytes, data: bytes) -> None:
-        with suppress(ValueError, KeyError, TypeError):  # others may publish there
-            self.stored.setdefault(int(json.loads(data)["version"]), time.monotonic())
+        version = fields(data).get("version")  # others may publish there
+        if isinstance(version, int):
+            self.stored.setdefault(version, time.monotonic())
 
     async def round(
         self, seconds: float, rate: float, hostile: Iterable[Publication] = (), hostile_rate: float = 1.0
