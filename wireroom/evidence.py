@@ -46,16 +46,24 @@ class Evidence:
     @property
     def covered(self) -> set[int]:
         """The places that were given for sure, as far back as is looked."""
-        given = set[int]()
-        start = self.first
+        spans = [range(self.first, self.last + 1)]
         for gap in self.gaps:
-            given.update(range(start, gap.first), range(max(self.first, gap.since), gap.known + 1))
-            start = max(start, gap.next)
-        return given.union(range(start, self.last + 1))
+            spans = _without(spans, range(gap.first, gap.next))
+        spans += [range(max(self.first, gap.since), gap.known + 1) for gap in self.gaps]
+        for gap in self.gaps:  # what was left out behind one gap may lie before the numbers of the next
+            spans = _without(spans, range(gap.known + 1, gap.next))
+        return set[int]().union(*spans)
 
     def too_old(self, place: int) -> bool:
         """Whether nothing can be said of a place without a trace, since it may have left the streams by its age."""
         return place < self.first or any(gap.first <= place < gap.since for gap in self.gaps)
+
+
+def _without(spans: list[range], left_out: range) -> list[range]:
+    """Cut a range out of others."""
+    before = [range(span.start, min(span.stop, left_out.start)) for span in spans]
+    after = [range(max(span.start, left_out.stop), span.stop) for span in spans]
+    return [span for span in (*before, *after) if span]
 
 
 def both(earlier: Evidence, later: Evidence) -> Evidence:

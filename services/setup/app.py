@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 from nats.js import JetStreamContext
 
-from services.setup.known import Database, database, known, tombstones
+from services.setup.known import Database, database, known, note_gaps, noted_gaps, tombstones
 from services.setup.renumbering import beginning, renumber
-from shared import provisioning
+from shared import accounting, provisioning
 from shared.connecting import brief_connection
 from shared.limits import Limits
 from shared.settings import Settings
@@ -37,7 +37,8 @@ async def setup(settings: Settings, limits: Limits, wish: Wish = Wish()) -> list
             done = await _topology(js, settings, limits, wish)
             start = await beginning(js, stored, restored=wish.restored)
             if not wish.dry_run:
-                await renumber(js, start, settings)
+                await renumber(js, start, await noted_gaps(articles), settings)
+                await note_gaps(articles, await accounting.gaps(js))
             if start and not wish.dry_run:
                 done += [
                     f"bucket withdrawn: {count} take-downs given back" for count in [await _given_back(js, articles)]

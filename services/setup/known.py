@@ -10,6 +10,7 @@ from pymongo import ASCENDING, DESCENDING, AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError, InvalidName, OperationFailure, PyMongoError
 
+from shared.accounting import Gap
 from shared.errors import Unavailable, WrongSetting
 from shared.mongo_refusals import no_address, no_database, refusal
 from shared.nats_address import without_password
@@ -18,6 +19,7 @@ from shared.withdrawals import Tombstone
 
 Database = AsyncDatabase[dict[str, Any]]
 
+GAPS = "number_gaps"  # collection: what the broker notes in its bucket, kept over its loss
 _PATIENCE_MS = 3000
 
 
@@ -76,3 +78,13 @@ async def tombstones(articles: Database) -> AsyncIterator[Tombstone]:
     async for found in articles["withdrawn"].find():
         fields = {name: found[name] for name in ("source", "reason")}
         yield Tombstone(id=found["_id"], at=found["withdrawn_at"], **fields)
+
+
+async def noted_gaps(articles: Database) -> tuple[Gap, ...]:
+    """Return the gaps of this broker and of those before it, whose own notes went with them."""
+    return tuple([Gap.model_validate(found) async for found in articles[GAPS].find().sort("next", ASCENDING)])
+
+
+async def note_gaps(articles: Database, gaps: tuple[Gap, ...]) -> None:
+    for gap in gaps:
+        await articles[GAPS].replace_one({"_id": gap.next}, gap.model_dump(), upsert=True)

@@ -79,13 +79,13 @@ async def beginning(js: JetStreamContext, known: Known | None, *, restored: bool
     return Beginning(last, max(last, stored), known, known.received_at if known else datetime.min.replace(tzinfo=UTC))
 
 
-async def renumber(js: JetStreamContext, start: Beginning | None, settings: Settings) -> None:
-    """Let INBOX go on where it has to; after Unavailable it can be done again."""
+async def renumber(js: JetStreamContext, start: Beginning | None, noted: tuple[Gap, ...], settings: Settings) -> None:
+    """Let INBOX go on where it has to; after Unavailable it can be done again. ``noted`` are the gaps until now."""
     if start:
         await _listen(js, _CLOSED)
         await _hold(js)
         await _empty(js, start, settings)
-        await _raise(js, start)
+        await _raise(js, start, noted)
         await _listen(js, INGEST.subject)
     await _release(js)
 
@@ -147,7 +147,7 @@ async def _unanswered(js: JetStreamContext) -> bool:
     return bool(info.num_pending or info.num_ack_pending)
 
 
-async def _raise(js: JetStreamContext, start: Beginning) -> None:
+async def _raise(js: JetStreamContext, start: Beginning, noted: tuple[Gap, ...]) -> None:
     """Note which numbers are left out, then let INBOX, which is empty, go on behind them."""
     last = (await js.stream_info(INGEST.stream)).state.last_seq
     held = [
@@ -157,8 +157,9 @@ async def _raise(js: JetStreamContext, start: Beginning) -> None:
     given = start.known.version if start.known else 0
     since = max(first, start.known.since) if start.known else first
     gap = Gap(first=first, since=since, known=max(given, first - 1), next=after, at=datetime.now(UTC))
-    before = await accounting.gaps(js)
-    await accounting.put(js, accounting.GAPS, Gaps(gaps=(*(each for each in before if each.next != gap.next), gap)))
+    before = {each.next: each for each in (*noted, *await accounting.gaps(js))}
+    gaps = sorted((before | {gap.next: gap}).values(), key=lambda each: each.next)
+    await accounting.put(js, accounting.GAPS, Gaps(gaps=tuple(gaps)))
     await js.purge_stream(INGEST.stream, seq=gap.next)
 
 

@@ -127,13 +127,13 @@ async def test_41_a_broker_whose_data_is_removed_goes_on_above_what_is_stored(tm
         await hurry(js)
         with Watch(stack.mongo_url, lambda: stack.pids, stack.health_ports) as watch:
             async with Load(js, tmp_path / "ledger", seed=41) as load:
-                await load.more(3 * SOME)
+                await load.more(SOME)
                 await stop(stack)
                 forgotten, (_, texts, _) = list(load.entries), kept(stack.mongo_url)
                 assert texts, "nothing was stored before the loss"
                 shutil.rmtree(folder / "nats/jetstream")
                 told = await start(stack, js)
-                await load.more(3 * SOME)
+                await load.more(SOME)
             assert any("the broker lost its data" in line for line in told)
             after = load.entries[len(forgotten) :]
             await reckon(report, "41", js, stack, watch, Accepted([], forgotten, after))
@@ -148,18 +148,18 @@ async def test_42_a_broker_restored_from_a_backup_goes_on_above_what_is_stored(t
         await hurry(js)
         with Watch(stack.mongo_url, lambda: stack.pids, stack.health_ports) as watch:
             async with Load(js, tmp_path / "ledger", seed=42) as load:
-                await load.more(2 * SOME)
+                await load.more(SOME)
                 await stack.nodes.kill("nats-server")  # in the midst of the work: the backup has much that is unread
                 known = list(load.entries)
                 shutil.copytree(data, backup)
                 await ready(stack.nodes, "nats-server")
-                await load.more(2 * SOME)
+                await load.more(SOME)
                 await stop(stack)
                 before, (_, texts, _) = list(load.entries), kept(stack.mongo_url)
                 shutil.rmtree(data)
                 backup.rename(data)
                 told = await start(stack, js, restored=True)
-                await load.more(3 * SOME)
+                await load.more(SOME)
             assert any("given older data" in line for line in told)
             forgotten, after = before[len(known) :], load.entries[len(before) :]
             await reckon(report, "42", js, stack, watch, Accepted(known, forgotten, after))
@@ -212,7 +212,7 @@ async def test_44_unread_work_outlives_ages_shrunk_and_a_broker_that_is_started_
             async with Load(js, tmp_path / "ledger", seed=44) as load:
                 await load.more(SOME)
                 await stack.nodes.kill("extract")
-                await load.more(2 * SOME)
+                await load.more(SOME)
                 await setup(settings, Limits(raw_age=HOUR, news_age=HOUR))
                 await hurry(js)
                 waiting = (await js.consumer_info("RAW", "extract")).num_pending

@@ -56,6 +56,22 @@ async def test_a_new_broker_goes_on_above_what_is_stored(
     assert (gap.known, gap.next) == (150, 150 + RESERVE + 1)
 
 
+async def test_what_was_left_out_is_known_after_a_second_loss(
+    broker: Client, settings: Settings, database: Articles
+) -> None:
+    js = broker.jetstream(timeout=10)
+    stored_before(database, 150, datetime.now(UTC))
+    await setup(settings, Limits())
+    first = await accounting.gaps(js)
+    database["articles"].update_one({}, {"$set": {"version": first[0].next}})
+    for stream in await js.streams_info():
+        await js.delete_stream(stream.config.name or "")
+    await setup(settings, Limits())
+    gaps = await accounting.gaps(js)
+    assert (gaps[0].known, gaps[0].next) == (150, first[0].next)
+    assert (gaps[1].known, gaps[1].next) == (first[0].next, first[0].next + RESERVE + 1)
+
+
 async def test_a_backup_is_ingested_under_its_own_numbers_and_what_came_since_goes_behind(
     broker: Client, settings: Settings, database: Articles
 ) -> None:

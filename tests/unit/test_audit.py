@@ -97,3 +97,10 @@ def test_a_number_that_was_given_twice_is_asked_for_under_both() -> None:
 def test_ten_million_numbers_that_were_left_out_cost_nothing() -> None:
     gap = Gap(first=4, since=4, known=8, next=10**12, at=NOON)
     assert len(replace(EVIDENCE, last=10**12 + 1, gaps=(gap,)).covered) == 10
+
+
+def test_a_second_loss_does_not_ask_for_what_was_left_out_after_the_first() -> None:
+    earlier = Gap(first=4, since=4, known=8, next=10**12, at=NOON)
+    later = Gap(first=1, since=2, known=10**12 + 1, next=10**13, at=NOON)
+    covered = replace(EVIDENCE, last=10**13 + 1, gaps=(earlier, later)).covered
+    assert covered == {*range(2, 9), 10**12, 10**12 + 1, 10**13, 10**13 + 1}
