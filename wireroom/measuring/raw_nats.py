@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from itertools import count
 from urllib.parse import urlsplit
 
+from shared.topology import MAX_PAYLOAD
+
 Heard = Callable[[bytes, bytes], None]  # subject and data of a message
 
 _CONNECT = b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true}\r\n'
@@ -60,6 +62,8 @@ class RawConnection:
 
     async def publish(self, publication: Publication) -> Place:
         """Return once the broker has it on disk; raises Refused."""
+        if len(publication.data) + len(publication.headers or b"") > MAX_PAYLOAD:
+            raise Refused("the broker would close the connection for it")
         answer = await self._ask(publication)
         if answer.startswith(b"NATS/1.0"):
             raise Refused(answer.split(b"\r\n")[0].decode("latin-1"))
