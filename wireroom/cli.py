@@ -26,8 +26,10 @@ from wireroom.commands import (
     bench_memory,
     bench_servers,
     bench_soak,
+    config,
     dead,
     demo,
+    doctor,
     models,
     publish,
     replay,
@@ -121,6 +123,7 @@ app.command()(tail.tail)
 app.command()(show.show)
 app.command()(search.search)
 app.command()(status.status)
+app.command()(doctor.doctor)
 app.command()(audit.audit)
 app.command()(withdraw.withdraw)
 app.command()(replay.replay)
@@ -141,6 +144,7 @@ training.command("lines")(train.train_lines)
 training.command("pages")(train.train_pages)
 training.command("pack")(train.train_pack)
 app.add_typer(training, name="train", help="Make the trained models anew.")
+app.add_typer(config.app, name="config", help="The settings: show where each comes from, check them.")
 app.add_typer(rules.app, name="rules", help="Lines learned from the stream: list, show, approve, veto.")
 app.add_typer(models.app, name="models", help="The models that find names: list, check.")
 app.add_typer(aliases.app, name="aliases", help="Names that mean one thing in every article: check the file of them.")
