@@ -1,7 +1,9 @@
-"""A connection for one short job: found at once or told to be away, unlike a service's, which waits for ever."""
+"""A connection for one job: found at once or told to be away, unlike a service's, which waits for ever."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections import deque
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
 
 from nats.errors import Error as NatsError
 
@@ -14,37 +16,63 @@ _PATIENCE = 3.0  # seconds: whoever typed the command waits
 _REFUSALS = ("authorization violation", "authentication expired", "authentication revoked")
 
 
+Callback = Callable[[], Awaitable[None]]
+
+
 @asynccontextmanager
 async def brief_connection(url: str) -> AsyncIterator[Client]:
     """Yield a connection to the broker that is closed after the block; raises Unavailable within seconds.
 
     Raises WrongSetting where the broker answers and does not let us in.
     """
-    causes: list[Exception] = []
+    connection = await _connect(url, allow_reconnect=False)
+    try:
+        yield connection
+    finally:
+        await connection.close()
+
+
+@asynccontextmanager
+async def lasting_connection(url: str, lost: Callback, back: Callback) -> AsyncIterator[Client]:
+    """Yield a connection that comes back by itself; raises Unavailable within seconds if it cannot begin."""
+    is_open = True
+
+    async def lost_by_others() -> None:
+        if is_open:  # the client says so of its own closing too
+            await lost()
+
+    connection = await _connect(url, allow_reconnect=True, disconnected_cb=lost_by_others, reconnected_cb=back)
+    connection.options["max_reconnect_attempts"] = -1  # from now on; how long to wait is for the caller to say
+    try:
+        yield connection
+    finally:
+        is_open = False
+        with suppress(OSError):  # while the broker is away the client fails at writing what it has left
+            await connection.close()
+
+
+async def _connect(url: str, **options: Any) -> Client:  # noqa: ANN401 - those of the client
+    causes = deque[Exception](maxlen=1)
 
     async def note(error: Exception) -> None:
         causes.append(error)  # the client itself only says that no server was left
 
     try:
-        connection = await connect(
+        return await connect(
             servers(url),
             **login(url),
             name="wireroom",
             connect_timeout=_PATIENCE,
-            allow_reconnect=False,
             max_reconnect_attempts=1,  # of the first connection too, which it would try for two minutes
             reconnect_time_wait=0.2,
             error_cb=note,
+            **options,
         )
     except (NatsError, OSError, TimeoutError, ValueError) as error:
         cause = causes[-1] if causes else error
         if is_refusal(cause):
             raise refused(url) from None
         raise Unavailable("NATS", without_password(url), str(cause) or type(cause).__name__) from None
-    try:
-        yield connection
-    finally:
-        await connection.close()
 
 
 def is_refusal(error: Exception) -> bool:

@@ -15,6 +15,8 @@ from shared.messages import Identity, Message
 
 REPLAY = "wireroom-replay"  # names the replay a message belongs to, and all that becomes of it
 REPLAYED_FROM = "wireroom-replayed-from"  # of what was replayed: the number of the dead letter
+ORIGIN = "ce-origin"  # where a publisher has a submission from: file and line, percent-encoded
+BATCH = "ce-batch"  # the run of `wireroom publish` that a submission came with
 FOREIGN = "wireroom-foreign-headers"  # of a dead letter: base64 of a JSON object of what the gate did not let pass
 FOREIGN_CUT = "wireroom-foreign-headers-cut"  # how many of them are left out, because they are too long
 
@@ -54,6 +56,11 @@ def headers(
         "Nats-Msg-Id": event_id,
     }
     return made | {"Nats-Msg-Id": f"{event_id}:{replay}", REPLAY: replay} if replay else made
+
+
+def provenance(given: Mapping[str, str]) -> dict[str, str]:
+    """Return the headers that tell where an article came from; they go with it through every stream."""
+    return {name: given[name] for name in (ORIGIN, BATCH) if name in given}
 
 
 def accepted(given: Mapping[str, str] | None) -> dict[str, str]:

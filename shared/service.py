@@ -27,7 +27,7 @@ from shared.connecting import is_refusal, refused
 from shared.dead_letters import DeadLetters
 from shared.decoding import decode
 from shared.deliveries import Attempts, Desk, settle
-from shared.envelope import REPLAY, accepted, headers
+from shared.envelope import REPLAY, accepted, headers, provenance
 from shared.errors import Unavailable
 from shared.messages import ArticleIngested, ArticleWithdrawn, Identity, Message
 from shared.nats_address import login, servers, without_password
@@ -157,7 +157,7 @@ async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamCont
         result = withdrawal(result, reason)
     if result is None or service.writes is None:
         return
-    envelope = headers(
+    envelope = provenance(given) | headers(
         result,
         service=service.name,
         now=datetime.now(UTC),

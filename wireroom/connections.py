@@ -1,7 +1,7 @@
 """Connections of the command line: found at once, or a message that says which is away, where, and what to do."""
 
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
 from nats.aio.client import Client
@@ -11,7 +11,7 @@ from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, PyMongoError
 
 from services.store.connection import refused, usable
-from shared.connecting import brief_connection
+from shared.connecting import Callback, brief_connection, lasting_connection
 from shared.errors import Unavailable
 from shared.nats_address import without_password
 from shared.settings import Settings
@@ -37,6 +37,17 @@ async def nats_connection(url: str) -> AsyncIterator[Client]:
         cause = str(error) or type(error).__name__
         said = f"NATS at {without_password(url)} went away: {cause}"
         fail(EX_UNAVAILABLE, f"{said}. What it had acknowledged is safe; try again.")
+
+
+@asynccontextmanager
+async def lasting_nats_connection(url: str, lost: Callback, back: Callback) -> AsyncIterator[Client]:
+    """Yield a connection that outlives an outage, of which it tells; ends with exit code 69 if it cannot begin."""
+    async with AsyncExitStack() as stack:
+        try:
+            connection = await stack.enter_async_context(lasting_connection(url, lost, back))
+        except Unavailable as outage:
+            fail(EX_UNAVAILABLE, f"{outage}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
+        yield connection
 
 
 @contextmanager

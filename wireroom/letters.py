@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
+from urllib.parse import unquote
 
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -13,6 +14,7 @@ from nats.js.errors import NotFoundError, ServerError
 
 from shared import reading
 from shared.dead_letters import PLACES, from_ranges
+from shared.envelope import ORIGIN
 from shared.marks import Fate, Mark, Marks
 from shared.reading import all_of, place
 
@@ -31,6 +33,11 @@ class Letter:
     at: datetime
     size: int
     headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """Return the file and line that its publisher had it from; "" where none was told."""
+        return unquote(self.headers.get(ORIGIN, ""))
 
     def fact(self, name: str) -> str:
         """Return what was noted when it was set aside: service, reason, detail, subject, stream, attempts."""

@@ -1,7 +1,7 @@
 """What became of submissions: the stored events and the dead letters that carry their places in INBOX."""
 
 import asyncio
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -27,19 +27,31 @@ class Fate:
     reason: str | None = None
 
 
+async def ends(js: JetStreamContext) -> dict[str, int]:
+    """Return where the streams that tell outcomes end now: nothing before it is of what is published from now on."""
+    return {stream: (await js.stream_info(stream)).state.last_seq for stream in ("NEWS", "DEAD")}
+
+
 async def follow(
-    js: JetStreamContext, places: Collection[int], *, patience: float, progress: Callable[[int], None]
+    js: JetStreamContext,
+    places: Collection[int],
+    *,
+    patience: float,
+    progress: Callable[[int], None],
+    after: Mapping[str, int] | None = None,
 ) -> dict[int, Fate]:
-    """Return the fate of each submission by its place in INBOX; what has none when patience is over is not in it."""
+    """Return the fate of each submission by its place in INBOX.
+
+    What has none is not in it, once nothing more came for so many seconds. ``after``: what the streams held before.
+    """
     fates: dict[int, Fate] = {}
-    complete = asyncio.Event()
+    came = asyncio.Event()
 
     def settle(place: int, fate: Fate) -> None:
         if place in places:
             fates[place] = fate
             progress(len(fates))
-        if len(fates) == len(places):
-            complete.set()
+            came.set()
 
     async def stored(message: Msg) -> None:
         with suppress(ValidationError):  # of others
@@ -58,7 +70,7 @@ async def follow(
             settle(place, Fate(SET_ASIDE, reason=reason))
 
     readers = [
-        await js.subscribe(subject, stream=stream, cb=read, ordered_consumer=True, config=_everything())
+        await js.subscribe(subject, stream=stream, cb=read, ordered_consumer=True, config=_from(after, stream))
         for stream, subject, read in (
             ("NEWS", "news.v1.stored.>", stored),
             ("NEWS", "news.v1.withdrawn.>", withdrawn),
@@ -66,11 +78,16 @@ async def follow(
         )
     ]
     with suppress(TimeoutError):
-        await asyncio.wait_for(complete.wait(), patience)
+        while len(fates) < len(places):
+            await asyncio.wait_for(came.wait(), patience)
+            came.clear()
     for reader in readers:
         await reader.unsubscribe()
     return fates
 
 
-def _everything() -> ConsumerConfig:
-    return ConsumerConfig(deliver_policy=DeliverPolicy.ALL)  # one for each reader: the client writes into it
+def _from(after: Mapping[str, int] | None, stream: str) -> ConsumerConfig:
+    """Return a config of its own for each reader: the client writes into it."""
+    if not after:
+        return ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
+    return ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=after[stream] + 1)

@@ -1,12 +1,61 @@
 """What `wireroom publish` makes of a broker that takes less than ours does."""
 
+import threading
+from collections.abc import Iterator
+from urllib.parse import unquote
+
 import pytest
 from nats.errors import MaxPayloadError
 from nats.js.errors import APIError
 
+from shared.envelope import accepted
 from shared.errors import Reason, Rejected
-from wireroom.commands.publish import Answer, published
-from wireroom.intake import Submission
+from wireroom.intake import Submission, Unreadable
+from wireroom.read_ahead import ReadAhead
+from wireroom.sending import Answer, headers, published
+
+
+async def test_no_more_is_read_than_fits_into_memory_until_it_is_answered() -> None:
+    for size, most in ((100, 512), (1_000_000, 16), (20_000_000, 1)):
+        read, waits = list[int](), threading.Event()
+
+        def submissions(size: int = size, read: list[int] = read) -> Iterator[Submission]:
+            for number in range(2000):
+                read.append(number)
+                yield Submission(str(number), b"x" * size)
+
+        ahead = ReadAhead(submissions())
+        taken = [await ahead.next() for _ in range(most)]
+        waits.wait(0.2)
+        assert len(read) == most + 1, "one is read and waits for room"
+        for submission in taken:
+            assert submission
+            ahead.done(submission)
+        assert (await ahead.next()) == Submission(str(most), b"x" * size)
+
+
+async def test_an_input_that_breaks_off_is_told_after_what_came_before() -> None:
+    def submissions() -> Iterator[Submission]:
+        yield Submission("a", b"x")
+        raise Unreadable("b: Input/output error")
+
+    told = list[str]()
+    with pytest.raises(Unreadable, match="b: Input/output error"):
+        await published(Broker(MaxPayloadError()), submissions(), lambda sent, _: told.append(sent.origin))  # type: ignore[arg-type]
+    assert told == ["a"]
+
+
+def test_the_headers_tell_the_origin_and_pass_the_gate() -> None:
+    for origin in ("größe 1.jsonl:17", "-:1", "x" * 5000 + ":9", "caf\udce9.txt", 'a"%\n.txt'):
+        made = headers(Submission(origin, b"x"), "20260301-093000-0011aabb")
+        assert accepted(made)["ce-origin"] == made["ce-origin"]
+        assert accepted(made)["ce-batch"] == "20260301-093000-0011aabb"
+        assert unquote(made["ce-origin"], errors="surrogateescape") == origin[-1000:]
+    one, again, other = (
+        headers(Submission(origin, b"x"), run)["Nats-Msg-Id"]
+        for origin, run in (("a:1", "r"), ("a:1", "r"), ("a:1", "s"))
+    )
+    assert one == again != other
 
 
 class Broker:

@@ -19,10 +19,10 @@ from services.store.documents import document
 from services.store.repository import Articles, connect
 from shared import provisioning
 from shared.messages import ArticleExtracted, Pipeline
-from wireroom.commands.publish import IN_FLIGHT, published
 from wireroom.connections import nats_connection
 from wireroom.intake import Submission
 from wireroom.measuring.texts import sample_submissions
+from wireroom.sending import IN_FLIGHT, published
 from wireroom.terminal import json_line, table
 
 _BATCH = 200  # as store takes them

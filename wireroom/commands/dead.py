@@ -72,11 +72,11 @@ def _short(columns: tuple[str, ...], row: tuple[object, ...]) -> list[object]:
 
 
 async def _each(choice: Choice) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    columns = ("number", "at", "service", "reason", "state", "bytes", "detail")
+    columns = ("number", "at", "service", "reason", "state", "bytes", "origin", "detail")
     return columns, [
         (
             *(letter.sequence, f"{letter.at:{_AT}}", letter.fact("service"), letter.fact("reason")),
-            *(fate, letter.size, letter.fact("detail")),
+            *(fate, letter.size, letter.origin, letter.fact("detail")),
         )
         async for letter, fate in _letters(choice)
     ]
@@ -127,10 +127,15 @@ def show(
     state = mark.fate if mark else Fate.OPEN
     if as_json:
         facts = {"number": number, "at": letter.at, "state": state, "since": mark and mark.at}
-        json_line({"v": 1, **facts, "edited": bool(mark and mark.edited), "headers": letter.headers} | _as_text(data))
+        json_line(
+            {"v": 1, **facts, "edited": bool(mark and mark.edited), "origin": letter.origin, "headers": letter.headers}
+            | _as_text(data)
+        )
         return
     since = f" since {mark.at:{_AT}}{', edited' if mark.edited else ''}" if mark else ""
     out.print(f"state: {state}{since}")
+    if letter.origin:
+        out.print(f"origin: {one_line(letter.origin, 2000)}")
     for name, value in letter.headers.items():
         out.print(f"{name}: {one_line(value, 2000)}")
     out.print()

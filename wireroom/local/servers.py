@@ -14,9 +14,9 @@ _START_LIMIT = 60.0
 
 
 @contextmanager
-def nats_server(data: Path) -> Iterator[str]:
-    """Run nats-server with JetStream on a free port; yields its URL."""
-    [port] = ports.free(1)
+def nats_server(data: Path, port: int = 0) -> Iterator[str]:
+    """Run nats-server with JetStream, on a free port unless one is given; yields its URL."""
+    port = port or ports.free(1)[0]
     with _running(broker.program(data, port)):
         yield broker.url(port)
 

@@ -12,7 +12,6 @@ from pathlib import Path
 from nats.js import JetStreamContext
 
 from shared.messages import ArticleSubmitted
-from wireroom.commands.publish import published
 from wireroom.connections import nats_connection
 from wireroom.intake import Submission
 from wireroom.local import memory
@@ -21,6 +20,7 @@ from wireroom.local.stack import Stack, running
 from wireroom.measuring import latency, processor
 from wireroom.measuring.alone import Alone
 from wireroom.outcomes import follow
+from wireroom.sending import published
 
 _PUBLISHER = "publisher"  # this process, which also waits for what becomes of each
 _PATIENCE = 600.0
