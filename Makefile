@@ -61,7 +61,7 @@ contracts: setup ## write docs/contracts.md and docs/asyncapi.json anew from sha
 	@$(BIN)/python -m wireroom.contracts docs
 
 lock: ## renew requirements/*.lock within the bounds of pyproject.toml; needs uv
-	@for extra in dev ingest extract store setup; do \
+	@for extra in dev ingest extract store setup cli; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links $$([ $$extra = dev ] || echo "-c requirements/dev.lock") \
 			--extra $$extra pyproject.toml -o requirements/$$extra.lock || exit 1; \

@@ -48,6 +48,12 @@ def programs() -> Iterator[InEffect]:
             yield InEffect(name, None, origin)
 
 
+def check_values() -> None:
+    """Raise WrongSetting for a value that some service could not start with."""
+    for settings in CLASSES:
+        settings()
+
+
 def problems() -> list[str]:
     """Return a line for each mistake in the settings and in what they name; loads the models, which takes seconds."""
     steps: list[Callable[[], object]] = [*CLASSES, _database, _rules, _names_and_models]

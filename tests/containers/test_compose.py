@@ -1,15 +1,9 @@
-"""The stack of compose.yaml, built and started as a newcomer would, with an own project name and a free port."""
+"""The containers of compose.yaml at work: articles go through, replicas share them, nothing is kept unnamed."""
 
 import json
-import os
-import shutil
-import socket
-import subprocess
-import uuid
-from collections.abc import AsyncIterator, Iterator
+import re
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import Any
 
 import nats
 import pytest
@@ -18,74 +12,9 @@ from nats.aio.subscription import Subscription
 
 from shared import __version__
 from shared.messages import ArticleStored, ArticleSubmitted
-
-ROOT = Path(__file__).parents[2]
-DOCKER = shutil.which("docker") or "docker"
-READ_HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/readyz').read().decode())"
+from tests.compose_stack import Stack, no_docker
 
 pytestmark = pytest.mark.timeout(900)  # the first build downloads every package
-
-
-def _no_docker() -> str | None:
-    try:
-        subprocess.run([DOCKER, "compose", "version"], capture_output=True, timeout=20, check=True)
-        answer = subprocess.run([DOCKER, "info"], capture_output=True, text=True, timeout=20, check=False)
-    except (OSError, subprocess.SubprocessError) as error:
-        return f"docker does not run here: {error}"
-    return None if answer.returncode == 0 else f"docker info fails: {answer.stderr.strip()[-200:]}"
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-class Stack:
-    """One started compose project."""
-
-    def __init__(self) -> None:
-        self.port = _free_port()
-        self._project = f"wireroom-test-{uuid.uuid4().hex[:8]}"
-
-    def compose(self, *arguments: str) -> str:
-        """Run docker compose on this project; a failure shows what it printed."""
-        command = [DOCKER, "compose", "--project-name", self._project, *arguments]
-        environment = {**os.environ, "WIREROOM_NATS_PORT": str(self.port)}
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            print(self.logs())  # noqa: T201 - pytest shows it with the failure
-        assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
-        return done.stdout
-
-    def logs(self) -> str:
-        command = [DOCKER, "compose", "--project-name", self._project, "logs", "--no-color", "--tail", "40"]
-        return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False).stdout
-
-    def mongo(self, expression: str) -> Any:  # noqa: ANN401 - whatever JSON says
-        """Evaluate an expression in the article database, as an operator would."""
-        javascript = f"print(JSON.stringify({expression}))"
-        return json.loads(self.compose("exec", "-T", "mongo", "mongosh", "wireroom", "--quiet", "--eval", javascript))
-
-    def outcomes(self, service: str, replica: int) -> dict[str, int]:
-        """Ask one replica, inside its container, how many messages it has answered."""
-        answer = self.compose("exec", "-T", "--index", str(replica), service, "python", "-c", READ_HEALTH)
-        counts: dict[str, int] = json.loads(answer)["outcomes"]
-        return counts
-
-
-@pytest.fixture(scope="module")
-def stack() -> Iterator[Stack]:
-    if reason := _no_docker():
-        pytest.skip(reason)
-    started = Stack()
-    try:
-        started.compose("build", "--quiet")
-        started.compose("up", "--wait", "--wait-timeout", "240", "--quiet-pull")
-        yield started
-    finally:
-        started.compose("down", "--volumes", "--rmi", "local", "--timeout", "5")
 
 
 def _article(number: int) -> ArticleSubmitted:
@@ -169,3 +98,37 @@ def test_an_image_holds_one_service_which_cannot_change_it(stack: Stack, service
         "told_of_mongodb": service == "store",
         "services": [service],
     }
+
+
+def test_nothing_is_kept_in_a_volume_without_a_name_and_every_container_is_bounded(stack: Stack) -> None:
+    containers = stack.containers()
+    volumes = {mount["Name"] for found in containers for mount in found["Mounts"] if mount["Type"] == "volume"}
+    assert {re.sub(r"^.*_", "", name) for name in volumes} == {"nats", "mongo"}
+    for found in containers:
+        assert found["HostConfig"]["Memory"] > 0, found["Name"]
+        assert found["HostConfig"]["PidsLimit"] > 0, found["Name"]
+        assert "wireroom.part" in found["Config"]["Labels"], found["Name"]
+
+
+def test_the_health_of_the_database_is_asked_without_starting_a_shell_of_it(stack: Stack) -> None:
+    """With nothing on its path but what bash has itself; mongosh takes more than a second of processor time."""
+    stack.compose("exec", "-T", "mongo", "env", "PATH=/nonexistent", "/bin/bash", "/usr/local/bin/mongo-health")
+    elsewhere = "sed s/27017/1/ /usr/local/bin/mongo-health | PATH=/nonexistent /bin/bash"
+    asked = stack.run("exec", "-T", "mongo", "/bin/bash", "-c", elsewhere)
+    assert asked.returncode != 0, "a database that does not answer is not healthy"
+
+
+def test_a_setup_that_cannot_succeed_ends_and_the_services_do_not_start() -> None:
+    if reason := no_docker():
+        pytest.skip(reason)
+    wrong = Stack(WIREROOM_STREAM_REPLICAS="9")
+    try:
+        wrong.compose("build", "--quiet", "setup", "ingest")
+        started = wrong.run("up", "--wait", "--wait-timeout", "120", "--quiet-pull", "ingest")
+        assert started.returncode != 0
+        state = {found["Config"]["Labels"]["com.docker.compose.service"]: found for found in wrong.containers()}
+        assert (state["setup"]["State"]["ExitCode"], state["setup"]["RestartCount"]) == (78, 0)
+        assert state["ingest"]["State"]["Status"] == "created"
+        assert "WIREROOM_STREAM_REPLICAS is '9'" in wrong.logs()
+    finally:
+        wrong.down()

@@ -107,6 +107,15 @@ def test_a_command_with_a_wrong_value_ends_with_one_line_and_78(
     assert line.startswith("WIREROOM_STREAM_REPLICAS is 'many'")
 
 
+def test_the_one_machine_stack_is_not_started_with_a_value_that_a_service_cannot_use(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIREROOM_EXTRACT_BATCH", "many")
+    ended = CliRunner().invoke(app, ["--data", str(tmp_path / "data"), "up", "--detach"])
+    assert (ended.exit_code, ended.stderr.startswith("WIREROOM_EXTRACT_BATCH is 'many'")) == (78, True)
+    assert not (tmp_path / "data").exists()
+
+
 def test_a_misspelled_variable_is_told_with_the_nearest_name() -> None:
     told = list(unknown(["WIREROOM_NATS_ULR", "wireroom_extract_worker", "WIREROOM_QQQ", "WIREROOM_RULES", "PATH"]))
     assert [line.split()[0] for line in told] == ["WIREROOM_NATS_ULR", "WIREROOM_QQQ", "wireroom_extract_worker"]

@@ -70,12 +70,6 @@ def test_the_database_of_compose_is_hardened_as_the_embedded_one() -> None:
     assert tuple(command.split(", "))[-len(HARDENING) :] == HARDENING
 
 
-def test_compose_tells_only_setup_and_the_store_where_the_database_is() -> None:
-    stanzas = re.split(r"^  (?=[\w-]+:)", (ROOT / "compose.yaml").read_text(), flags=re.MULTILINE)
-    told = [stanza.partition(":")[0] for stanza in stanzas if "MONGO_URL" in stanza or "mongodb://" in stanza]
-    assert told == ["setup", "store"]
-
-
 def test_extract_has_the_next_batch_of_each_worker_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load("extract").bound().hand == 64
     monkeypatch.setenv("WIREROOM_EXTRACT_WORKERS", "6")

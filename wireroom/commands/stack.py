@@ -16,6 +16,7 @@ from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.nats_address import without_password
 from shared.settings import Settings
+from wireroom.configuration import check_values
 from wireroom.local import detached, state
 from wireroom.local.binaries import Missing
 from wireroom.local.keeper import NotStarted
@@ -88,6 +89,7 @@ def up(
         say(f"Already running on {data} as process {found.pid}.")
         _explain(found, command)
         raise typer.Exit(0 if detach else EX_CHECK)
+    check_values()
     try:
         if detach:
             say(f"Starting everything on {data}; logs in {data}/logs")

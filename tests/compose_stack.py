@@ -1,0 +1,81 @@
+"""The stack of compose.yaml, built and started as a newcomer would, with an own project name and a free port."""
+
+import json
+import os
+import shutil
+import subprocess
+import uuid
+from pathlib import Path
+from typing import Any
+
+from wireroom.local import ports
+
+ROOT = Path(__file__).parents[1]
+DOCKER = shutil.which("docker") or "docker"
+READ_HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/readyz').read().decode())"
+
+
+def no_docker() -> str | None:
+    """Return why no container can run here, or None if one can."""
+    try:
+        subprocess.run([DOCKER, "compose", "version"], capture_output=True, timeout=20, check=True)
+        answer = subprocess.run([DOCKER, "info"], capture_output=True, text=True, timeout=20, check=False)
+    except (OSError, subprocess.SubprocessError) as error:
+        return f"docker does not run here: {error}"
+    return None if answer.returncode == 0 else f"docker info fails: {answer.stderr.strip()[-200:]}"
+
+
+class Stack:
+    """One compose project; ``environment`` is what its shell or its file .env would have."""
+
+    def __init__(self, **environment: str) -> None:
+        [self.port] = ports.free(1)
+        self._project = f"wireroom-test-{uuid.uuid4().hex[:8]}"
+        self.environment = environment
+
+    def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run docker compose on this project, whatever comes of it."""
+        known = {"WIREROOM_NATS_PORT": str(self.port)} | self.environment | environment
+        return subprocess.run(
+            self.command(*arguments), cwd=ROOT, env=os.environ | known, input=stdin,
+            capture_output=True, text=True, check=False,
+        )  # fmt: skip
+
+    def command(self, *arguments: str) -> list[str]:
+        return [DOCKER, "compose", "--project-name", self._project, *arguments]
+
+    def compose(self, *arguments: str, **environment: str) -> str:
+        """Run docker compose on this project; a failure shows what it printed."""
+        done = self.run(*arguments, **environment)
+        if done.returncode != 0:
+            print(self.logs())  # noqa: T201 - pytest shows it with the failure
+        assert done.returncode == 0, f"{arguments}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        return done.stdout
+
+    def tools(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of ``wireroom`` as operations.md says."""
+        return self.run("run", "--rm", "-T", "tools", *arguments, stdin=stdin, **environment)
+
+    def containers(self) -> list[dict[str, Any]]:
+        """Return what docker knows of each container, also of those that have ended."""
+        names = self.compose("ps", "--all", "--quiet").split()
+        found = subprocess.run([DOCKER, "inspect", *names], capture_output=True, text=True, check=True)
+        containers: list[dict[str, Any]] = json.loads(found.stdout)
+        return containers
+
+    def logs(self) -> str:
+        return self.run("logs", "--no-color", "--tail", "40").stdout
+
+    def mongo(self, expression: str) -> Any:  # noqa: ANN401 - whatever JSON says
+        """Evaluate an expression in the article database, as an operator would."""
+        javascript = f"print(JSON.stringify({expression}))"
+        return json.loads(self.compose("exec", "-T", "mongo", "mongosh", "wireroom", "--quiet", "--eval", javascript))
+
+    def outcomes(self, service: str, replica: int) -> dict[str, int]:
+        """Ask one replica, inside its container, how many messages it has answered."""
+        answer = self.compose("exec", "-T", "--index", str(replica), service, "python", "-c", READ_HEALTH)
+        counts: dict[str, int] = json.loads(answer)["outcomes"]
+        return counts
+
+    def down(self) -> None:
+        self.compose("--profile", "tools", "down", "--volumes", "--rmi", "local", "--timeout", "5")

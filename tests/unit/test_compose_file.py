@@ -1,0 +1,76 @@
+"""compose.yaml hands on every setting to whom it is for, bounds every container, and keeps nothing without a name."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml  # type: ignore[import-untyped] # it has no types
+
+from services.extract.settings import ExtractSettings
+from services.ingest.settings import IngestSettings
+from shared.limits import Limits
+from shared.settings import EnvironmentSettings, Settings, variable
+from shared.variables import COMPOSE
+
+ROOT = Path(__file__).parents[2]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+each_container = pytest.mark.parametrize("name", SERVICES)
+_OF_DATABASE = {"WIREROOM_MONGO_URL", "WIREROOM_MONGO_DATABASE"}
+_INSIDE = {"WIREROOM_HEALTH_HOST", "WIREROOM_HEALTH_PORT"}  # of the container alone, where nothing else is
+
+
+def environment(name: str) -> dict[str, str | None]:
+    found: dict[str, str | None] = SERVICES[name].get("environment", {})
+    return found
+
+
+def variables(*classes: type[EnvironmentSettings]) -> set[str]:
+    return {variable(settings, field) for settings in classes for field in settings.model_fields}
+
+
+def test_every_setting_reaches_whom_it_is_for() -> None:
+    common = variables(Settings) - _OF_DATABASE - _INSIDE - {"WIREROOM_STREAM_REPLICAS"}
+    of_setup = variables(Limits) | {"WIREROOM_STREAM_REPLICAS"}
+    assert set(environment("setup")) == common | of_setup | _OF_DATABASE
+    assert set(environment("ingest")) == common | variables(IngestSettings)
+    assert set(environment("extract")) == common | variables(ExtractSettings)
+    assert set(environment("store")) == common | _OF_DATABASE
+    tools = {name for name in environment("tools") if name.startswith("WIREROOM_")}
+    assert tools == variables(Settings, Limits, IngestSettings, ExtractSettings) - _INSIDE | {"WIREROOM_DATA"}
+
+
+def test_only_setup_the_store_and_the_command_are_told_where_the_database_is() -> None:
+    told = {name for name in SERVICES if "mongodb://" in str(SERVICES[name]) or "MONGO_URL" in str(SERVICES[name])}
+    assert told == {"setup", "store", "tools"}
+
+
+@each_container
+def test_a_container_has_bounds_and_labels(name: str) -> None:
+    assert SERVICES[name]["mem_limit"]
+    assert SERVICES[name]["pids_limit"]
+    assert SERVICES[name]["labels"]
+    assert SERVICES[name]["logging"]["options"]["max-size"]
+
+
+@each_container
+def test_a_volume_has_a_name_or_is_a_folder_of_this_machine(name: str) -> None:
+    sources = [re.match(r"(\$\{.*?\}|[^:]*):", volume) for volume in SERVICES[name].get("volumes", [])]
+    assert all(source and source[1] for source in sources)
+    if name == "mongo":
+        assert "/data/configdb" in SERVICES[name]["tmpfs"], "its image makes an anonymous volume there"
+
+
+def test_setup_and_the_command_are_not_started_again() -> None:
+    assert {name for name in SERVICES if SERVICES[name]["restart"] == "no"} == {"setup", "tools"}
+
+
+def test_what_only_compose_reads_is_no_unknown_variable() -> None:
+    files = [ROOT / "compose.yaml", *(ROOT / "deploy").glob("*.yaml")]
+    read = {name for file in files for name in re.findall(r"\$\{(WIREROOM_\w+)", file.read_text())}
+    assert read == COMPOSE
+
+
+def test_the_page_of_operations_has_every_variable_of_compose() -> None:
+    page = (ROOT / "docs/operations.md").read_text("utf-8")
+    assert [name for name in sorted(COMPOSE) if f"`{name}`" not in page] == []
