@@ -6,6 +6,7 @@ while it was withdrawn. Tombstones have no end; ``wireroom withdraw --lift`` rem
 
 import asyncio
 import logging
+from collections.abc import Iterable
 from contextlib import suppress
 
 from nats.aio.client import Client
@@ -34,6 +35,11 @@ class Tombstone(Value):
     source: Source
     reason: str
     at: AwareDatetime
+    names: tuple[str, ...] = ()  # hashes of its guid and links, by which it is asked for: wireroom/tombstones.py
+
+    def named(self, names: Iterable[str]) -> "Tombstone":
+        """Return it with more names."""
+        return self.model_copy(update={"names": tuple(dict.fromkeys((*self.names, *names)))})
 
 
 def _tombstone(key: str, data: bytes) -> tuple[str, Tombstone]:
@@ -111,15 +117,16 @@ class Withdrawals:
 
 
 async def withdraw(js: JetStreamContext, tombstone: Tombstone) -> Tombstone:
-    """Set a tombstone and return it; one that is there already stays, with its own time and reason."""
-    bucket, data = await TOMBSTONES.open(js), tombstone.model_dump_json().encode()
+    """Set a tombstone and return it; one that is there already keeps its time and reason, and learns names."""
+    bucket = await TOMBSTONES.open(js)
     for _ in range(_TRIES):
         found, revision = await TOMBSTONES.get(bucket, tombstone.id)
-        if found:
-            return found
+        made = found.named(tombstone.names) if found else tombstone
+        if made == found:
+            return made
         with suppress(KeyWrongLastSequenceError):
-            await bucket.update(tombstone.id, data, last=revision)
-            return tombstone
+            await bucket.update(tombstone.id, made.model_dump_json().encode(), last=revision)
+            return made
     raise Unavailable("NATS bucket", f"{WITHDRAWN}.{tombstone.id}", f"others changed it {_TRIES} times in between")
 
 

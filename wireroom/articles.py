@@ -2,10 +2,13 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from pymongo import DESCENDING
 from pymongo.database import Database
@@ -13,7 +16,9 @@ from pymongo.errors import OperationFailure
 
 from services.ingest.identity import article_id, canonical_url
 from services.store.documents import IDENTIFIER
+from shared.errors import Rejected
 from shared.messages import ArticleSubmitted
+from wireroom import tombstones
 from wireroom.intake import file_guid
 
 Article = Mapping[str, Any]
@@ -46,10 +51,11 @@ def newest(database: Database[dict[str, Any]]) -> Article:
 
 def one(database: Database[dict[str, Any]], name: str) -> Article:
     """Return the article with this id, start of an id, link, or file it was published from."""
-    found = list(database["articles"].find(_names(name)).limit(_NAMED))
+    found: list[Article] = list(database["articles"].find(_names(name)).limit(_NAMED))
     if not found and "://" in name:  # an article with a guid is not named by its link, but people know it by that
-        found = list(database["articles"].find({"url": {"$in": [name, canonical_url(name)]}}).limit(_NAMED))
-    if not found and (tombstone := database["withdrawn"].find_one(_names(name))):
+        found = list(islice(_by_link(database, canonical_url(name)), _NAMED))
+    withdrawn = {"$or": [_names(name), {"names": {"$in": tombstones.asked(name)}}]}
+    if not found and (tombstone := database["withdrawn"].find_one(withdrawn)):
         since = tombstone["withdrawn_at"].isoformat(" ", "seconds")
         raise NotFound(f"article {tombstone['_id']} was withdrawn on {since}: {tombstone['reason']}")
     if not found:
@@ -58,6 +64,15 @@ def one(database: Database[dict[str, Any]], name: str) -> Article:
         known = ", ".join(f"{article['_id']} of {article['source']}" for article in found)
         raise NotFound(f"{name!r} can mean {known}: give one of these ids")
     return found[0]
+
+
+def _by_link(database: Database[dict[str, Any]], link: str) -> Iterator[Article]:
+    """Yield the articles whose link, as it came, means this one: it may have trackers, or a host in capitals."""
+    same_path = {"url": {"$regex": re.escape(urlsplit(link).path)}}
+    for found in database["articles"].find(same_path, {"url": 1}):
+        with suppress(Rejected):
+            if canonical_url(found["url"]) == link and (article := database["articles"].find_one(found["_id"])):
+                yield article
 
 
 def _names(name: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from shared.reading import all_of
 from shared.run import SERVICES, load
 from shared.settings import Settings
 from shared.topology import streams
-from shared.withdrawals import Withdrawn, withdrawal
+from shared.withdrawals import TOMBSTONES, Withdrawn, withdrawal
 from tests.commands import wireroom
 from tests.factories import BODY, a_submission, an_extracted_article
 from tests.running import idle, publish, read, running
@@ -110,6 +110,68 @@ async def test_nothing_is_done_to_an_article_that_nobody_has(settings: Settings)
     assert code == 1
     assert "nothing was done" in said
     assert article_id(a_submission(url=LINK)) in said
+
+
+async def test_an_article_with_a_guid_is_withdrawn_shown_and_lifted_by_link_guid_and_file(
+    broker: Client, settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    article = a_submission(url=f"{LINK}?utm_source=mail", guid="lock-17")
+    async with running(*(load(name) for name in reversed(SERVICES)), settings=settings):
+        await publish(broker, article)
+        await read(broker, "NEWS", "news.v1.stored.>", 1)
+        code, said = await wireroom(settings, "withdraw", LINK, "--lift")
+        assert code == 1
+        assert "nothing was lifted" in said
+        for name in (LINK, "lock-17"):
+            code, said = await wireroom(settings, "withdraw", name, "--reason", "court order")
+            assert code == 0, said
+            for asked in (LINK, f"{LINK}?utm_source=mail", "lock-17", article_id(article)):
+                code, said = await wireroom(settings, "show", asked)
+                assert "was withdrawn on" in said, asked
+            [tombstone] = (await TOMBSTONES.all(broker.jetstream())).values.values()
+            kept = tombstone.model_dump_json() + json.dumps(database["withdrawn"].find_one(), default=str)
+            assert "harbour-gazette.example" not in kept
+            assert "lock-17" not in kept
+            code, said = await wireroom(settings, "withdraw", name, "--lift")
+            assert code == 0, said
+            assert said == f"lifted {article_id(article)}: it comes in again when it is published anew\n"
+            await publish(broker, article)
+            await read(broker, "NEWS", "news.v1.stored.>", 1)  # what was announced before is erased
+            await idle(broker, "NEWS", "store")
+            assert database["articles"].count_documents({}) == 1
+
+
+async def test_a_source_is_taken_down_with_all_its_articles_and_no_other(
+    broker: Client, settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    others = a_submission(guid="ferry", source="tide-times", body=OTHER)
+    bad = b'{"source": "harbour-gazette", "body": "Brackwater", "titel": "x"}'
+    async with running(load("extract"), load("store"), settings=settings):
+        async with running(load("ingest"), settings=settings):
+            await publish(broker, a_submission(guid="1"), a_submission(guid="2"), others, bad)
+            await read(broker, "NEWS", "news.v1.stored.>", 3)
+            await idle(broker, "INBOX", "ingest")
+        places = await publish(broker, a_submission(guid="3"))
+        arguments = ("withdraw", "--source", "harbour-gazette")
+        code, said = await wireroom(settings, *arguments, "--dry-run")
+        assert code == 0, said
+        assert said.startswith("would withdraw 3 articles of harbour-gazette: 2 stored, ")
+        assert "1 waiting for ingest" in said
+        code, said = await wireroom(settings, *arguments, "--reason", "contract ended")
+        assert code == 1, "nobody said yes"
+        assert database["articles"].count_documents({}) == 3
+        code, said = await wireroom(settings, *arguments, "--reason", "contract ended", "--yes")
+        assert code == 0, said
+        async with running(load("ingest"), settings=settings):
+            assert {event.reason for event in await withdrawn(broker, 3)} == {"contract ended"}
+            await idle(broker, "INBOX", "ingest")
+        code, said = await wireroom(settings, *arguments, "--reason", "contract ended", "--yes")
+        assert code == 1
+        assert "nothing was done" in said
+    assert [article["source"] for article in database["articles"].find()] == ["tide-times"]
+    assert await holding(broker, TELLING) == []
+    reckoned = balance(await gather(broker.jetstream(timeout=10)))
+    assert (reckoned.outcomes, reckoned.dropped, reckoned.adds_up) == ({"inserted": 1, "withdrawn": 3}, 1, True), places
 
 
 @pytest.fixture
