@@ -30,6 +30,7 @@ from wireroom.commands import (
     dead,
     demo,
     doctor,
+    imports,
     models,
     publish,
     replay,
@@ -148,6 +149,7 @@ app.add_typer(config.app, name="config", help="The settings: show where each com
 app.add_typer(rules.app, name="rules", help="Lines learned from the stream: list, show, approve, veto.")
 app.add_typer(models.app, name="models", help="The models that find names: list, check.")
 app.add_typer(aliases.app, name="aliases", help="Names that mean one thing in every article: check the file of them.")
+app.add_typer(imports.app, name="import", help="Runs of `wireroom publish`: list, take one back.")
 app.add_typer(dead.app, name="dead", help="Messages that were set aside: list, show, edit, replay, export, drop.")
 
 
