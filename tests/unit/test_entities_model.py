@@ -73,6 +73,11 @@ def test_a_missing_model_is_named_with_its_language_and_the_remedy() -> None:
         load({"fi": "xx_no_such_model"})
 
 
+def test_an_installed_package_that_is_no_model_is_told_as_a_missing_one() -> None:
+    with pytest.raises(ModelUnavailable, match="model pydantic for 'en' is not installed"):
+        load({"en": "pydantic"})
+
+
 def test_a_model_of_another_language_is_refused() -> None:
     with pytest.raises(ModelUnavailable, match="is for 'en', not for 'de'"):
         load({"de": "en_core_web_sm"})

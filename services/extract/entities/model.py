@@ -47,6 +47,8 @@ def find_model(name: str) -> Path | None:
     for package in (name, TWINS.get(name, name)):
         if spacy.util.is_package(package):
             path: Path = spacy.util.get_package_path(package)
+            if not (path / "meta.json").is_file():
+                continue  # a package of that name that is no model
             meta = meta_of(path)
             return path / f"{meta['lang']}_{meta['name']}-{meta['version']}"
     folder = Path(name)
