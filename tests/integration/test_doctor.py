@@ -55,6 +55,14 @@ async def test_what_is_missing_or_not_as_set_is_told_with_what_to_do(
     assert "max_bytes 10MB -> 2GB" in checks["stream DEAD"]["found"]
 
 
+async def test_what_others_wrote_into_a_bucket_is_a_warning(settings: Settings, broker: Client, tmp_path: Path) -> None:
+    await (await broker.jetstream().key_value("withdrawn")).put("not-ours", b"{}")
+    code, said = await wireroom(settings, "--data", str(tmp_path / "none"), "doctor", "--json")
+    found = [check for check in json.loads(said)["checks"] if "no service of ours" in check["found"]]
+    assert [(check["check"], check["state"]) for check in found] == [("bucket withdrawn", "warning")]
+    assert code == 0
+
+
 def test_servers_that_are_away_are_problems_and_the_rest_is_looked_at(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     folder.mkdir(mode=0o755)

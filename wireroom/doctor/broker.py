@@ -17,6 +17,7 @@ from shared.limits import Limits
 from shared.nats_address import without_password
 from shared.settings import Settings
 from shared.topology import CONSUMERS, MAX_PAYLOAD, buckets, streams
+from wireroom import foreign
 from wireroom.doctor.findings import Finding, clock, ok, problem, warning
 
 _OLDEST = (2, 10)  # the first whose consumers take several subjects
@@ -43,6 +44,10 @@ async def _ask(connection: Client, settings: Settings, limits: Limits) -> list[F
     js = connection.jetstream(timeout=5)
     found = [*_server(connection), await _jetstream(js)]
     found += await _declared(js, settings, limits)
+    found += [
+        warning(where, f"{number} skipped that no service of ours wrote", "Who may publish there? See SECURITY.md.")
+        for where, number in (await foreign.count(js)).items()
+    ]
     if ahead := await _seconds_ahead(connection):
         found.append(clock("clock of NATS", ahead, "NATS"))
     return found
