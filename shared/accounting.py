@@ -93,7 +93,7 @@ async def begin(js: JetStreamContext) -> None:
     place = 0
     if (await js.stream_info(EXTRACT.stream)).state.first_seq > 1:
         inbox = (await js.stream_info("INBOX")).state
-        places = [place_of(message.headers) async for message in all_of(js, "RAW", EXTRACT.subject, headers_only=True)]
+        places = [place_of(message.headers) async for message in all_of(js, "RAW", EXTRACT.subject)]
         place = min((found for found in places if found), default=inbox.last_seq + 1) - 1
     await put(js, TRIMMED, Trimmed(place=place))
 

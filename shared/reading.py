@@ -25,10 +25,11 @@ _SEQUENCE = re.compile(r"[1-9][0-9]{0,18}")  # ASCII only, and no longer than a 
 _LAST_SEQUENCE = 2**63
 
 
-async def all_of(
-    js: JetStreamContext, stream: str, subject: str, *, headers_only: bool | None = None
-) -> AsyncGenerator[Msg, None]:
+async def all_of(js: JetStreamContext, stream: str, subject: str) -> AsyncGenerator[Msg, None]:
     """Yield what a subject holds now, the oldest first, and end; a stream that is not there holds nothing.
+
+    Always whole messages: nats-server 2.15.1 ends with a panic where a consumer with ``headers_only`` meets a message
+    whose block of headers is one byte long, which any publisher can send.
 
     Raises TimeoutError if the broker stops sending before the end: half of a stream is no answer.
     """
@@ -37,7 +38,7 @@ async def all_of(
             return
     except NotFoundError:
         return
-    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL, headers_only=headers_only)
+    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
     reader = await js.subscribe(subject, stream=stream, ordered_consumer=True, config=config)
     try:
         for _ in range(await _count(reader)):

@@ -94,7 +94,7 @@ async def _first_since(js: JetStreamContext, stream: str, moment: datetime) -> i
 async def _highest_place(js: JetStreamContext, cut: int) -> int:
     """Return the highest place in INBOX of the raw articles before a sequence."""
     highest = 0
-    async with aclosing(all_of(js, EXTRACT.stream, EXTRACT.subject, headers_only=True)) as messages:
+    async with aclosing(all_of(js, EXTRACT.stream, EXTRACT.subject)) as messages:
         async for message in messages:
             if message.metadata.sequence.stream >= cut:
                 break

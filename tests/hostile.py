@@ -96,6 +96,8 @@ def header_blocks() -> dict[str, bytes]:
         "many": {f"x-{number}": "x" for number in range(5000)},
     }
     return {name: block(headers) for name, headers in (named | ids).items()} | {
+        "one byte": b"x",  # ends nats-server 2.15.1 when a consumer with headers_only meets it
+        "a line break": b"\r\n",
         "no version": b"abcd",
         "nothing but the version": b"NATS/1.0",
         "version and space": b"NATS/1.0 ",

@@ -116,7 +116,7 @@ def _in(gaps: tuple[Gap, ...], place: int) -> bool:
 async def _places(js: JetStreamContext, stream: str, subject: str) -> dict[int, int]:
     """Return where in a stream the last message of each place is; what others put there has none."""
     found = {}
-    async for message in all_of(js, stream, subject, headers_only=True):
+    async for message in all_of(js, stream, subject):
         if version := place_of(message.headers):
             found[version] = message.metadata.sequence.stream
     return found

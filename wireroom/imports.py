@@ -57,7 +57,7 @@ def reason(run: str) -> str:
 async def runs(js: JetStreamContext) -> dict[str, Run]:
     """Return every run that the streams still tell of."""
     found = defaultdict[str, Run](Run)
-    async for message in all_of(js, "RAW", _every(ArticleIngested.subject_pattern), headers_only=True):
+    async for message in all_of(js, "RAW", _every(ArticleIngested.subject_pattern)):
         if name := _run_of(message):
             found[name].seen(message.metadata.timestamp)
             found[name].ingested += 1
@@ -84,7 +84,7 @@ async def content(js: JetStreamContext, run: str) -> Content:
                 found.waiting[name].names |= article.names
                 found.versions[name].add(unread.sequence)
     for stream, pattern in _SUBJECTS:
-        async for message in all_of(js, stream, _every(pattern), headers_only=True):
+        async for message in all_of(js, stream, _every(pattern)):
             if _run_of(message) == run:
                 _, _, rest = (message.headers or {}).get("ce-id", "").partition(":")
                 name, _, version = rest.partition(":")

@@ -20,7 +20,6 @@ from shared.reading import all_of, place
 
 STREAM = "DEAD"
 OURS = "wireroom-"
-_SIZE = "Nats-Msg-Size"  # the broker's own, where it leaves the bytes out
 _AT_ONCE = 256  # letters dropped side by side
 _NO_MESSAGE = 10057  # JetStream: there is none in this place
 
@@ -77,7 +76,7 @@ class Summary:
 
 async def read(js: JetStreamContext, *, service: str | None = None, reason: str | None = None) -> AsyncIterator[Letter]:
     """Yield the letters that are there now, the oldest first."""
-    async for message in all_of(js, STREAM, Choice(service, reason).subject, headers_only=True):
+    async for message in all_of(js, STREAM, Choice(service, reason).subject):
         yield _letter(message)
 
 
@@ -99,7 +98,7 @@ async def choose(js: JetStreamContext, choice: Choice) -> AsyncIterator[tuple[Le
 
 def _letter(message: Msg) -> Letter:
     given, headers = message.metadata, dict(message.headers or {})
-    return Letter(given.sequence.stream, given.timestamp, place(headers.pop(_SIZE, "")) or 0, headers)
+    return Letter(given.sequence.stream, given.timestamp, len(message.data), headers)
 
 
 async def get(js: JetStreamContext, sequence: int) -> tuple[Letter, bytes] | None:

@@ -51,7 +51,7 @@ async def kept(js: JetStreamContext, source: str | None = None) -> list[Kept]:
 
 
 async def _headers(js: JetStreamContext, subject: str) -> AsyncIterator[Kept]:
-    async for message in all_of(js, STREAM, subject, headers_only=True):
+    async for message in all_of(js, STREAM, subject):
         if found := _kept(message):
             yield found
 

@@ -73,9 +73,7 @@ async def find(js: JetStreamContext, wanted: Wanted, stored: Iterable[Mapping[st
         found[document["_id"]].add(_identity({**document, "id": document["_id"]}), document)
     for stream, model in _HOLDING_TEXT:
         subject = f"{model.subject_pattern.partition('{')[0]}>"  # type: ignore[attr-defined] # they are messages too
-        places = [
-            m.metadata.sequence.stream async for m in all_of(js, stream, subject, headers_only=True) if wanted.seems(m)
-        ]
+        places = [m.metadata.sequence.stream async for m in all_of(js, stream, subject) if wanted.seems(m)]
         for place in places:
             message = await get(js, stream, place)
             identity = _identity_of(message.data) if message else None

@@ -150,9 +150,7 @@ async def _unanswered(js: JetStreamContext) -> bool:
 async def _raise(js: JetStreamContext, start: Beginning, noted: tuple[Gap, ...]) -> None:
     """Note which numbers are left out, then let INBOX, which is empty, go on behind them."""
     last = (await js.stream_info(INGEST.stream)).state.last_seq
-    held = [
-        int((message.headers or {})[_PLACE]) async for message in all_of(js, HELD, _HELD_SUBJECT, headers_only=True)
-    ]
+    held = [int((message.headers or {})[_PLACE]) async for message in all_of(js, HELD, _HELD_SUBJECT)]
     first, after = min(held, default=last + 1), start.above + RESERVE + 1
     given = start.known.version if start.known else 0
     since = max(first, start.known.since) if start.known else first

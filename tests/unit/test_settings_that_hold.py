@@ -70,6 +70,12 @@ def test_the_database_of_compose_is_hardened_as_the_embedded_one() -> None:
     assert tuple(command.split(", "))[-len(HARDENING) :] == HARDENING
 
 
+def test_no_consumer_asks_for_headers_only() -> None:
+    """nats-server 2.15.1 ends with a panic when such a consumer meets a block of headers that is one byte long."""
+    files = [file for room in ("shared", "services", "wireroom", "examples") for file in (ROOT / room).rglob("*.py")]
+    assert [file for file in files if "headers_only=" in file.read_text("utf-8")] == []
+
+
 def test_extract_has_the_next_batch_of_each_worker_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
     assert load("extract").bound().hand == 64
     monkeypatch.setenv("WIREROOM_EXTRACT_WORKERS", "6")
