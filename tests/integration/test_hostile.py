@@ -141,7 +141,7 @@ ELSEWHERE = {  # commands that read neither streams nor buckets nor articles of 
     "run", "setup", "up", "down", "demo", "bench end-to-end", "bench clean", "bench entities", "bench extract",
     "bench hostile", "bench memory", "bench publish", "bench store", "bench soak", "train lines",
     "train pages", "train pack",
-    "rules check", "models ls", "models check", "aliases check",
+    "config show", "config check", "rules check", "models ls", "models check", "aliases check",
 }  # fmt: skip
 
 
@@ -173,6 +173,9 @@ def cases(good: Good) -> dict[str, list[Case]]:
             Case(("status", "--json"), shows='"bucket withdrawn":'),
         ],
         "audit": [Case(("audit",), codes=(0, 1), shows="accepted "), Case(("audit", "--json"), codes=(0, 1))],
+        "doctor": [Case(("doctor",), codes=(0, 1), shows="bucket letters"), Case(("doctor", "--json"), codes=(0, 1))],
+        "import ls": [Case(("import", "ls")), Case(("import", "ls", "--json"))],
+        "import undo": [Case(("import", "undo", f"no {good.article}", "--dry-run"), codes=(1, 2))],
         "replay": [Case(("replay", "--id", good.article), shows="replayed 1")],
         "reprocess": [Case(("reprocess", "--where", "language = en"), codes=(0,), shows="through again")],
         "rules ls": [Case(("rules", "ls", "--all"), shows="Subscribe"), Case(("rules", "ls", "--all", "--json"))],
