@@ -32,7 +32,7 @@ def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
     """Weigh the evidence for these places, by default for all that it covers."""
     # a withdrawn place counts wherever it is: the raw article that would show how far back to look was erased
     withdrawn_here = {place for place in evidence.withdrawn if place <= evidence.last}  # beyond it others made it up
-    wanted = evidence.covered | withdrawn_here if places is None else _with_moved(set(places), evidence)
+    wanted = evidence.covered | withdrawn_here if places is None else _with_moved(places, evidence)
     withdrawn = wanted & evidence.withdrawn.keys()
     stored = {place: event for place, event in evidence.stored.items() if place in wanted - withdrawn}
     settled = withdrawn | stored.keys()
@@ -56,9 +56,21 @@ def balance(evidence: Evidence, places: Iterable[int] | None = None) -> Balance:
     )
 
 
-def _with_moved(places: set[int], evidence: Evidence) -> set[int]:
-    """Add the new numbers of what was accepted under the old: that one was given twice, and both are asked for."""
-    return places | {evidence.moved[place] for place in places & evidence.moved.keys()}
+def _was_given(place: int, evidence: Evidence) -> bool:
+    """Tell whether a number was given for sure before the broker lost its data."""
+    return place in evidence.kept or any(place in gap and place <= gap.known for gap in evidence.gaps)
+
+
+def _with_moved(places: Iterable[int], evidence: Evidence) -> set[int]:
+    """Add the new numbers of what was accepted under the old ones.
+
+    A number below one that is stored was given before the loss, so two submissions had it, and both are asked for. Of a
+    number beyond, only a ledger that names it twice says that; named once it means the one that has the new number.
+    """
+    asked = Counter(places)
+    moved = asked.keys() & evidence.moved.keys()
+    renamed = {place for place in moved if asked[place] == 1 and not _was_given(place, evidence)}
+    return (asked.keys() - renamed) | {evidence.moved[place] for place in moved}
 
 
 async def gather(js: JetStreamContext) -> Evidence:

@@ -104,3 +104,10 @@ def test_a_second_loss_does_not_ask_for_what_was_left_out_after_the_first() -> N
     later = Gap(first=1, since=2, known=10**12 + 1, next=10**13, at=NOON)
     covered = replace(EVIDENCE, last=10**13 + 1, gaps=(earlier, later)).covered
     assert covered == {*range(2, 9), 10**12, 10**12 + 1, 10**13, 10**13 + 1}
+
+
+def test_a_number_beyond_what_is_stored_was_given_twice_if_a_ledger_says_so() -> None:
+    moved = replace(LOST, moved={9: 1010}, stored=LOST.stored | {1010: event(1010)}, last=1020)
+    once, twice = balance(moved, [9]), balance(moved, [9, 9])
+    assert (once.accepted, once.missing) == (1, ()), "it means the one that has another number now"
+    assert twice.missing == (9,)
