@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Generic, TypeVar
 
 from shared.errors import Unavailable
@@ -13,14 +13,17 @@ Run = Callable[[Sequence[T]], Awaitable[Sequence[R | Exception]]]
 
 
 class Batcher(Generic[T, R]):
-    """Collects what is waiting, at most ``size``, and runs it; never waits for a batch to fill.
+    """Collects what is waiting, at most ``size``, and runs it; never waits for a batch to fill, unless told to.
 
+    With ``patience``, in seconds, it waits so long after the first item for ``enough`` of them.
     While one batch runs the next gathers, so batches grow with the load and a lone message goes at once.
     As many batches run at once as there are ``lanes``; what waits is shared among those that are free.
     """
 
-    def __init__(self, run: Run[T, R], *, size: int, lanes: int = 1) -> None:
+    def __init__(self, run: Run[T, R], *, size: int, lanes: int = 1, patience: float = 0.0, enough: int = 1) -> None:
         self._run, self._size, self._lanes = run, size, lanes
+        self._patience, self._enough = patience, enough
+        self._filled = asyncio.Event()
         self._free = 0
         self._waiting: asyncio.Queue[tuple[T, asyncio.Future[R]]] = asyncio.Queue()
 
@@ -28,6 +31,8 @@ class Batcher(Generic[T, R]):
         """Return this item's own result, or raise its own exception."""
         answer: asyncio.Future[R] = asyncio.get_running_loop().create_future()
         self._waiting.put_nowait((item, answer))
+        if self._waiting.qsize() >= self._enough - 1:  # the first of a batch is no longer in the queue
+            self._filled.set()
         return await answer
 
     @asynccontextmanager
@@ -52,6 +57,8 @@ class Batcher(Generic[T, R]):
         self._free += 1
         try:
             batch = [await self._waiting.get()]
+            if self._patience:
+                await self._fill()
             if self._waiting.qsize() + 1 < self._size * self._free:
                 await asyncio.sleep(0)  # lets every handler that can run now put its item in
             share = min(self._size, -(-(1 + self._waiting.qsize()) // self._free))
@@ -60,6 +67,12 @@ class Batcher(Generic[T, R]):
         while len(batch) < share and not self._waiting.empty():
             batch.append(self._waiting.get_nowait())
         return batch
+
+    async def _fill(self) -> None:
+        if self._waiting.qsize() < self._enough - 1:
+            self._filled.clear()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._filled.wait(), self._patience)
 
     async def _settle(self, wanted: Sequence[tuple[T, "asyncio.Future[R]"]]) -> None:
         """Run the batch; one that fails is run again one by one, so that only the culprit bears it."""

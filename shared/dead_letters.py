@@ -33,6 +33,8 @@ UNKNOWN_SOURCE = "-"  # of a message that does not say its source
 _MAX_DETAIL = 1000
 _KEPT_BYTES = 1024  # of a letter that is cut
 _SUMMED_UP_AT_ONCE = 512
+_ENOUGH = 64  # for a letter at once: half of what ingest has in flight, so that the others still have a place
+_PATIENCE = 0.25  # seconds to wait for so many: at most four letters a second where they come slowly
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _SOURCE = re.compile(rb'"source"\s*:\s*"([a-z0-9-]{1,64})"')
 
@@ -51,7 +53,9 @@ class DeadLetters:
 
     def __init__(self, service: str, js: JetStreamContext, quota: Quota | None = None) -> None:
         self._service, self._js, self._quota = service, js, quota
-        self._summaries = Batcher[_Entry, None](self._sum_up, size=_SUMMED_UP_AT_ONCE)
+        self._summaries = Batcher[_Entry, None](
+            self._sum_up, size=_SUMMED_UP_AT_ONCE, patience=_PATIENCE, enough=_ENOUGH
+        )
 
     @asynccontextmanager
     async def running(self) -> AsyncIterator["DeadLetters"]:

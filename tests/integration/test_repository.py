@@ -308,6 +308,7 @@ async def test_preparing_again_and_at_once_changes_nothing(database: Database, a
     assert set(before) == {
         "_id_",
         "newest",
+        "highest",
         "latest",
         "latest_of_source",
         "latest_of_entity",

@@ -134,3 +134,29 @@ async def test_of_a_batch_that_failed_each_has_its_answer_as_soon_as_it_is_done(
         answers = [asyncio.create_task(batcher.submit(number)) for number in range(3)]
         assert await asyncio.wait_for(asyncio.gather(*answers[:2]), 30) == [0, 1]
         assert not answers[2].done()
+
+
+async def test_with_patience_what_comes_one_by_one_is_done_together() -> None:
+    batches: list[int] = []
+
+    async def count(items: Sequence[int]) -> list[int | Exception]:
+        batches.append(len(items))
+        return list(items)
+
+    async with Batcher(count, size=100, patience=0.2, enough=10).running() as batcher:
+        waiting = set[asyncio.Task[int]]()
+        for number in range(20):
+            waiting.add(asyncio.create_task(batcher.submit(number)))
+            await asyncio.sleep(0)
+        done, _ = await asyncio.wait(waiting, timeout=20)
+    assert len(done) == 20
+    assert max(batches) >= 10
+    assert len(batches) <= 3
+
+
+async def test_patience_for_a_lone_item_ends() -> None:
+    async def same(items: Sequence[str]) -> list[str | Exception]:
+        return list(items)
+
+    async with Batcher(same, size=100, patience=0.01, enough=10).running() as batcher:
+        assert await asyncio.wait_for(batcher.submit("alone"), 5) == "alone"
