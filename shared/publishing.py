@@ -1,7 +1,8 @@
 """Publishing to JetStream: returns once the broker has the message on disk, and classifies what went wrong.
 
 Rejected     permanent: no repetition changes it (too large, a header or subject the protocol does not take, a 4xx)
-Unavailable  transient: the connection, no answer, no responders, storage full, any 5xx; the message is held
+Unavailable  transient: the connection, no answer, no responders, storage full, any 5xx, an earlier try that a cluster
+             has not decided about; the message is held
 any other    unknown: raised as it is, tried again a bounded number of times and then dead-lettered
 """
 
@@ -39,6 +40,7 @@ _UNANSWERED = (asyncio.TimeoutError, nats_errors.TimeoutError)
 # err_code of JetStream
 _TOO_LARGE_FOR_STREAM = 10054
 _OTHER_STREAM = 10060  # the subject belongs to another stream: `wireroom setup` mends it, a repetition does not
+_IN_PROCESS = 10158  # a cluster still decides about an earlier publication with the same message id, such as our own
 # HTTP-like code of JetStream
 _MAY_CHANGE = {404, 408, 429}
 _SERVER_ERROR = 500
@@ -115,7 +117,7 @@ def _classified_answer(error: APIError, stream: str, size: int) -> Exception:
     code = error.code or _SERVER_ERROR
     if error.err_code == _TOO_LARGE_FOR_STREAM:
         return Rejected(Reason.TOO_LARGE, f"{size} bytes are more than stream {stream} takes")
-    if code >= _SERVER_ERROR:
+    if code >= _SERVER_ERROR or error.err_code == _IN_PROCESS:
         return Unavailable(f"NATS stream {stream}", "the broker", str(error))
     if code < _CLIENT_ERROR or code in _MAY_CHANGE or error.err_code == _OTHER_STREAM:
         return error

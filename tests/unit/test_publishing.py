@@ -28,6 +28,7 @@ TRANSIENT = (
     ConnectionResetError(),
     APIError(code=503, err_code=10077, description="maximum bytes exceeded"),
     APIError(code=503, err_code=10023, description="insufficient resources"),
+    APIError(code=409, err_code=10158, description="duplicate message id is in process"),
     APIError(code=500, err_code=10049, description="no space left on device"),
 )
 PERMANENT = (
