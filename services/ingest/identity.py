@@ -27,7 +27,7 @@ _ADDRESS = re.compile(r"https?://", re.IGNORECASE)  # url-normalize would make h
 _HOST = re.compile(r"[\w.:-]+$")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f]")
 _AUTHORITY = re.compile(r"[^/]*//([^/?#]*)")
-_LONGEST_AUTHORITY = 1024  # characters; a host name has 253 at most, and longer ones take the square of it to encode
+_LONGEST_AUTHORITY = 512  # characters; a host name has 253 at most, and longer ones take the square of it to encode
 _AT_ONCE = 16_384  # characters folded in one call, which keeps Python's lock: some become eighteen of others
 
 
@@ -47,6 +47,8 @@ def ingested(article: ArticleSubmitted, *, version: int, received_at: datetime) 
 def canonical_url(url: str) -> str:
     """Return the one form of a link: no trackers, fragment or default port, parameters sorted."""
     given = stream_safe(html.unescape(url.strip()))
+    if _CONTROL.search(given) or not _ADDRESS.match(given):  # before anything is made of it, such as a host of "lock"
+        raise Rejected(Reason.BAD_URL, f"url {url[:200]!r} is not an absolute http or https address")
     if (authority := _AUTHORITY.match(given)) and len(authority[1]) > _LONGEST_AUTHORITY:
         raise Rejected(Reason.BAD_URL, f"url {url[:200]!r} has a host of {len(authority[1])} characters")
     try:
@@ -54,7 +56,7 @@ def canonical_url(url: str) -> str:
         host = parts.hostname
     except (ValueError, UnicodeError) as error:
         raise Rejected(Reason.BAD_URL, f"url {url[:200]!r}: {error}") from None
-    if _CONTROL.search(given) or not _ADDRESS.match(given) or not host or not _HOST.match(host):
+    if not host or not _HOST.match(host):
         raise Rejected(Reason.BAD_URL, f"url {url[:200]!r} is not an absolute http or https address")
     pairs = parse_qsl(parts.query, keep_blank_values=True)
     query = urlencode(sorted(pair for pair in pairs if not _TRACKERS.match(pair[0])))
