@@ -15,10 +15,12 @@ from nats.js.errors import NotFoundError, ServerError
 from shared import reading
 from shared.dead_letters import PLACES, from_ranges
 from shared.envelope import ORIGIN
+from shared.errors import Reason
 from shared.marks import Fate, Mark, Marks
 from shared.reading import all_of, place
 
 STREAM = "DEAD"
+_OTHERS = ("others", "on no subject of ours")  # service and reason of letters that no service of ours wrote
 OURS = "wireroom-"
 _AT_ONCE = 256  # letters dropped side by side
 _NO_MESSAGE = 10057  # JetStream: there is none in this place
@@ -120,8 +122,8 @@ async def summary(js: JetStreamContext) -> Summary:
     waiting: list[datetime] = []
     for subject, count in subjects.items():
         service, reason = _named(subject)
-        if subject not in marked:
-            counts[service, reason, Fate.OPEN] = count
+        if subject not in marked or (service, reason) == _OTHERS:
+            counts[service, reason, Fate.OPEN] += count
             continue
         async for letter in read(js, service=service, reason=reason):
             fate = marks[letter.sequence].fate if letter.sequence in marks else Fate.OPEN
@@ -131,9 +133,11 @@ async def summary(js: JetStreamContext) -> Summary:
 
 
 def _named(subject: str) -> tuple[str, str]:
-    """Return service and reason; of a subject that is none of ours, all of it and that."""
-    tokens = subject.split(".")[2:]
-    return (tokens[0], tokens[1]) if len(tokens) == 2 else (".".join(tokens), "(not a subject of ours)")  # noqa: PLR2004
+    """Return service and reason; all subjects that are none of ours are one, since anyone can make thousands."""
+    match subject.split(".")[2:]:
+        case [service, reason] if reason in set(Reason):
+            return service, reason
+    return _OTHERS
 
 
 async def drop(js: JetStreamContext, letters: Collection[Letter], every: Choice | None = None) -> None:
