@@ -106,7 +106,12 @@ class DeadLetters:
 
     async def _publish(self, verdict: Rejected, data: bytes, headers: dict[str, str]) -> None:
         subject = f"news.dead.{self._service}.{verdict.reason}"
-        await publish(self._js, subject, data, stream="DEAD", headers=headers)
+
+        def same(stored_at: str, stored: bytes) -> bool:
+            """After a death the same message may be set aside once more, for another reason: one letter is enough."""
+            return stored_at.startswith(f"news.dead.{self._service}.") and stored == data
+
+        await publish(self._js, subject, data, stream="DEAD", headers=headers, same=same)
 
     async def _sum_up(self, entries: Sequence[_Entry]) -> Sequence[Exception | None]:
         """Write one letter for each source and reason among the entries."""

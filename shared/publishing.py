@@ -46,7 +46,7 @@ _MAY_CHANGE = {404, 408, 429}
 _SERVER_ERROR = 500
 _CLIENT_ERROR = 400
 
-Same = Callable[[bytes], bool]
+Same = Callable[[str, bytes], bool]  # of subject and bytes of what is stored
 
 
 async def publish(
@@ -96,7 +96,7 @@ async def _is_stored(js: JetStreamContext, ack: PubAck, subject: str, data: byte
             raise
         raise meaning from error
     found = stored.data or b""
-    return stored.subject == subject and (found == data or (same is not None and same(found)))
+    return (stored.subject == subject and found == data) or (same is not None and same(stored.subject or "", found))
 
 
 def classified(error: Exception, stream: str, subject: str, size: int) -> Exception:

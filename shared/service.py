@@ -172,12 +172,12 @@ async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamCont
         await erase(js, place.stream, place.sequence.stream)
 
 
-def says_the_same(message: Message, stored: bytes) -> bool:
+def says_the_same(message: Message, subject: str, stored: bytes) -> bool:
     """Tell whether a stored message is an earlier copy of this one, made before a crash: of the same version and text.
 
     A raw article is a function of its submission, so its copy is equal to the byte and needs no more than that.
     """
-    if isinstance(message, ArticleIngested) or not isinstance(message, Identity):
+    if isinstance(message, ArticleIngested) or not isinstance(message, Identity) or subject != message.subject:
         return False
     try:
         found = type(message).model_validate_json(stored)
