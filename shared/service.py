@@ -98,7 +98,7 @@ def build(service: Service, settings: Settings) -> AsgiFastStream:
         closed_cb=_ending(running),
         disconnected_cb=_red(running),
         reconnected_cb=reconnected,
-        error_cb=_telling(settings.nats_url),
+        error_cb=_telling(settings.nats_url, running),
     )
 
     @asynccontextmanager
@@ -211,10 +211,13 @@ def _security(url: str) -> BaseSecurity | None:
     return None
 
 
-def _telling(url: str) -> Callable[[Exception], Awaitable[None]]:
+def _telling(url: str, running: State) -> Callable[[Exception], Awaitable[None]]:
     async def tell(error: Exception) -> None:
-        """Each failed attempt to reach the broker, some seconds apart, and what it refuses in between."""
-        if is_refusal(error):
+        """Each failed attempt to reach the broker, some seconds apart, and what it refuses in between.
+
+        Credentials that are refused at the start are wrong; refused later they may be given back, so it waits.
+        """
+        if is_refusal(error) and running.starting:
             health.end_misconfigured(refused(url))
         log.warning("NATS at %s: %s", without_password(url), str(error) or type(error).__name__)
 
