@@ -69,9 +69,9 @@ async def _connect(url: str, **options: Any) -> Client:  # noqa: ANN401 - those 
             **options,
         )
     except (NatsError, OSError, TimeoutError, ValueError) as error:
-        cause = causes[-1] if causes else error
-        if is_refusal(cause):
+        if any(map(is_refusal, causes)):  # the broker closes the connection at once, so the last may be that alone
             raise refused(url) from None
+        cause = causes[-1] if causes else error
         raise Unavailable("NATS", without_password(url), str(cause) or type(cause).__name__) from None
 
 
