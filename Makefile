@@ -35,7 +35,7 @@ down: setup ## stop what `make up` started
 test: setup ## all tests that need no Docker; with Docker the servers run in containers
 	@$(BIN)/python -m pytest $(PYTEST)
 
-test-faults: setup ## the whole fault matrix, 40 minutes; SKIPS=n where this machine allows less (no root: 7)
+test-faults: setup ## the whole fault matrix, well over half an hour; SKIPS=n where this machine allows less (no root: 7)
 	@WIREROOM_EXPECTED_SKIPS=$(or $(SKIPS),0) $(BIN)/python -m pytest tests/faults -m "nightly or not nightly" $(PYTEST)
 
 reliability: setup ## write the table of docs/reliability.md from the last `make test-faults`

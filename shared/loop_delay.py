@@ -11,7 +11,7 @@ from collections import deque
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-EVERY = 0.02  # seconds between looks: a delay is known to within it, for about half a percent of a processor
+EVERY = 0.02  # seconds between looks: a delay is known to within it, for about one percent of a processor
 _MINUTE = 60.0
 
 

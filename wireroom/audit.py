@@ -74,7 +74,7 @@ def _with_moved(places: Iterable[int], evidence: Evidence) -> set[int]:
 
 
 async def gather(js: JetStreamContext) -> Evidence:
-    """Read the streams; costs a read of all announcements and of the headers of the articles.
+    """Read the streams; costs a read of all announcements, articles and dead letters that the streams hold.
 
     What moves on meanwhile can be missed once, between INBOX and RAW: whatever is missing is looked for again.
     """
