@@ -11,8 +11,8 @@ from contextlib import asynccontextmanager
 import nats
 
 from shared.messages import ArticleExtracted
-from shared.service import Delivery, Handler, Service
-from shared.serving import server
+from shared.runtime.http_server import server
+from shared.runtime.service import Delivery, Handler, Service
 from shared.settings import Settings
 from shared.topology import Consumer
 

@@ -10,10 +10,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
+from shared.chunked_models import validated
 from shared.errors import Reason, Rejected
 from shared.json_shape import FLAT, NESTED, check_shape
 from shared.messages import MAX_BODY_BYTES, ArticleExtracted, Message
-from shared.parts import validated
 
 M = TypeVar("M", bound=Message)
 _NAMED = 3  # problems named in a detail: enough to act on, short enough for a table

@@ -8,8 +8,8 @@ from pydantic import BeforeValidator, Field, ValidationError
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from shared.broker.nats_address import check
 from shared.errors import WrongSetting
-from shared.nats_address import check
 
 PREFIX = "WIREROOM_"
 SECRET = frozenset({"nats_url", "mongo_url"})  # fields whose value may hold a password: shown without it, or not at all

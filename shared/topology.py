@@ -1,7 +1,7 @@
 """The whole JetStream topology on one page: what is kept, how long, and who reads it.
 
-Applied by ``wireroom setup`` (``shared/provisioning.py``) and by nobody else: services bind to what exists and never
-declare, because the last service to declare a stream would silently rewrite its limits.
+Applied by ``wireroom setup`` (``shared/broker/provisioning.py``) and by nobody else: services bind to what exists and
+never declare, because the last service to declare a stream would silently rewrite its limits.
 """
 
 from dataclasses import dataclass
@@ -21,12 +21,14 @@ from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted,
 
 MAX_PAYLOAD = 4 * 1024 * 1024  # of the broker: a 2 MiB body, escaped as JSON, with its envelope
 MAX_MESSAGE_BYTES = MAX_PAYLOAD - 64 * 1024  # so that setting a message aside has room for its headers
-KEEP = "wireroom-keep"  # seconds, in a stream's metadata: for how long what was read stays (shared/trimming.py)
+KEEP = (
+    "wireroom-keep"  # seconds, in a stream's metadata: for how long what was read stays (shared/runtime/retention.py)
+)
 NEWS = "NEWS"  # stream of what consumers read
-SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/suspects.py
-WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/withdrawals.py
-MARKS = "letters"  # bucket of what became of dead letters: shared/marks.py
-ACCOUNTING = "accounting"  # bucket of what left the streams in order: shared/accounting.py
+SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/runtime/crash_guard.py
+WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/broker/withdrawals.py
+MARKS = "letters"  # bucket of what became of dead letters: shared/broker/dead_letter_status.py
+ACCOUNTING = "accounting"  # bucket of what left the streams in order: shared/broker/accounting.py
 FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/learning
 
 
@@ -54,7 +56,7 @@ class Consumer:
 
     @property
     def config(self) -> ConsumerConfig:
-        # max_deliver stays unlimited: reaching it is silent loss. We count ourselves, in shared/deliveries.py.
+        # max_deliver stays unlimited: reaching it is silent loss. We count ourselves, in shared/runtime/delivery.py.
         return ConsumerConfig(
             durable_name=self.durable,
             filter_subjects=self.subjects,

@@ -14,7 +14,7 @@ from shared.errors import Reason
 from shared.messages import ArticleSubmitted
 from tests import hostile
 from tests.factories import BODY, a_raw_article, an_extracted_article
-from wireroom.measuring.raw_nats import Publication, block
+from wireroom.bench.raw_nats import Publication, block
 
 STORED = "stored"
 REFUSED = "refused"  # by the broker, to its publisher

@@ -9,7 +9,7 @@ from nats.aio.client import Client
 from pymongo import MongoClient
 from pymongo.database import Database
 
-from shared import nats_client, provisioning
+from shared.broker import nats_client, provisioning
 from shared.settings import Settings
 from tests import servers
 

@@ -10,10 +10,10 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
-from shared.breaker import Breaker
-from shared.dead_letters import DeadLetters
-from shared.deliveries import Attempts, Desk
-from shared.suspects import Suspects
+from shared.broker.dead_letters import DeadLetters
+from shared.runtime.breaker import Breaker
+from shared.runtime.crash_guard import Suspects
+from shared.runtime.delivery import Attempts, Desk
 from tests.factories import NOON
 
 

@@ -10,7 +10,7 @@ import pty
 import sys
 from contextlib import suppress
 
-from wireroom.cli import main
+from wireroom.cli.main import main
 
 LIMIT = 60  # seconds for one call, then the kernel ends it
 

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from nats.aio.client import Client
 
 from shared.topology import FURNITURE, MARKS, SUSPECTS, WITHDRAWN
-from wireroom.measuring.raw_nats import Publication, RawConnection, Refused, connected
+from wireroom.bench.raw_nats import Publication, RawConnection, Refused, connected
 
 TERMINAL = (  # clipboard, window title, clear screen, colour, 8-bit CSI, overwriting, markup of rich
     "\x1b]52;c;ZXZpbA==\x07\x1b]0;owned\x07\x1b[2J\x1b[31m\x1b]8;;http://evil.example\x1b\\x\x9b31m\x9d0;owned\x9c"
@@ -21,7 +21,7 @@ DECEIVING = (  # next line, separators, directions, zero width, tags, blank lett
     "\x85\u2028\u2029\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\u200e\u200f\u061c\u200b\u2060\u00ad\ufeff"
     "\U000e0041\U000e007f\ufff9\u180e"
 )
-FORGED = '\n12:00:00 ERROR   shared.service  forged\n{"level": "CRITICAL", "message": "forged"}'
+FORGED = '\n12:00:00 ERROR   shared.runtime.service  forged\n{"level": "CRITICAL", "message": "forged"}'
 TEXT = f"hostile {TERMINAL}{DECEIVING}{FORGED}"
 DEEP = b"[" * 100_000 + b"]" * 100_000
 DEEP_OBJECT = b'{"a":' * 50_000 + b"1" + b"}" * 50_000

@@ -9,14 +9,14 @@ from nats.aio.msg import Msg
 
 from services.store.app import stored
 from services.store.documents import Step, document, encode, step
-from shared.deliveries import Desk
 from shared.messages import ArticleExtracted, ArticleStored, Outcome
-from shared.service import Delivery, Handler, Service
+from shared.runtime.delivery import Desk
+from shared.runtime.service import Delivery, Handler, Service
 from shared.settings import Settings
 from shared.topology import STORE
 from tests.fakes import FakeMsg, FakeSuspects, Metadata, Sequence, a_desk
 from tests.model import INGEST, Document, quick, without_a_model
-from wireroom.letters import origins
+from wireroom.ops.dead_letter_queries import origins
 
 ANSWERS: dict[Step, Outcome] = {
     Step.INSERT: "inserted",

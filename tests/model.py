@@ -15,12 +15,12 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from nats.aio.msg import Msg
 
 from services.ingest.app import service as ingest
-from shared.deliveries import Desk, settle
+from shared.broker.withdrawals import Withdrawals
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, Pipeline
-from shared.service import Delivery, Handler, Service, handle
+from shared.runtime.delivery import Desk, settle
+from shared.runtime.service import Delivery, Handler, Service, handle
 from shared.settings import Settings
 from shared.topology import EXTRACT
-from shared.withdrawals import Withdrawals
 from tests.factories import PIPELINE, a_submission
 
 T = TypeVar("T")

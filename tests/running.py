@@ -9,8 +9,8 @@ from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
 from shared.messages import ArticleSubmitted
-from shared.service import Service
-from shared.serving import server
+from shared.runtime.http_server import server
+from shared.runtime.service import Service
 from shared.settings import Settings
 
 PATIENCE = 60.0  # no test waits longer for a message

@@ -15,7 +15,7 @@ from typing import Any
 
 from pymongo import MongoClient
 
-from wireroom.local.database import HARDENING
+from wireroom.local.mongod import HARDENING
 
 ROOT = Path(__file__).parents[1]
 LOOPBACK = ("127.0.0.1", None)  # a free port of it; testcontainers' own way would listen everywhere

@@ -14,9 +14,9 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError
 from pymongo import MongoClient
 
+from shared.broker.nats_client import connect
 from shared.messages import ArticleSubmitted
-from shared.nats_client import connect
-from wireroom.local.stack import Stack
+from wireroom.local.local_stack import Stack
 
 PATIENCE = 60.0
 

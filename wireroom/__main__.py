@@ -1,6 +1,6 @@
 """Lets ``python -m wireroom`` be the command."""
 
-from wireroom.cli import main
+from wireroom.cli.main import main
 
 if __name__ == "__main__":
     main()

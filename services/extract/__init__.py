@@ -2,6 +2,6 @@
 
 import os
 
-from services.extract.processor import choose_kernels
+from services.extract.blas import choose_kernels
 
 choose_kernels(os.environ)

@@ -3,20 +3,20 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from services.extract import configured, pool, wire
-from services.extract.learning.learner import Learner
-from services.extract.learning.sightings import sighting
+from services.extract import configured, pool, transport
+from services.extract.boilerplate.learner import Learner
+from services.extract.boilerplate.sightings import sighting
 from services.extract.settings import ExtractSettings
-from shared import health
-from shared.batching import Batcher
 from shared.messages import ArticleExtracted, ArticleIngested
-from shared.off_loop import off_loop
-from shared.service import Delivery, Handler, Service
+from shared.runtime import probes
+from shared.runtime.batching import Batcher
+from shared.runtime.service import Delivery, Handler, Service
+from shared.runtime.worker_thread import off_loop
 from shared.settings import Settings
 from shared.topology import EXTRACT
 
 SLOWER = 8  # times as much is done for a byte when an article's lines are looked at
-JOB = "services.extract.job:open_job"
+JOB = "services.extract.worker_job:open_job"
 
 
 @asynccontextmanager
@@ -27,14 +27,14 @@ async def open_handler(settings: Settings, job: str = JOB) -> AsyncIterator[Hand
     limits = pool.Limits(options.time_limit, options.memory_limit, options.renew_after)
     async with (
         learner.running(),
-        pool.opened(job, limits, workers=options.workers, on_loss=health.end_process) as workers,
+        pool.opened(job, limits, workers=options.workers, on_loss=probes.end_process) as workers,
         Batcher(workers.run, size=options.batch, lanes=options.workers).running() as batches,
     ):
 
         async def extract(article: ArticleIngested, delivery: Delivery) -> ArticleExtracted:
-            request = await off_loop(delivery.size, wire.request, article, learner.known(article.source))
+            request = await off_loop(delivery.size, transport.request, article, learner.known(article.source))
             reply = await batches.submit(pool.Task(request))
-            result = await off_loop(len(reply), wire.replied, reply)
+            result = await off_loop(len(reply), transport.replied, reply)
             learner.note(article.source, await off_loop(SLOWER * len(reply), sighting, result))
             return result
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from services.extract.clean import packs
+from services.extract.clean.rules import packs
 from services.extract.settings import ExtractSettings
 from shared.errors import WrongSetting
 

@@ -7,9 +7,9 @@ from services.ingest.identity import ingested
 from services.ingest.settings import IngestSettings
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleIngested, ArticleSubmitted
-from shared.off_loop import off_loop
-from shared.quotas import HOUR, WEEK, Allowance, Quota
-from shared.service import Delivery, Handler, Service
+from shared.runtime.quotas import HOUR, WEEK, Allowance, Quota
+from shared.runtime.service import Delivery, Handler, Service
+from shared.runtime.worker_thread import off_loop
 from shared.settings import Settings
 from shared.topology import INGEST
 

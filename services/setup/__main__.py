@@ -11,7 +11,7 @@ from nats.js.errors import APIError
 from services.setup.app import setup
 from shared.errors import Unavailable
 from shared.limits import Limits
-from shared.run import configured
+from shared.runtime.run import configured
 from shared.settings import Settings
 
 log = logging.getLogger("setup")

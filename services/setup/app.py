@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 from nats.js import JetStreamContext
 
-from services.setup.known import Database, database, known, note_gaps, noted_gaps, tombstones
 from services.setup.renumbering import beginning, renumber
-from shared import accounting, provisioning
-from shared.connecting import brief_connection
+from services.setup.stored_numbers import Database, database, known, note_gaps, noted_gaps, tombstones
+from shared.broker import accounting, provisioning
+from shared.broker.connect import brief_connection
+from shared.broker.withdrawals import withdraw
 from shared.limits import Limits
 from shared.settings import Settings
-from shared.withdrawals import withdraw
 
 
 @dataclass(frozen=True)

@@ -21,21 +21,21 @@ from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
 from services.ingest.app import service as ingest
-from services.setup.known import Known
-from shared import accounting
-from shared.accounting import Gap, Gaps, Moved
-from shared.dead_letters import DeadLetters
-from shared.deliveries import Desk, settle
-from shared.envelope import accepted
+from services.setup.stored_numbers import Known
+from shared.broker import accounting
+from shared.broker.accounting import Gap, Gaps, Moved
+from shared.broker.dead_letters import DeadLetters
+from shared.broker.envelope import accepted
+from shared.broker.stream_reader import all_of
+from shared.broker.withdrawals import Withdrawals
 from shared.errors import Unavailable
-from shared.health import end_process
-from shared.quotas import MONTH, Allowance, Quota
-from shared.reading import all_of
-from shared.service import handle
+from shared.runtime.crash_guard import Suspects
+from shared.runtime.delivery import Desk, settle
+from shared.runtime.probes import end_process
+from shared.runtime.quotas import MONTH, Allowance, Quota
+from shared.runtime.service import handle
 from shared.settings import Settings
-from shared.suspects import Suspects
 from shared.topology import INGEST, MAX_MESSAGE_BYTES
-from shared.withdrawals import Withdrawals
 
 RESERVE = 10_000_000  # numbers left out: more than a broker that was lost can have given beyond what is stored
 HELD = "INBOX_HELD"  # stream of submissions on their way behind the new beginning

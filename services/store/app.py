@@ -6,15 +6,15 @@ news.v1.withdrawn -> store: the article and its history are deleted, and stay so
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
-from services.store.connection import open_check, usable
+from services.store.mongo_connection import open_check, usable
 from services.store.repository import Articles, connect
-from shared.batching import Batcher
+from shared.broker.withdrawals import Withdrawn, withdrawal
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleStored, ArticleWithdrawn, Message, Outcome
-from shared.service import Delivery, Handler, Service, until_available
+from shared.runtime.batching import Batcher
+from shared.runtime.service import Delivery, Handler, Service, until_available
 from shared.settings import Settings
 from shared.topology import STORE
-from shared.withdrawals import Withdrawn, withdrawal
 
 BATCH = 100  # measured: 100 to 200 documents give the best rate at a latency below 50 ms
 

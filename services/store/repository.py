@@ -8,9 +8,7 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 
 from services.store import schema
-from services.store.connection import connect, unavailable
-from services.store.documents import HISTORY_DIGITS, Document, Step, step
-from services.store.writes import (
+from services.store.bulk_writes import (
     Operation,
     Write,
     answer,
@@ -26,10 +24,12 @@ from services.store.writes import (
     settle,
     touch,
 )
+from services.store.documents import HISTORY_DIGITS, Document, Step, step
+from services.store.mongo_connection import connect, unavailable
+from shared.broker.withdrawals import Withdrawn
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleWithdrawn, Outcome
-from shared.off_loop import off_loop
-from shared.withdrawals import Withdrawn
+from shared.runtime.worker_thread import off_loop
 
 __all__ = ["Articles", "connect"]
 

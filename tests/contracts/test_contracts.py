@@ -11,8 +11,8 @@ from pydantic import ValidationError
 
 from shared.messages import MESSAGES, ArticleExtracted, ArticleSubmitted, Identity, Message
 from wireroom.contracts.asyncapi import asyncapi
-from wireroom.contracts.documents import documents
-from wireroom.contracts.facts import examples
+from wireroom.contracts.generated_documents import documents
+from wireroom.contracts.message_facts import examples
 
 ROOT = Path(__file__).parents[2]
 EXAMPLES = [(model, name, payload) for model in MESSAGES for name, payload in examples(model)]

@@ -15,13 +15,13 @@ from nats.js.errors import APIError
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from shared.connecting import brief_connection
+from shared.broker.connect import brief_connection
 from shared.errors import Unavailable
 from shared.topology import MAX_PAYLOAD, streams
 from tests.faults.namespaces import inside
-from wireroom.local import binaries, ports
-from wireroom.local.database import HARDENING
-from wireroom.local.programs import Program, end, last_lines, start
+from wireroom.local import ports, server_binaries
+from wireroom.local.child_process import Program, end, last_lines, start
+from wireroom.local.mongod import HARDENING
 
 T = TypeVar("T")
 
@@ -95,7 +95,7 @@ async def three_brokers(folder: Path, hosts: Mapping[str, str] | None = None) ->
                 routes=json.dumps([f"nats://{at}:{port}" for (_, at), port in zip(places, routes, strict=True)]),
             )
         )
-        command: tuple[str, ...] = (str(binaries.nats_server()), "--config", str(configuration))
+        command: tuple[str, ...] = (str(server_binaries.nats_server()), "--config", str(configuration))
         command = inside(namespace, command) if namespace else command
         programs[name] = Program(name, command, clients[number], _none, folder / f"{name}.log", 10, data)
     urls = [f"nats://{host}:{port}" for (_, host), port in zip(places, clients, strict=True)]
@@ -126,7 +126,16 @@ async def three_databases(folder: Path) -> AsyncIterator[Nodes]:
         data = folder / name
         data.mkdir(parents=True)
         command = (
-            *(str(binaries.mongod()), "--dbpath", str(data), "--port", str(port), "--bind_ip", "127.0.0.1", *HARDENING),
+            *(
+                str(server_binaries.mongod()),
+                "--dbpath",
+                str(data),
+                "--port",
+                str(port),
+                "--bind_ip",
+                "127.0.0.1",
+                *HARDENING,
+            ),
             *("--replSet", "rs0", "--oplogSize", "64", "--wiredTigerCacheSizeGB", "0.25", "--nounixsocket", "--quiet"),
             *("--setParameter", "diagnosticDataCollectionEnabled=false"),
         )

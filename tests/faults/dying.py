@@ -19,9 +19,9 @@ from nats.aio.msg import Msg
 
 from shared import logs
 from shared.messages import Message
-from shared.run import load
-from shared.service import Delivery, Handler, Service
-from shared.serving import server
+from shared.runtime.http_server import server
+from shared.runtime.run import load
+from shared.runtime.service import Delivery, Handler, Service
 from shared.settings import Settings
 
 EXIT = 137

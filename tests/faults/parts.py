@@ -14,8 +14,8 @@ from shared.limits import Limits
 from shared.settings import Settings
 from tests.faults.clusters import Nodes
 from tests.stacks import broker_at
-from wireroom.local import broker, database, ports, service
-from wireroom.local.programs import Program, until_ready
+from wireroom.local import mongod, nats_server, ports, service_process
+from wireroom.local.child_process import Program, until_ready
 
 SERVICES = ("ingest", "extract", "store")
 
@@ -36,14 +36,16 @@ class Parts:
 async def parts(folder: Path, *, through: "SlowProxy | None" = None) -> AsyncIterator[tuple[Parts, JetStreamContext]]:
     """Start servers, streams and services; the services reach the broker through the proxy, if there is one."""
     nats_port, mongo_port, *health = ports.free(2 + len(SERVICES))
-    nats_url, mongo_url = broker.url(nats_port), database.url(mongo_port)
+    nats_url, mongo_url = nats_server.url(nats_port), mongod.url(mongo_port)
     async with AsyncExitStack() as stack:
         if through:
             url = await stack.enter_async_context(through.running(nats_port))
         urls = {"WIREROOM_NATS_URL": url if through else nats_url, "WIREROOM_MONGO_URL": mongo_url}
         health_ports = dict(zip(SERVICES, health, strict=True))
-        programs = [broker.program(folder, nats_port), database.program(folder, mongo_port)]
-        programs += [service.program(name, folder, port, urls, name=name) for name, port in health_ports.items()]
+        programs = [nats_server.program(folder, nats_port), mongod.program(folder, mongo_port)]
+        programs += [
+            service_process.program(name, folder, port, urls, name=name) for name, port in health_ports.items()
+        ]
         nodes = Nodes(nats_url, {program.name: program for program in programs})
         stack.push_async_callback(nodes.end)
         await _start(nodes, *programs[:2])

@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from services.ingest.app import ingest, service
-from shared.deliveries import Attempts
 from shared.messages import ArticleSubmitted, Message
-from shared.service import Delivery, Handler
-from shared.serving import server
+from shared.runtime.delivery import Attempts
+from shared.runtime.http_server import server
+from shared.runtime.service import Delivery, Handler
 from shared.settings import Settings
 
 

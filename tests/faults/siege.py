@@ -13,7 +13,7 @@ from statistics import median
 
 from nats.js import JetStreamContext
 
-from shared.dead_letters import CUT, PLACES, from_ranges
+from shared.broker.dead_letters import CUT, PLACES, from_ranges
 from shared.topology import CONSUMERS
 from tests.attacks import REFUSED, STORED, Attack
 from tests.faults.load import Entry, Submission, noted, submissions
@@ -21,10 +21,10 @@ from tests.faults.readiness import Readiness
 from tests.faults.report import Report, judge
 from tests.faults.test_matrix import impatient
 from tests.faults.watch import Watch
-from wireroom.local.stack import Stack
-from wireroom.measuring.raw_nats import Kept, Place, Publication, RawConnection, connected
-from wireroom.measuring.siege import Siege, Tally
-from wireroom.measuring.steadiness import Steadiness, watching
+from wireroom.bench.hostile_load import Siege, Tally
+from wireroom.bench.process_monitor import Steadiness, watching
+from wireroom.bench.raw_nats import Kept, Place, Publication, RawConnection, connected
+from wireroom.local.local_stack import Stack
 
 RATE = 8.0  # good articles a second: well below what one worker does
 ROUNDS = 3

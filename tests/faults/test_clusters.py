@@ -20,8 +20,8 @@ from tests.faults.test_matrix import SOME
 from tests.faults.verdict import verify
 from tests.faults.watch import Watch
 from tests.stacks import broker_at
-from wireroom.local import ports, service
-from wireroom.local.programs import until_ready
+from wireroom.local import ports, service_process
+from wireroom.local.child_process import until_ready
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 
@@ -39,7 +39,7 @@ async def clusters(
         await setup(Settings(nats_url=brokers.url, mongo_url=databases.url, stream_replicas=3), Limits())
         urls = {"WIREROOM_NATS_URL": brokers.url, "WIREROOM_MONGO_URL": databases.url}
         health = dict(zip(SERVICES, ports.free(len(SERVICES)), strict=True))
-        programs = {name: service.program(name, folder, port, urls, name=name) for name, port in health.items()}
+        programs = {name: service_process.program(name, folder, port, urls, name=name) for name, port in health.items()}
         await stack.enter_async_context(Nodes("", programs).running())
         for program in programs.values():
             await until_ready(program.probe)

@@ -18,7 +18,7 @@ from tests.faults.report import Report, judge
 from tests.faults.test_matrix import SOME, hurry, impatient
 from tests.faults.watch import Watch
 from tests.stacks import broker_of
-from wireroom.local.stack import running
+from wireroom.local.local_stack import running
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 

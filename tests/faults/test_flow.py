@@ -11,8 +11,8 @@ import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
 from nats.js import JetStreamContext
 
+from shared.broker.stream_reader import all_of
 from shared.messages import ArticleStored
-from shared.reading import all_of
 from shared.topology import CONSUMERS, streams
 from tests.factories import BODY, a_submission
 from tests.faults.load import Load
@@ -22,8 +22,8 @@ from tests.faults.test_matrix import SOME, hurry, impatient
 from tests.faults.verdict import verify
 from tests.faults.watch import Watch
 from tests.stacks import broker_at
-from wireroom.audit import balance, gather
-from wireroom.local import stack as local
+from wireroom.local import local_stack as local
+from wireroom.ops.audit import balance, gather
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(600)]
 

@@ -21,7 +21,7 @@ from tests.faults.load import Load
 from tests.faults.report import Report, judge, number, seconds
 from tests.faults.watch import Watch
 from tests.stacks import broker_of, paused
-from wireroom.local.stack import Stack, running
+from wireroom.local.local_stack import Stack, running
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 

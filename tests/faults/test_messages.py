@@ -22,7 +22,7 @@ from tests.faults.load import Entry, Load, Submission, submissions, take
 from tests.faults.report import Report, judge
 from tests.faults.test_matrix import SOME, impatient
 from tests.faults.watch import Watch
-from wireroom.outcomes import follow
+from wireroom.ops.outcomes import follow
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 

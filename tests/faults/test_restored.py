@@ -13,11 +13,11 @@ from nats.js import JetStreamContext
 from pymongo import MongoClient
 
 from services.setup.app import Wish, setup
-from shared import accounting
+from shared.broker import accounting
 from shared.limits import HOUR, Limits
+from shared.runtime.retention import trim
 from shared.settings import Settings
 from shared.topology import CONSUMERS, buckets, streams
-from shared.trimming import trim
 from tests.faults.clusters import Nodes, leader, three_brokers
 from tests.faults.load import Entry, Load
 from tests.faults.parts import SERVICES, Parts, parts
@@ -26,10 +26,10 @@ from tests.faults.test_matrix import SOME, hurry
 from tests.faults.verdict import verify
 from tests.faults.watch import Watch
 from tests.stacks import broker_at
-from wireroom.audit import balance, gather
-from wireroom.local import database, ports, service
-from wireroom.local.programs import until_ready
-from wireroom.numbers import stored_places
+from wireroom.local import mongod, ports, service_process
+from wireroom.local.child_process import until_ready
+from wireroom.ops.audit import balance, gather
+from wireroom.ops.stored_versions import stored_places
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(300)]
 
@@ -171,15 +171,15 @@ async def test_43_replicas_go_from_one_to_three_under_load(tmp_path: Path, repor
     async with AsyncExitStack() as stack:
         brokers = await stack.enter_async_context(three_brokers(tmp_path / "brokers"))
         [mongo_port, *health_ports] = ports.free(1 + len(SERVICES))
-        mongo = database.program(tmp_path, mongo_port)
+        mongo = mongod.program(tmp_path, mongo_port)
         nodes = await stack.enter_async_context(Nodes("", {"mongod": mongo}).running())
         await until_ready(mongo.probe)
-        settings = Settings(nats_url=brokers.url, mongo_url=database.url(mongo_port))
+        settings = Settings(nats_url=brokers.url, mongo_url=mongod.url(mongo_port))
         await setup(settings, Limits())
         urls = {"WIREROOM_NATS_URL": settings.nats_url, "WIREROOM_MONGO_URL": settings.mongo_url}
         health = dict(zip(SERVICES, health_ports, strict=True))
         for name, port in health.items():
-            nodes.programs[name] = service.program(name, tmp_path, port, urls, name=name)
+            nodes.programs[name] = service_process.program(name, tmp_path, port, urls, name=name)
             await ready(nodes, name)
         js = await stack.enter_async_context(broker_at(*brokers.url.split(",")))
         with Watch(settings.mongo_url, dict, health) as watch:

@@ -14,10 +14,10 @@ from nats.js import JetStreamContext
 from shared.topology import CONSUMERS
 from tests.factories import BODY, a_submission
 from tests.stacks import broker_of, documents, ended, paused, publish
-from wireroom.audit import balance, gather
-from wireroom.local import state
-from wireroom.local.stack import Stack, running
-from wireroom.outcomes import follow
+from wireroom.local import stack_state
+from wireroom.local.local_stack import Stack, running
+from wireroom.ops.audit import balance, gather
+from wireroom.ops.outcomes import follow
 
 PARTS = ("nats-server", "mongod", "ingest", "extract", "store")
 
@@ -63,7 +63,7 @@ async def test_killing_each_part_in_turn_loses_nothing_and_changes_nothing(tmp_p
     for part in PARTS:
         assert any(line.startswith(f"{part} ended by SIGKILL; starting it again") for line in said)
     assert ended(pids)
-    assert state.running(tmp_path) is None
+    assert stack_state.running(tmp_path) is None
 
 
 async def until_waiting(js: JetStreamContext, stream: str, durable: str, wanted: int) -> None:

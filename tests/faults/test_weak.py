@@ -18,9 +18,9 @@ from tests.faults.report import Report, judge
 from tests.faults.test_matrix import SOME, hurry
 from tests.faults.watch import Watch
 from tests.stacks import broker_of
-from wireroom.local import service
-from wireroom.local.programs import Program
-from wireroom.local.stack import Stack, running
+from wireroom.local import service_process
+from wireroom.local.child_process import Program
+from wireroom.local.local_stack import Stack, running
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 
@@ -35,7 +35,7 @@ async def stack_of(folder: Path, said: list[str]) -> AsyncIterator[tuple[Stack, 
 
 
 def weakened(point: str, *names: str) -> Make:
-    usual = service.program
+    usual = service_process.program
 
     def program(kind: str, *arguments: object, **options: object) -> Program:
         made = usual(kind, *arguments, **options)  # type: ignore[arg-type] # passed on as they are
@@ -62,7 +62,7 @@ def defect(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def defect_of_extract(defect: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return the file whose being there makes extract fail at everything."""
-    monkeypatch.setattr(service, "program", weakened("defect", "extract"))
+    monkeypatch.setattr(service_process, "program", weakened("defect", "extract"))
     return defect
 
 
@@ -81,7 +81,7 @@ async def test_a_death_at_the_worst_moment_loses_and_doubles_nothing(
 ) -> None:
     """It dies at random until it has died three times at least; what then comes again is worked on alone."""
     said: list[str] = []
-    monkeypatch.setattr(service, "program", weakened(*DEATHS[row]))
+    monkeypatch.setattr(service_process, "program", weakened(*DEATHS[row]))
     poison = 0.3 if "term" in row else 0.02
     async with stack_of(tmp_path / "stack", said) as (stack, js):
         with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
@@ -143,7 +143,7 @@ async def test_26_clocks_that_jump_do_not_move_versions(
     clock = tmp_path / "clock"
     clock.write_text("0")
     monkeypatch.setenv(CLOCK, str(clock))
-    monkeypatch.setattr(service, "program", weakened("clock", "ingest", "extract", "store"))
+    monkeypatch.setattr(service_process, "program", weakened("clock", "ingest", "extract", "store"))
     async with stack_of(tmp_path / "stack", []) as (stack, js):
         with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
             async with Load(js, tmp_path / "ledger", seed=26) as load:

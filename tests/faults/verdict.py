@@ -15,13 +15,13 @@ from nats.js import JetStreamContext
 from pydantic import ValidationError
 from pymongo import MongoClient
 
-from shared.dead_letters import CUT, PLACES, SHA256
+from shared.broker.dead_letters import CUT, PLACES, SHA256
+from shared.broker.stream_reader import all_of
 from shared.messages import ArticleStored, Identity
-from shared.reading import all_of
 from tests.faults.load import Entry
-from wireroom.audit import balance, gather
-from wireroom.letters import origins
-from wireroom.outcomes import follow
+from wireroom.ops.audit import balance, gather
+from wireroom.ops.dead_letter_queries import origins
+from wireroom.ops.outcomes import follow
 
 _PAUSE = 1.0
 

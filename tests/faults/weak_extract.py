@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from services.extract import job as extract
+from services.extract import worker_job as extract
 from services.extract.pool import Job
-from services.extract.wire import requested
+from services.extract.transport import requested
 from tests.pool_jobs import DEEDS
 
 

@@ -14,7 +14,7 @@ import pytest
 from nats.aio.client import Client
 from pymongo.database import Database
 
-from shared.run import SERVICES, load
+from shared.runtime.run import SERVICES, load
 from shared.settings import Settings
 from tests.factories import BODY
 from tests.running import read, running

@@ -17,12 +17,12 @@ from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
 from services.setup.app import Wish, setup
-from shared.connecting import brief_connection
+from shared.broker.connect import brief_connection
 from shared.errors import Unavailable
-from shared.healthcheck import ask
 from shared.limits import Limits
+from shared.runtime.healthcheck import ask
 from shared.settings import Settings
-from wireroom.local import binaries, ports
+from wireroom.local import ports, server_binaries
 
 pytestmark = pytest.mark.timeout(90)
 ROOT = Path(__file__).parents[2]
@@ -63,7 +63,7 @@ def nats_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
                 return
             await asyncio.sleep(0.1)
 
-    with server(str(binaries.nats_server()), "--config", str(folder / "nats.conf")):
+    with server(str(server_binaries.nats_server()), "--config", str(folder / "nats.conf")):
         asyncio.run(asyncio.wait_for(declare(), 30))
         yield port
 
@@ -74,7 +74,7 @@ def mongo_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     folder = tmp_path_factory.mktemp("mongo")
     [port] = ports.free(1)
     options = ("--dbpath", str(folder), "--port", str(port), "--bind_ip", "127.0.0.1", "--nounixsocket", "--auth")
-    with server(str(binaries.mongod()), *options):
+    with server(str(server_binaries.mongod()), *options):
         with MongoClient[dict[str, Any]](f"mongodb://127.0.0.1:{port}", serverSelectionTimeoutMS=30_000) as client:
             client.admin.command("createUser", "root", pwd=ROOT_PASSWORD, roles=["root"])
         with MongoClient[dict[str, Any]](f"mongodb://root:{ROOT_PASSWORD}@127.0.0.1:{port}") as client:
@@ -110,7 +110,7 @@ async def test_a_password_is_percent_decoded_for_the_broker(nats_port: int) -> N
 @pytest.mark.parametrize("password", ["wrong-one", None])
 @pytest.mark.parametrize("name", ["ingest", "extract", "setup"])
 def test_a_service_that_the_broker_refuses_ends_with_one_line(name: str, password: str | None, nats_port: int) -> None:
-    module = ("services.setup",) if name == "setup" else ("shared.run", name)
+    module = ("services.setup",) if name == "setup" else ("shared.runtime.run", name)
     ended = run("-m", *module, WIREROOM_NATS_URL=address("nats", nats_port, password))
     assert ended.returncode == 78, ended.stderr
     assert len(told(ended, "WIREROOM_NATS_URL")) == 1, ended.stderr
@@ -139,7 +139,7 @@ def test_a_store_that_mongodb_refuses_ends_with_one_line(case: str, nats_port: i
         "WIREROOM_NATS_URL": address("nats", nats_port),
         "WIREROOM_MONGO_URL": f"mongodb://{user}:{password}@127.0.0.1:{mongo_port}/",
     }
-    ended = run("-m", "shared.run", "store", **urls)
+    ended = run("-m", "shared.runtime.run", "store", **urls)
     assert ended.returncode == code, ended.stderr
     assert len(told(ended, "WIREROOM_MONGO_URL")) == 1, ended.stderr
     searched = run("-m", "wireroom", "--data", "/nonexistent", "search", **urls)
@@ -154,7 +154,7 @@ def test_a_store_whose_user_loses_its_password_ends_and_sets_nothing_aside(nats_
         "WIREROOM_MONGO_URL": address("mongodb", mongo_port),
         "WIREROOM_HEALTH_PORT": str(port),
     }
-    command = [sys.executable, "-m", "shared.run", "store"]
+    command = [sys.executable, "-m", "shared.runtime.run", "store"]
     root = f"mongodb://root:{ROOT_PASSWORD}@127.0.0.1:{mongo_port}"
     with (
         subprocess.Popen(command, env=environment(**settings), stderr=subprocess.PIPE, text=True) as store,

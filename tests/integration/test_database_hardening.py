@@ -7,7 +7,7 @@ from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
 
-from services.store.connection import connect
+from services.store.mongo_connection import connect
 
 _COMPRESSORS = ["snappy", "zstd", "zlib"]
 _BODY = "function() { return true; }"

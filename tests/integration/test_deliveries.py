@@ -12,11 +12,11 @@ from nats.js import JetStreamContext
 from nats.js.errors import NoKeysError
 
 from services.ingest.app import service as ingest_service
-from shared.deliveries import Attempts
 from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleIngested, ArticleSubmitted, Message
-from shared.run import SERVICES, load
-from shared.service import Delivery, Handler, Service, build
+from shared.runtime.delivery import Attempts
+from shared.runtime.run import SERVICES, load
+from shared.runtime.service import Delivery, Handler, Service, build
 from shared.settings import Settings
 from shared.topology import SUSPECTS
 from tests.factories import NOON, a_raw_article, a_submission

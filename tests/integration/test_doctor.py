@@ -11,10 +11,10 @@ from typer.testing import CliRunner, Result
 
 from shared.settings import Settings
 from tests.commands import wireroom
-from wireroom.cli import app
-from wireroom.configuration import masked
-from wireroom.doctor import machine
+from wireroom.cli.main import app
+from wireroom.doctor import machine_checks
 from wireroom.doctor.findings import State, clock
+from wireroom.ops.configuration import masked
 
 
 async def doctor(settings: Settings, data: Path) -> tuple[int, dict[str, Any]]:
@@ -87,7 +87,7 @@ def test_a_model_that_is_missing_or_of_another_language_is_a_problem(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WIREROOM_EXTRACT_MODELS", '{"de": "en_core_web_sm", "fi": "xx_none", "en": "en_core_web_sm"}')
-    found = {finding.check: finding for finding in machine.look(tmp_path)}
+    found = {finding.check: finding for finding in machine_checks.look(tmp_path)}
     assert (found["model for en"].state, found["model for de"].state) == (State.OK, State.PROBLEM)
     assert "python -m spacy download xx_none" in found["model for fi"].todo
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
 
-from wireroom.local.stack import running
+from wireroom.local.local_stack import running
 
 _SECRETS = {
     "WIREROOM_MONGO_URL": "mongodb://reader:hidden-1@db.example/",

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nats.aio.client import Client
 
-from shared.envelope import headers
+from shared.broker.envelope import headers
 from shared.messages import Entity
 from shared.settings import Settings
 from tests.factories import NOON, an_extracted_article

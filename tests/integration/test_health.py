@@ -16,17 +16,17 @@ from nats.aio.client import Client
 
 from services.ingest.app import ingest
 from services.ingest.app import service as ingest_service
-from shared.breaker import Limits
-from shared.deliveries import Attempts
-from shared.healthcheck import why
 from shared.messages import ArticleIngested, ArticleSubmitted, Message
-from shared.service import Delivery, Handler
+from shared.runtime.breaker import Limits
+from shared.runtime.delivery import Attempts
+from shared.runtime.healthcheck import why
+from shared.runtime.service import Delivery, Handler
 from shared.settings import Settings
 from tests.factories import a_submission
 from tests.running import idle, publish, read, running
-from wireroom import letters
-from wireroom.letter_replay import replay
-from wireroom.local import ports, stack
+from wireroom.local import local_stack, ports
+from wireroom.ops import dead_letter_queries
+from wireroom.ops.dead_letter_replay import replay
 
 SOON = 20.0  # seconds to notice a fault or its end, on a machine that does other things too
 
@@ -100,11 +100,11 @@ async def test_a_service_that_fails_at_everything_stops_and_goes_on_by_itself_on
         await until(port, green)
         await idle(broker, "INBOX", "ingest")
         js = broker.jetstream()
-        dead = [letter.sequence async for letter in letters.read(js)]
+        dead = [letter.sequence async for letter in dead_letter_queries.read(js)]
         assert len(dead) <= Limits().failing
         assert bool(dead) == (attempts.limit == 1)
         for number in dead:
-            found = await letters.get(js, number)
+            found = await dead_letter_queries.get(js, number)
             assert found
             assert await replay(js, *found)
         raw = await read(broker, "RAW", "news.v1.raw.>", len(guids))
@@ -131,7 +131,7 @@ async def test_health_is_shown_before_the_service_opens_anything(settings: Setti
 
 @pytest.mark.timeout(240)
 async def test_services_are_red_while_what_they_need_stands_still_and_green_again_soon_after(tmp_path: Path) -> None:
-    async with stack.running(tmp_path, lambda _: None, usual_ports=False) as running_stack:
+    async with local_stack.running(tmp_path, lambda _: None, usual_ports=False) as running_stack:
         service_ports = running_stack.health_ports
         for port in service_ports.values():
             await until(port, green)

@@ -20,24 +20,24 @@ from nats.aio.client import Client
 from pymongo.database import Database
 from typer.core import TyperGroup
 
-from services.extract.learning import bucket as learned
-from services.extract.learning.table import LearnedLine, Table
+from services.extract.boilerplate import shared_table as learned
+from services.extract.boilerplate.line_table import LearnedLine, Table
+from shared.broker.dead_letter_status import Marks
+from shared.broker.nats_client import connect
+from shared.broker.stream_reader import all_of, get
 from shared.logs import JsonLine, PlainLine
-from shared.marks import Marks
 from shared.messages import ArticleStored
-from shared.nats_client import connect
-from shared.reading import all_of, get
-from shared.run import SERVICES, load
+from shared.runtime.crash_guard import Suspects
+from shared.runtime.run import SERVICES, load
 from shared.sanitizing import harmless
 from shared.settings import Settings
-from shared.suspects import Suspects
 from shared.topology import MARKS
 from tests import hostile
 from tests.factories import BODY, a_submission
 from tests.fakes import FakeMsg
 from tests.running import PATIENCE, publish, running
-from wireroom.cli import app
-from wireroom.measuring.raw_nats import Publication
+from wireroom.bench.raw_nats import Publication
+from wireroom.cli.main import app
 
 _STYLING = re.compile(r"\x1b\[[0-9;]*[mKABGhl]|\x1b\[\?25[hl]|\r(?=\x1b\[2K)")  # colours and progress bars
 GOOD = 3  # articles

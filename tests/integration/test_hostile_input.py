@@ -14,12 +14,12 @@ import pytest
 from nats.aio.client import Client
 
 from shared.messages import Message
-from shared.run import load
+from shared.runtime.run import load
 from shared.settings import Settings
 from tests.factories import a_raw_article, a_submission, an_extracted_article
 from tests.running import idle, running
-from wireroom.measuring.hostile import hostile
-from wireroom.measuring.raw_nats import Publication, RawConnection, Refused, connected
+from wireroom.bench.hostile_messages import hostile
+from wireroom.bench.raw_nats import Publication, RawConnection, Refused, connected
 
 HOSTILE = 120
 GOOD = 40

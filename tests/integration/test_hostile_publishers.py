@@ -10,8 +10,8 @@ from nats.aio.client import Client
 from nats.aio.msg import Msg
 
 from services.ingest.app import service as ingest
-from shared.dead_letters import PLACES, from_ranges
-from shared.envelope import FOREIGN
+from shared.broker.dead_letters import PLACES, from_ranges
+from shared.broker.envelope import FOREIGN
 from shared.messages import ArticleIngested
 from shared.settings import Settings
 from tests.factories import a_submission

@@ -7,13 +7,13 @@ from typing import Any
 from nats.aio.client import Client
 from pymongo.database import Database
 
-from shared.run import load
+from shared.broker.withdrawals import TOMBSTONES
+from shared.runtime.run import load
 from shared.settings import Settings
-from shared.withdrawals import TOMBSTONES
 from tests.commands import wireroom
 from tests.factories import BODY
 from tests.running import idle, read, running
-from wireroom.audit import balance, gather
+from wireroom.ops.audit import balance, gather
 
 
 def lines(path: Path, *guids: str, body: str = BODY) -> str:

@@ -9,15 +9,15 @@ from pathlib import Path
 
 import pytest
 
-from wireroom.local.keeper import Keeper, NotStarted
-from wireroom.local.programs import Program
+from wireroom.local.child_process import Program
+from wireroom.local.supervisor import Keeper, NotStarted
 
 SLEEPER = "import time; print('here', flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPER}"
 PARENT = """
 import subprocess, sys
 from pathlib import Path
-from wireroom.local.programs import Program, command_line
+from wireroom.local.child_process import Program, command_line
 async def probe(): ...
 child = subprocess.Popen(command_line(Program("child", (sys.executable, "-c", sys.argv[1]), 0, probe, Path(), 1)))
 print(child.pid, flush=True)

@@ -8,14 +8,14 @@ from functools import partial
 import pytest
 from nats.aio.client import Client
 
-from services.extract.clean.known import line_key
-from services.extract.learning import bucket
-from services.extract.learning.learner import Learner
-from services.extract.learning.sightings import sighting
-from services.extract.learning.table import Table, learn
+from services.extract.boilerplate import shared_table
+from services.extract.boilerplate.learner import Learner
+from services.extract.boilerplate.line_table import Table, learn
+from services.extract.boilerplate.sightings import sighting
+from services.extract.clean.rules.site import line_key
 from shared.errors import Unavailable
 from shared.messages import ArticleExtracted
-from shared.run import load
+from shared.runtime.run import load
 from shared.settings import Settings
 from shared.topology import FURNITURE
 from tests.commands import wireroom
@@ -39,11 +39,11 @@ def note(learner: Learner, article: ArticleExtracted) -> None:
 
 async def count(broker: Client, numbers: range) -> Table:
     edit = partial(learn, sightings=[sighting(an_article(number)) for number in numbers], now=datetime.now(UTC))
-    return await bucket.change(broker.jetstream(timeout=5), SOURCE, edit)
+    return await shared_table.change(broker.jetstream(timeout=5), SOURCE, edit)
 
 
 async def table(broker: Client) -> Table:
-    return dict([entry async for entry in bucket.tables(broker.jetstream(timeout=5))]).get(SOURCE, Table())
+    return dict([entry async for entry in shared_table.tables(broker.jetstream(timeout=5))]).get(SOURCE, Table())
 
 
 async def test_replicas_that_count_at_once_lose_no_article(broker: Client) -> None:

@@ -15,15 +15,15 @@ from nats.js import JetStreamContext
 from pymongo import AsyncMongoClient
 
 from services.store.app import service as store
-from shared import provisioning
-from shared.deliveries import Desk
+from shared.broker import provisioning
 from shared.messages import ArticleStored
-from shared.service import Service
+from shared.runtime.crash_guard import Suspects
+from shared.runtime.delivery import Desk
+from shared.runtime.service import Service
 from shared.settings import Settings
-from shared.suspects import Suspects
 from tests.fakes import a_desk
 from tests.model import INGEST, Document, Driven, Machine, quick, without_a_model
-from wireroom.letters import origins
+from wireroom.ops.dead_letter_queries import origins
 
 
 class RealPipeline:

@@ -4,7 +4,7 @@ from nats.aio.client import Client
 
 from services.store.app import stored
 from tests.factories import a_raw_article, an_extracted_article
-from wireroom.outcomes import SET_ASIDE, Fate, follow
+from wireroom.ops.outcomes import SET_ASIDE, Fate, follow
 
 
 async def set_aside(broker: Client, *, stream: str, sequence: int, data: bytes) -> None:

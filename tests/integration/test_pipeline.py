@@ -11,7 +11,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from pymongo.database import Database
 
 from shared.messages import ArticleExtracted, ArticleStored
-from shared.run import SERVICES, load
+from shared.runtime.run import SERVICES, load
 from shared.settings import Settings
 from tests.factories import BODY, a_submission
 from tests.running import publish, read, running

@@ -14,8 +14,8 @@ from typing import Any
 import nats
 from nats.aio.client import Client
 
-from shared import provisioning
-from shared.run import SERVICES, load
+from shared.broker import provisioning
+from shared.runtime.run import SERVICES, load
 from shared.settings import Settings
 from tests.commands import wireroom
 from tests.factories import BODY

@@ -5,7 +5,7 @@ import asyncio
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from shared.pulling import Reader
+from shared.runtime.subscriber import Reader
 from shared.topology import INGEST
 from tests.factories import a_submission
 from tests.running import publish

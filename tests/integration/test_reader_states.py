@@ -14,8 +14,8 @@ from shared.topology import EXTRACT, KEEP
 from tests.factories import a_submission
 from tests.model import without_a_model
 from tests.running import idle, publish, running
-from wireroom.pipeline_state import PipelineState, ServiceState, StreamState, look
-from wireroom.reader_states import ReaderState, _expiring
+from wireroom.ops.consumer_status import ReaderState, _expiring
+from wireroom.ops.pipeline_status import PipelineState, ServiceState, StreamState, look
 
 
 async def test_a_service_is_known_by_what_it_asks_for_and_when_it_got_on(broker: Client, settings: Settings) -> None:

@@ -13,11 +13,11 @@ from services.setup import renumbering
 from services.setup.app import Wish, setup
 from services.setup.renumbering import HELD, RESERVE
 from services.store import app as store
-from shared import accounting
+from shared.broker import accounting
+from shared.broker.withdrawals import Tombstone, Withdrawals
 from shared.limits import Limits
 from shared.messages import ArticleIngested, ArticleStored
 from shared.settings import Settings
-from shared.withdrawals import Tombstone, Withdrawals
 from tests.factories import a_submission
 from tests.model import without_a_model
 from tests.running import publish, read, running

@@ -7,14 +7,14 @@ from nats.aio.client import Client
 from pymongo.database import Database
 
 from shared.messages import ArticleStored, Pipeline
-from shared.run import load
-from shared.service import Service
+from shared.runtime.run import load
+from shared.runtime.service import Service
 from shared.settings import Settings
 from tests.commands import wireroom
 from tests.factories import BODY, PIPELINE, a_submission
 from tests.model import without_a_model
 from tests.running import idle, publish, read, running
-from wireroom.audit import balance, gather
+from wireroom.ops.audit import balance, gather
 
 ARTICLES = [
     a_submission(guid="lock"),

@@ -14,9 +14,9 @@ from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import OperationFailure
 
+from services.store.bulk_writes import Operation, Write, bulk, prepare, replace, touch
 from services.store.documents import document, history_document
 from services.store.repository import Articles, connect
-from services.store.writes import Operation, Write, bulk, prepare, replace, touch
 from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleExtracted, Entity, Pipeline
 

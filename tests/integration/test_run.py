@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from nats.aio.client import Client
 
-from shared.healthcheck import ask, why
+from shared.runtime.healthcheck import ask, why
 from shared.settings import Settings
 from wireroom.local import ports
 
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 def process(name: str, settings: Settings) -> Iterator[subprocess.Popen[str]]:
     known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
     with subprocess.Popen(
-        [sys.executable, "-m", "shared.run", name], cwd=ROOT, stderr=subprocess.PIPE, text=True,
+        [sys.executable, "-m", "shared.runtime.run", name], cwd=ROOT, stderr=subprocess.PIPE, text=True,
         env=os.environ | known,
     ) as started:  # fmt: skip
         try:
@@ -67,7 +67,7 @@ def test_a_service_without_its_model_ends_with_a_line_that_names_the_setting() -
     settings = Settings(nats_url="nats://127.0.0.1:1", health_port=0)
     known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
     ended = subprocess.run(
-        [sys.executable, "-m", "shared.run", "extract"], cwd=ROOT, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", "shared.runtime.run", "extract"], cwd=ROOT, capture_output=True, text=True, check=False,
         env=os.environ | known | {"WIREROOM_EXTRACT_MODELS": '{"en": "no_such_model"}'},
     )  # fmt: skip
     assert ended.returncode == 78

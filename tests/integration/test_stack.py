@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.stacks import ended
-from wireroom.local import ports, state
+from wireroom.local import ports, stack_state
 from wireroom.samples import sample_lines
 
 
@@ -38,7 +38,7 @@ def folder(tmp_path: Path) -> Iterator[Path]:
 def test_a_detached_stack_runs_until_it_is_told_to_stop_and_leaves_no_process(folder: Path) -> None:
     started = wireroom(folder, "up", "--detach", "--extract", "2")
     assert started.returncode == 0, started.stderr
-    found = state.running(folder)
+    found = stack_state.running(folder)
     assert found
     assert found.ready
     assert found.nats_url in started.stdout
@@ -46,12 +46,12 @@ def test_a_detached_stack_runs_until_it_is_told_to_stop_and_leaves_no_process(fo
     checked = wireroom(folder, "status", "--check")
     assert (checked.returncode, checked.stdout) == (0, ""), "each service can take work"
     again = wireroom(folder, "up")
-    assert (again.returncode, state.running(folder)) == (1, found)
+    assert (again.returncode, stack_state.running(folder)) == (1, found)
     assert f"Already running on {folder} as process {found.pid}" in again.stderr
     stopped = wireroom(folder, "down")
     assert stopped.returncode == 0, stopped.stderr
     assert ended([found.pid, *found.processes.values()])
-    assert state.running(folder) is None
+    assert stack_state.running(folder) is None
     assert "SIGKILL" not in (folder / "logs/supervisor.log").read_text()
     assert wireroom(folder, "down").returncode == 0
 
@@ -59,11 +59,11 @@ def test_a_detached_stack_runs_until_it_is_told_to_stop_and_leaves_no_process(fo
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends the children of a process that was killed")
 def test_a_killed_supervisor_leaves_no_process_and_the_folder_can_be_used_again(folder: Path) -> None:
     assert wireroom(folder, "up", "--detach").returncode == 0
-    found = state.running(folder)
+    found = stack_state.running(folder)
     assert found
     os.kill(found.pid, signal.SIGKILL)
     assert ended([found.pid, *found.processes.values()])
-    assert state.running(folder) is None
+    assert stack_state.running(folder) is None
     again = wireroom(folder, "up", "--detach")
     assert again.returncode == 0, again.stderr
 

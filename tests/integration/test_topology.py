@@ -8,7 +8,8 @@ from nats.aio.client import Client
 from nats.js.api import DiscardPolicy
 from nats.js.errors import APIError
 
-from shared import provisioning, topology
+from shared import topology
+from shared.broker import provisioning
 from shared.limits import DAY, GB, MB, Limits
 
 

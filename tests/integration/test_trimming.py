@@ -5,12 +5,13 @@ from datetime import UTC, datetime, timedelta
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from shared import accounting, provisioning, trimming
-from shared.envelope import headers
+from shared.broker import accounting, provisioning
+from shared.broker.envelope import headers
 from shared.limits import DEFAULTS
+from shared.runtime import retention
 from shared.topology import EXTRACT, KEEP, STORE, Consumer
 from tests.factories import a_raw_article, an_extracted_article
-from wireroom.audit import balance, gather
+from wireroom.ops.audit import balance, gather
 
 LATER = datetime.now(UTC) + timedelta(days=8)  # beyond what the streams keep
 
@@ -37,9 +38,9 @@ async def left(js: JetStreamContext, stream: str) -> int:
 async def test_what_no_service_has_read_is_kept_however_old_it_is(broker: Client) -> None:
     js = broker.jetstream(timeout=10)
     await flow(js, range(1, 6))
-    assert [await trimming.trim(js, stream, LATER) for stream in ("INBOX", "RAW", "NEWS")] == [0, 0, 0]
+    assert [await retention.trim(js, stream, LATER) for stream in ("INBOX", "RAW", "NEWS")] == [0, 0, 0]
     await answer(js, EXTRACT, 3)
-    assert await trimming.trim(js, "RAW", LATER) == 3
+    assert await retention.trim(js, "RAW", LATER) == 3
     assert (await js.stream_info("RAW")).state.first_seq == 4
     assert await accounting.trimmed(js) == 3
     assert (await js.consumer_info("RAW", "extract")).num_pending == 2
@@ -49,17 +50,17 @@ async def test_what_was_read_stays_for_as_long_as_the_stream_keeps_it(broker: Cl
     js = broker.jetstream(timeout=10)
     await flow(js, range(1, 4))
     await answer(js, EXTRACT, 3)
-    assert await trimming.trim(js, "RAW", datetime.now(UTC) + timedelta(days=6)) == 0
-    assert await trimming.trim(js, "RAW", LATER) == 3
+    assert await retention.trim(js, "RAW", datetime.now(UTC) + timedelta(days=6)) == 0
+    assert await retention.trim(js, "RAW", LATER) == 3
 
 
 async def test_announcements_stay_while_a_raw_article_they_tell_of_does(broker: Client) -> None:
     js = broker.jetstream(timeout=10)
     await flow(js, range(1, 4))
     await answer(js, STORE, 3)
-    assert await trimming.trim(js, "NEWS", LATER) == 0
+    assert await retention.trim(js, "NEWS", LATER) == 0
     await answer(js, EXTRACT, 3)
-    assert [await trimming.trim(js, stream, LATER) for stream in ("RAW", "NEWS")] == [3, 3]
+    assert [await retention.trim(js, stream, LATER) for stream in ("RAW", "NEWS")] == [3, 3]
 
 
 async def test_a_consumer_that_was_deleted_holds_everything(broker: Client) -> None:
@@ -67,7 +68,7 @@ async def test_a_consumer_that_was_deleted_holds_everything(broker: Client) -> N
     await flow(js, range(1, 4))
     await answer(js, EXTRACT, 3)
     await js.delete_consumer("RAW", "extract")
-    assert await trimming.trim(js, "RAW", LATER) == 0
+    assert await retention.trim(js, "RAW", LATER) == 0
 
 
 async def test_a_smaller_age_deletes_nothing_that_is_unread_and_streams_of_older_releases_are_taken_over(
@@ -85,7 +86,7 @@ async def test_a_smaller_age_deletes_nothing_that_is_unread_and_streams_of_older
         "bucket accounting: create",
     ]
     assert await provisioning.plan(js) == []
-    assert await trimming.trim(js, "RAW", LATER) == 1
+    assert await retention.trim(js, "RAW", LATER) == 1
     assert await left(js, "RAW") == 2
 
 
@@ -97,7 +98,7 @@ async def test_an_audit_is_not_fine_when_raw_articles_went_before_they_were_extr
     await js.purge_stream("INBOX")
     await flow(js, range(1, 6))
     await answer(js, EXTRACT, 2)
-    await trimming.trim(js, "RAW", LATER)
+    await retention.trim(js, "RAW", LATER)
     await js.purge_stream("NEWS")
     assert balance(await gather(js)).missing == ()
     await js.purge_stream("RAW", seq=5)

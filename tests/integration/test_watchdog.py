@@ -13,7 +13,7 @@ pytestmark = pytest.mark.timeout(60)
 ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import asyncio, re, sys, threading, time
-from shared.watchdog import watchdog
+from shared.runtime.watchdog import watchdog
 
 def keeps_the_lock():
     re.match(r"(a+)+$", "a" * 60 + "b")

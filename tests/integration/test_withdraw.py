@@ -10,16 +10,16 @@ from pymongo.database import Database
 
 from services.ingest.identity import article_id
 from services.store.repository import Articles, connect
+from shared.broker.stream_reader import all_of
+from shared.broker.withdrawals import TOMBSTONES, Withdrawn, withdrawal
 from shared.messages import ArticleIngested, ArticleWithdrawn
-from shared.reading import all_of
-from shared.run import SERVICES, load
+from shared.runtime.run import SERVICES, load
 from shared.settings import Settings
 from shared.topology import streams
-from shared.withdrawals import TOMBSTONES, Withdrawn, withdrawal
 from tests.commands import wireroom
 from tests.factories import BODY, a_submission, an_extracted_article
 from tests.running import idle, publish, read, running
-from wireroom.audit import balance, gather
+from wireroom.ops.audit import balance, gather
 
 LINK = "https://harbour-gazette.example/news/lock"
 TELLING = "Brackwater"  # a word of the text

@@ -6,7 +6,7 @@ from itertools import starmap
 import pytest
 
 from services.extract.entities import Tagger, load
-from services.extract.worker import extract_batch
+from services.extract.extraction import extract_batch
 from services.ingest.identity import ingested
 from services.store.app import stored
 from shared.decoding import decode

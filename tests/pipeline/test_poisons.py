@@ -6,7 +6,7 @@ import time
 import pytest
 
 from services.extract.entities import Tagger, load
-from services.extract.worker import extract_batch
+from services.extract.extraction import extract_batch
 from services.ingest.identity import ingested
 from services.store.documents import document, encode
 from shared import sanitizing

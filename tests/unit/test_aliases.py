@@ -12,8 +12,8 @@ from services.extract.entities.spans import Span
 from services.extract.settings import ExtractSettings
 from services.store.documents import entity_keys
 from shared.messages import Entity
-from wireroom.articles import names_entity
-from wireroom.cli import app
+from wireroom.cli.main import app
+from wireroom.ops.article_queries import names_entity
 
 FILE = """\
 [[entity]]

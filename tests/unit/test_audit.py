@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 from services.store.app import stored
-from shared.accounting import Gap
+from shared.broker.accounting import Gap
 from shared.messages import ArticleStored, Outcome
 from tests.factories import NOON, an_extracted_article
-from wireroom.audit import balance, ledger_places
-from wireroom.evidence import Evidence
+from wireroom.ops.audit import balance, ledger_places
+from wireroom.ops.audit_snapshot import Evidence
 
 
 def event(place: int, outcome: Outcome = "inserted") -> ArticleStored:

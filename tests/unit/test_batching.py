@@ -5,8 +5,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from shared.batching import Batcher
 from shared.errors import Unavailable
+from shared.runtime.batching import Batcher
 
 
 async def test_what_waits_is_done_together_and_each_gets_its_own_answer() -> None:

@@ -5,9 +5,9 @@ from random import Random
 import pytest
 
 from shared.topology import MAX_MESSAGE_BYTES
-from wireroom.commands.bench_hostile import Account, Result
-from wireroom.measuring.hostile import TARGETS, hostile
-from wireroom.measuring.steadiness import Memory, Process, weighed
+from wireroom.bench.bench_hostile import Account, Result
+from wireroom.bench.hostile_messages import TARGETS, hostile
+from wireroom.bench.process_monitor import Memory, Process, weighed
 
 MB = 1024 * 1024
 MANY = 400

@@ -5,12 +5,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.extract.clean.facts import describe
-from services.extract.clean.head import Head, head_of
-from services.extract.clean.layout import layout_of
-from services.extract.clean.markup import parse
-from services.extract.clean.model import features, inside, names, pages, places, said
-from services.extract.clean.walk import Page, read
+from services.extract.clean.classifier import (
+    ancestor_features,
+    attribute_features,
+    jsonld_features,
+    layout_features,
+    line_features,
+    page_classifier,
+)
+from services.extract.clean.html.blocks import Page, read
+from services.extract.clean.html.layout import layout_of
+from services.extract.clean.html.page_metadata import Head, head_of
+from services.extract.clean.html.parse import parse
+from services.extract.clean.rules.line_facts import describe
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
@@ -109,32 +116,39 @@ def test_lines_far_from_any_prose_are_not_looked_at_but_the_heading_is() -> None
 
 
 def test_names_agree_however_they_are_written() -> None:
-    assert names.words_of([("class", "articleBody")]) == names.words_of([("class", "article-body")])
-    assert names.words_of([("id", "c4a91"), ("style", "color: red"), ("data-testid", "related")]) == [
+    assert attribute_features.words_of([("class", "articleBody")]) == attribute_features.words_of(
+        [("class", "article-body")]
+    )
+    assert attribute_features.words_of([("id", "c4a91"), ("style", "color: red"), ("data-testid", "related")]) == [
         "data-testid",
         "related",
     ]
-    assert names.words_of([("itemtype", "https://schema.org/NewsArticle")]) == ["type-newsarticle"]
+    assert attribute_features.words_of([("itemtype", "https://schema.org/NewsArticle")]) == ["type-newsarticle"]
 
 
 def test_names_near_a_line_and_further_out_are_told_apart() -> None:
     near = page_of("<div><p class=intro>a</p></div>")
     far = page_of("<div class=intro><div><div><p>a</p></div></div></div>")
-    assert names.buckets(near.boxes, near.within) != names.buckets(far.boxes, far.within)
+    assert attribute_features.buckets(near.boxes, near.within) != attribute_features.buckets(far.boxes, far.within)
 
 
 def rows_of(body: str, head: Head | None = None) -> tuple[np.ndarray, list[list[int]]]:
-    region = pages.region_of(page_of(body), head or Head())
+    region = page_classifier.region_of(page_of(body), head or Head())
     facts = describe(region.lines, None)
-    return pages.dense(region, facts, None), [list(line) for line in pages.buckets(region, facts)[1]]
+    return page_classifier.dense(region, facts, None), [
+        list(line) for line in page_classifier.buckets(region, facts)[1]
+    ]
 
 
 def test_each_line_becomes_a_row_of_finite_numbers() -> None:
     rows, buckets = rows_of(f"<h1>Lock</h1><article><p>{LOCK}</p><p>{WORKS}</p></article><p>{BOATS}</p>")
-    assert rows.shape == (4, pages.WIDTH)
+    assert rows.shape == (4, page_classifier.WIDTH)
     assert len(buckets) == 4
     assert np.isfinite(rows).all()
-    assert features.WIDTH + places.WIDTH + inside.WIDTH + said.WIDTH == pages.WIDTH
+    assert (
+        line_features.WIDTH + layout_features.WIDTH + ancestor_features.WIDTH + jsonld_features.WIDTH
+        == page_classifier.WIDTH
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -159,15 +173,15 @@ def test_whatever_the_markup_is_each_line_gets_numbers(body: str) -> None:
 
 def test_a_line_that_the_page_gives_as_its_text_is_known() -> None:
     lines = describe(page_of(f"<p>{LOCK}</p><p>{BOATS}</p>").lines, None)
-    rows = said.said(lines, Head(text=f"<p>{LOCK}</p> {WORKS} {WORKS} {WORKS}", description=BOATS))
+    rows = jsonld_features.said(lines, Head(text=f"<p>{LOCK}</p> {WORKS} {WORKS} {WORKS}", description=BOATS))
     assert rows[0, 1] == 1
     assert rows[1, 1] == 0
     assert rows[1, 4] == pytest.approx(1)
 
 
 def test_a_page_with_few_lines_is_left_to_the_judge_of_texts() -> None:
-    region = pages.region_of(page_of(f"<p>{LOCK}</p>" * (pages.MIN_LINES - 1)), Head())
-    assert pages.probabilities(region, describe(region.lines, None), None) is None
+    region = page_classifier.region_of(page_of(f"<p>{LOCK}</p>" * (page_classifier.MIN_LINES - 1)), Head())
+    assert page_classifier.probabilities(region, describe(region.lines, None), None) is None
 
 
 def test_the_article_of_json_ld_is_read_with_its_text() -> None:

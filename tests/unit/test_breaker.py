@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from shared.breaker import Breaker, Key, Limits
+from shared.runtime.breaker import Breaker, Key, Limits
 
 
 class Clock:
@@ -194,7 +194,7 @@ def test_it_remembers_nothing_of_messages_that_are_long_gone(clock: Clock) -> No
 
 def test_it_is_told_once_when_it_opens_and_once_when_it_closes(clock: Clock, caplog: pytest.LogCaptureFixture) -> None:
     breaker = Breaker(clock=clock)
-    with caplog.at_level(logging.DEBUG, "shared.breaker"):
+    with caplog.at_level(logging.DEBUG, "shared.runtime.breaker"):
         for number in range(500):
             tried(breaker, number, fails=True)
             clock.now += 0.1

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from services.extract.clean import CleanArticle, clean
 from services.extract.clean.article import MAX_REMOVED, MAX_REMOVED_CHARS
-from services.extract.clean.lines import split, visible
+from services.extract.clean.text.lines import split, visible
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, Caption
 

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from services.extract.clean import clean
-from services.extract.language import identify
+from services.extract.clean.language import identify
 
 FOLDER = Path(__file__).parents[1] / "articles"
 LEFT_OUT = re.compile(r"\{.*?\}")

@@ -3,12 +3,12 @@
 import pytest
 
 from services.extract.clean import CleanArticle, clean
-from services.extract.clean.agencies import agencies_in
-from services.extract.clean.bylines import byline_in
-from services.extract.clean.captions import caption_in
-from services.extract.clean.datelines import dateline_of, is_date_line
-from services.extract.clean.vocabulary import vocabulary
-from services.extract.clean.words import tokens
+from services.extract.clean.rules.agencies import agencies_in
+from services.extract.clean.rules.bylines import byline_in
+from services.extract.clean.rules.captions import caption_in
+from services.extract.clean.rules.datelines import dateline_of, is_date_line
+from services.extract.clean.rules.vocabulary import vocabulary
+from services.extract.clean.text.words import tokens
 from shared.messages import Caption
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."

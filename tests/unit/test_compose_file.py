@@ -9,9 +9,9 @@ import yaml  # type: ignore[import-untyped] # it has no types
 
 from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
+from shared.environment import COMPOSE
 from shared.limits import Limits
 from shared.settings import EnvironmentSettings, Settings, variable
-from shared.variables import COMPOSE
 
 ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]

@@ -6,10 +6,10 @@ from contextlib import contextmanager
 import pytest
 import typer
 
-from services.store.connection import connect
+from services.store.mongo_connection import connect
 from shared.errors import WrongSetting
 from shared.settings import Settings
-from wireroom.connections import mongo_articles, nats_connection
+from wireroom.cli.connections import mongo_articles, nats_connection
 
 NOWHERE = "127.0.0.1:1"
 

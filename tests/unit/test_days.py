@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.extract.clean.days import day_in
+from services.extract.clean.rules.dates import day_in
 
 
 @pytest.mark.parametrize(

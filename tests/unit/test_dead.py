@@ -3,7 +3,7 @@
 import pytest
 from typer.testing import CliRunner
 
-from wireroom.cli import app
+from wireroom.cli.main import app
 
 
 @pytest.mark.parametrize("command", ["drop", "replay"])

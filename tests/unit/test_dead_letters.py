@@ -6,9 +6,9 @@ import json
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from shared.dead_letters import CUT, PLACES, DeadLetters, as_ranges, from_ranges, place_of, source_of
+from shared.broker.dead_letters import CUT, PLACES, DeadLetters, as_ranges, from_ranges, place_of, source_of
 from shared.errors import Reason, Rejected
-from shared.quotas import HOUR, Allowance, Quota
+from shared.runtime.quotas import HOUR, Allowance, Quota
 from tests.fakes import FakeJetStream, FakeMsg, Metadata, Sequence
 
 BAD = b'{"source": "harbour-gazette"}'

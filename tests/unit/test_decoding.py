@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from shared.chunked_models import validated
 from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import (
@@ -22,7 +23,6 @@ from shared.messages import (
     Mention,
     Message,
 )
-from shared.parts import validated
 from tests.factories import a_submission, an_extracted_article
 
 

@@ -12,13 +12,13 @@ from nats.errors import MaxPayloadError, NoRespondersError
 from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.errors import APIError
 
-from shared.breaker import Breaker, Limits
-from shared.dead_letters import CUT, SHA256
-from shared.deliveries import Attempts, settle
-from shared.envelope import FOREIGN
+from shared.broker.dead_letters import CUT, SHA256
+from shared.broker.envelope import FOREIGN
+from shared.broker.publish import publish
 from shared.errors import Reason, Rejected, Unavailable
-from shared.publishing import publish
-from shared.state import Hand
+from shared.runtime.breaker import Breaker, Limits
+from shared.runtime.delivery import Attempts, settle
+from shared.runtime.process_state import Hand
 from tests.fakes import FakeJetStream, FakeMsg, FakeSuspects, a_desk
 
 SOON = Attempts(first_delay=0.0)

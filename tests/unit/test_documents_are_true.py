@@ -10,7 +10,7 @@ from shared.limits import Limits, age_text, size_text
 from shared.settings import Settings
 from tests.faults import page as reliability
 from tests.faults.report import Report, untold
-from wireroom.cli import app
+from wireroom.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

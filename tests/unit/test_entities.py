@@ -4,13 +4,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.extract.entities.agree import spread, vote
+from services.extract.entities.boundaries import names_in, trim
+from services.extract.entities.consistency import spread, vote
 from services.extract.entities.names import acronyms_of, is_acronym, key_of
+from services.extract.entities.ner.chunks import MOST_IN_A_ROW, MOST_SYMBOLS, bounded_runs, pieces
 from services.extract.entities.options import Options
-from services.extract.entities.pieces import MOST_IN_A_ROW, MOST_SYMBOLS, bounded_runs, pieces
 from services.extract.entities.spans import Dropped, Span
 from services.extract.entities.tagger import entities_in
-from services.extract.entities.trim import names_in, trim
 from shared.messages import Entity
 
 

@@ -12,16 +12,16 @@ import numpy as np
 import pytest
 from spacy.language import Language
 
+from services.extract.blas import choose_kernels
 from services.extract.clean import clean
-from services.extract.entities import decoder, fast
-from services.extract.entities.decoder import Decoder
-from services.extract.entities.encoder import Encoder, UnknownLayout
-from services.extract.entities.fast import CHECK_TEXT, Fast
-from services.extract.entities.model import load_model
-from services.extract.entities.pieces import pieces
-from services.extract.entities.pipeline import Pipeline
+from services.extract.entities.ner import decoder, fast_ner
+from services.extract.entities.ner.chunks import pieces
+from services.extract.entities.ner.decoder import Decoder
+from services.extract.entities.ner.encoder import Encoder, UnknownLayout
+from services.extract.entities.ner.fast_ner import CHECK_TEXT, Fast
+from services.extract.entities.ner.models import load_model
+from services.extract.entities.ner.pipeline import Pipeline
 from services.extract.entities.spans import Span
-from services.extract.processor import choose_kernels
 from shared.errors import Rejected
 from wireroom.samples import sample_lines
 
@@ -208,7 +208,7 @@ def test_an_unknown_model_works_at_spacys_speed_and_says_so(
     corpus: tuple[str, ...],
     expected: list[list[Span]],
 ) -> None:
-    monkeypatch.setitem(fast.KNOWN, "tok2vec.encode.window_size", 2)
+    monkeypatch.setitem(fast_ner.KNOWN, "tok2vec.encode.window_size", 2)
     with caplog.at_level(logging.WARNING):
         pipeline = Pipeline("en_core_web_sm", "en")
     assert "window_size" in (pipeline.slow_because or "")

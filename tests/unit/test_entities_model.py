@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from services.extract.entities import ModelUnavailable, Tagger, load
 from services.extract.entities.tagger import Article
-from wireroom.cli import app
+from wireroom.cli.main import app
 
 LEAD = "Theresa Holloway, the mayor of Chicago, met officials of Brindle Freight Corp. in Berlin on Monday."
 MORE = "“We will rebuild the harbour,” Holloway told reporters in Chicago. 🚢 The U.S. said it would help Holloway."

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wireroom.cli import app
-from wireroom.entity_packs import article_of
-from wireroom.entity_quality import Groups, Mentions, Named, by_group
+from tools.evaluation.entity_packs import article_of
+from tools.evaluation.entity_scores import Groups, Mentions, Named, by_group
+from wireroom.cli.main import app
 
 TEXT = "Mara Quill, the mayor of Chicago, met officials of Brindle Freight Corp. in Berlin. Quill left Chicago."
 

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from shared.broker.envelope import FOREIGN, FOREIGN_CUT, REPLAY, REPLAYED_FROM, accepted, foreign, headers
 from shared.decoding import decode
-from shared.envelope import FOREIGN, FOREIGN_CUT, REPLAY, REPLAYED_FROM, accepted, foreign, headers
 from shared.messages import ArticleIngested
 from tests.factories import NOON, a_raw_article, a_submission
 

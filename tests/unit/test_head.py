@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
-from services.extract.clean.head import Head, head_of, moment
+from services.extract.clean.html.page_metadata import Head, head_of, moment
 
 ARTICLE = {
     "@type": "NewsArticle",

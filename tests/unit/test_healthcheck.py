@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from shared.healthcheck import ready
+from shared.runtime.healthcheck import ready
 
 
 @contextmanager

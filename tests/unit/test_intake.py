@@ -12,12 +12,12 @@ import pytest
 from shared.decoding import decode
 from shared.errors import Reason
 from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
-from wireroom import intake
-from wireroom.json_input import values
+from wireroom.publisher import submissions
+from wireroom.publisher.json_stream import values
 
 
 def submitted(path: Path) -> list[ArticleSubmitted]:
-    found = intake.read(intake.find([str(path)]), source="local")
+    found = submissions.read(submissions.find([str(path)]), source="local")
     return [decode(submission.data, ArticleSubmitted) for submission in found]
 
 
@@ -74,7 +74,7 @@ FORM_OF_FILES.remove(("an object begun on its first line", "a.jsonl"))  # named 
 @pytest.mark.parametrize(("form", "name"), FORM_OF_FILES)
 def test_json_in_any_form_is_its_objects(tmp_path: Path, form: str, name: str, encoding: str) -> None:
     text, objects = JSON_FORMS[form]
-    found = list(intake.read([str(file(tmp_path, name, text.encode(encoding)))], source="local"))
+    found = list(submissions.read([str(file(tmp_path, name, text.encode(encoding)))], source="local"))
     assert [json.loads(submission.data) for submission in found] == objects
     assert not any(submission.refusal for submission in found)
 
@@ -113,7 +113,7 @@ BROKEN = {
 def test_json_that_breaks_off_is_refused_with_its_place_and_the_rest_taken(tmp_path: Path, text: str) -> None:
     taken, place, said = BROKEN[text]
     path = file(tmp_path, "a.json", text)
-    *good, bad = intake.read([str(path)], source="local")
+    *good, bad = submissions.read([str(path)], source="local")
     assert len(good) == taken
     assert bad.refusal
     assert (bad.origin, bad.refusal.reason) == (f"{path}:{place}", Reason.NOT_JSON)
@@ -138,7 +138,7 @@ def test_an_element_too_long_for_memory_ends_an_array() -> None:
 @pytest.mark.parametrize("content", [b"", b" \n\n ", b"\xef\xbb\xbf", b"\xff\xfe"])
 @pytest.mark.parametrize("name", ["a.jsonl", "a.json", "a.txt", "unnamed"])
 def test_empty_input_is_refused_as_that(tmp_path: Path, name: str, content: bytes) -> None:
-    [submission] = intake.read([str(file(tmp_path, name, content))], source="local")
+    [submission] = submissions.read([str(file(tmp_path, name, content))], source="local")
     assert submission.refusal
     assert submission.refusal.reason is Reason.EMPTY_BODY
 
@@ -146,7 +146,7 @@ def test_empty_input_is_refused_as_that(tmp_path: Path, name: str, content: byte
 def test_a_pipe_is_read_as_what_is_in_it_while_it_is_written(tmp_path: Path) -> None:
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
-    reading = intake.read(intake.find([str(pipe)]), source="local")
+    reading = submissions.read(submissions.find([str(pipe)]), source="local")
     writer = os.open(pipe, os.O_RDWR)  # which does not wait for a reader
     os.write(writer, b'{"body": "one"}\n')
     assert next(reading).origin == f"{pipe}:1", "a line comes out before the next is written"
@@ -158,10 +158,10 @@ def test_a_pipe_is_read_as_what_is_in_it_while_it_is_written(tmp_path: Path) -> 
 def test_a_file_that_may_not_be_read_is_named_before_anything_is_published(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "socket"))
-        with pytest.raises(intake.Unreadable, match="a socket"):
-            intake.find([str(file(tmp_path, "good.txt", "x")), str(tmp_path / "socket")])
-    with pytest.raises(intake.Unreadable, match="once only"):
-        intake.find(["-", "-"])
+        with pytest.raises(submissions.Unreadable, match="a socket"):
+            submissions.find([str(file(tmp_path, "good.txt", "x")), str(tmp_path / "socket")])
+    with pytest.raises(submissions.Unreadable, match="once only"):
+        submissions.find(["-", "-"])
 
 
 def test_a_large_file_takes_the_memory_of_an_article(tmp_path: Path) -> None:
@@ -169,7 +169,7 @@ def test_a_large_file_takes_the_memory_of_an_article(tmp_path: Path) -> None:
     for name, head, between, tail in (("a.jsonl", b"", b"\n", b""), ("a.json", b"[", b",", b"]")):
         path = file(tmp_path, name, head + between.join([line] * 4000) + tail)  # 40 MB
         tracemalloc.start()
-        assert sum(submission.data == line for submission in intake.read([str(path)], source="local")) == 4000
+        assert sum(submission.data == line for submission in submissions.read([str(path)], source="local")) == 4000
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 2_000_000
@@ -185,7 +185,7 @@ def test_a_json_file_is_one_article_or_a_list_of_them(tmp_path: Path) -> None:
 
 def test_what_is_no_json_travels_as_it_is_so_that_the_pipeline_names_the_reason(tmp_path: Path) -> None:
     path = file(tmp_path, "bad.jsonl", b'{"body": \n{"body": "good"}\n')
-    bad, good = intake.read(intake.find([str(path)]), source="local")
+    bad, good = submissions.read(submissions.find([str(path)]), source="local")
     assert bad.data == b'{"body": '
     assert (bad.origin, good.origin) == (f"{path}:1", f"{path}:2")
 
@@ -208,8 +208,8 @@ def test_a_text_of_another_encoding_is_read(tmp_path: Path, encoding: str) -> No
 @pytest.mark.parametrize("name", ["missing.txt", "empty-folder"])
 def test_what_cannot_be_read_is_named_before_anything_is_published(tmp_path: Path, name: str) -> None:
     (tmp_path / "empty-folder").mkdir()
-    with pytest.raises(intake.Unreadable, match=name):
-        intake.find([str(file(tmp_path, "good.txt", "x")), str(tmp_path / name)])
+    with pytest.raises(submissions.Unreadable, match=name):
+        submissions.find([str(file(tmp_path, "good.txt", "x")), str(tmp_path / name)])
 
 
 def test_a_list_of_json_lines_survives_a_round_trip_with_any_text(tmp_path: Path) -> None:
@@ -243,7 +243,7 @@ REFUSED = [
 def test_a_file_that_ingest_would_set_aside_is_refused_with_the_same_reason(
     tmp_path: Path, name: str, content: bytes, reason: Reason, detail: str
 ) -> None:
-    [submission] = intake.read([str(file(tmp_path, name, content))], source="local")
+    [submission] = submissions.read([str(file(tmp_path, name, content))], source="local")
     assert submission.refusal
     assert submission.refusal.reason is reason
     assert detail in submission.refusal.detail
@@ -252,13 +252,13 @@ def test_a_file_that_ingest_would_set_aside_is_refused_with_the_same_reason(
 def test_a_text_as_long_as_an_article_may_be_is_taken_in_any_encoding(tmp_path: Path) -> None:
     text = "The lock. " * (MAX_BODY_BYTES // 10)
     for encoding in ("utf-8", "utf-16", "utf-32"):
-        [submission] = intake.read([str(file(tmp_path, f"{encoding}.txt", text.encode(encoding)))], source="local")
+        [submission] = submissions.read([str(file(tmp_path, f"{encoding}.txt", text.encode(encoding)))], source="local")
         assert submission.refusal is None
 
 
 def test_a_file_far_too_large_is_refused_without_being_read(tmp_path: Path) -> None:
     with file(tmp_path, "disk.txt", b"").open("wb") as sparse:
         sparse.truncate(1024**4)  # more than any memory
-    [submission] = intake.read([str(tmp_path / "disk.txt")], source="local")
+    [submission] = submissions.read([str(tmp_path / "disk.txt")], source="local")
     assert submission.refusal
     assert "1,099,511,627,776 bytes" in submission.refusal.detail

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from services.extract.language import identify
+from services.extract.clean.language import identify
 
 TEXTS = {
     "en": (
@@ -92,7 +92,7 @@ def test_a_very_long_text_is_judged_by_its_beginning() -> None:
 
 
 def test_the_model_is_not_loaded_by_the_import() -> None:
-    code = "import services.extract.language as module; print(module._identifier.cache_info().currsize)"
+    code = "import services.extract.clean.language as module; print(module._identifier.cache_info().currsize)"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "0"
 
@@ -114,7 +114,7 @@ def test_a_glance_at_a_long_text_says_what_the_whole_of_it_does(
     """Also of texts in two languages, whichever comes first and however much of it there is."""
     texts = [TEXTS[language] * 20, *(TEXTS[language] * part + TEXTS[other] * 20 for part in (1, 2, 4, 8))]
     glances = [identify(text, None) for text in texts]
-    monkeypatch.setattr("services.extract.language._EVERY", 10_000)
+    monkeypatch.setattr("services.extract.clean.language._EVERY", 10_000)
     wholes = [identify(text, None) for text in texts]
     assert [glance.language for glance in glances] == [whole.language for whole in wholes]
     assert [glance.confidence for glance in glances] == pytest.approx([w.confidence for w in wholes], abs=0.0011)

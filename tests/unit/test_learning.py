@@ -7,13 +7,13 @@ from statistics import fmean
 
 import pytest
 
+from services.extract.boilerplate.line_table import MAX_LINES, Decision, Table, decide, learn
+from services.extract.boilerplate.sightings import Sighting, sighting
 from services.extract.clean import clean
-from services.extract.clean.known import line_key
-from services.extract.learning.sightings import Sighting, sighting
-from services.extract.learning.table import MAX_LINES, Decision, Table, decide, learn
+from services.extract.clean.rules.site import line_key
 from tests.factories import an_extracted_article
 from tests.sources import CLOSING, REPEATED, Generated, generated
-from wireroom.quality import score
+from tools.evaluation.text_scores import score
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NOTICE = "The Lantern is printed on paper from the forests of Estovia."

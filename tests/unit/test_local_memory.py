@@ -4,7 +4,7 @@ import os
 import subprocess
 import sys
 
-from wireroom.local import memory
+from wireroom.local import process_memory
 
 MB = 1024 * 1024
 PARENT = f"""
@@ -26,7 +26,7 @@ def test_pages_that_children_share_are_counted_once() -> None:
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, start_new_session=True) as parent:
         assert parent.stdout
         assert parent.stdout.readline() == b"forked\n"
-        size = memory.resident(parent.pid)
+        size = process_memory.resident(parent.pid)
         parent.communicate(b"")
     assert size
     assert 60 * MB < size < 120 * MB, "four processes of 60 MB, were each counted alone"
@@ -35,5 +35,5 @@ def test_pages_that_children_share_are_counted_once() -> None:
 def test_a_process_that_is_gone_has_no_size() -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as gone:
         gone.wait()
-    assert memory.resident(gone.pid) is None
-    assert (memory.resident(os.getpid()) or 0) > MB
+    assert process_memory.resident(gone.pid) is None
+    assert (process_memory.resident(os.getpid()) or 0) > MB

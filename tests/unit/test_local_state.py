@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from wireroom.local import state
-from wireroom.local.state import AlreadyRunning, State, apply_running_stack, held, running
+from wireroom.local import stack_state
+from wireroom.local.stack_state import AlreadyRunning, State, apply_running_stack, held, running
 
 NATS, MONGO = "nats://127.0.0.1:23456", "mongodb://127.0.0.1:23457/?directConnection=true"
 SUPERVISOR = """
 import os, sys, time
 from pathlib import Path
-from wireroom.local.state import State, held, write
+from wireroom.local.stack_state import State, held, write
 folder = Path(sys.argv[1])
 with held(folder):
     write(folder, State(os.getpid(), "2026-03-01T12:00:00+00:00", "nats://127.0.0.1:1", "mongodb://127.0.0.1:2"))
@@ -40,7 +40,7 @@ def no_urls(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_what_the_supervisor_writes_is_what_a_command_reads(tmp_path: Path) -> None:
     written = a_state(ready=True, processes={"mongod": 7}, health_ports={"store": 23458})
     with held(tmp_path):
-        state.write(tmp_path, written)
+        stack_state.write(tmp_path, written)
         assert running(tmp_path) == written
 
 
@@ -53,7 +53,7 @@ def test_a_folder_without_a_stack_has_no_state(tmp_path: Path) -> None:
 def test_a_state_that_nobody_stands_behind_does_not_count(tmp_path: Path) -> None:
     with held(tmp_path):
         pass
-    state.write(tmp_path, a_state())  # its process lives and is this one, but it is no supervisor
+    stack_state.write(tmp_path, a_state())  # its process lives and is this one, but it is no supervisor
     assert running(tmp_path) is None
 
 
@@ -79,8 +79,8 @@ def test_a_folder_has_one_supervisor(tmp_path: Path) -> None:
     with held(tmp_path), pytest.raises(AlreadyRunning), held(tmp_path):
         pytest.fail("the folder was given away twice")
     with held(tmp_path):
-        assert state.is_held(tmp_path)
-    assert not state.is_held(tmp_path)
+        assert stack_state.is_held(tmp_path)
+    assert not stack_state.is_held(tmp_path)
 
 
 def test_looking_does_not_keep_a_supervisor_out(tmp_path: Path) -> None:
@@ -90,7 +90,7 @@ def test_looking_does_not_keep_a_supervisor_out(tmp_path: Path) -> None:
 
     def look() -> None:
         while not enough.is_set():
-            state.is_held(tmp_path)
+            stack_state.is_held(tmp_path)
 
     onlooker = threading.Thread(target=look)
     onlooker.start()
@@ -104,13 +104,13 @@ def test_looking_does_not_keep_a_supervisor_out(tmp_path: Path) -> None:
 
 
 def test_a_reader_never_sees_half_a_state(tmp_path: Path) -> None:
-    state.write(tmp_path, a_state())
+    stack_state.write(tmp_path, a_state())
     enough = threading.Event()
 
     def write_short_and_long() -> None:
         while not enough.is_set():
-            state.write(tmp_path, a_state(processes={}))
-            state.write(tmp_path, a_state(processes={f"extract-{n}": n for n in range(2000)}))
+            stack_state.write(tmp_path, a_state(processes={}))
+            stack_state.write(tmp_path, a_state(processes={f"extract-{n}": n for n in range(2000)}))
 
     writer = threading.Thread(target=write_short_and_long)
     writer.start()
@@ -131,7 +131,7 @@ def test_the_state_of_another_version_of_wireroom_is_not_understood_by_guessing(
 @pytest.mark.usefixtures("no_urls")
 def test_commands_find_the_running_stack(tmp_path: Path) -> None:
     with held(tmp_path):
-        state.write(tmp_path, a_state())
+        stack_state.write(tmp_path, a_state())
         apply_running_stack(tmp_path)
     assert (os.environ["WIREROOM_NATS_URL"], os.environ["WIREROOM_MONGO_URL"]) == (NATS, MONGO)
 
@@ -142,6 +142,6 @@ def test_what_the_environment_names_comes_before_the_running_stack(
 ) -> None:
     monkeypatch.setenv("WIREROOM_NATS_URL", "nats://queue.example:4222")
     with held(tmp_path):
-        state.write(tmp_path, a_state())
+        stack_state.write(tmp_path, a_state())
         apply_running_stack(tmp_path)
     assert (os.environ["WIREROOM_NATS_URL"], os.environ["WIREROOM_MONGO_URL"]) == ("nats://queue.example:4222", MONGO)

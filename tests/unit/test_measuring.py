@@ -11,13 +11,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from wireroom.cli import app
-from wireroom.commands.bench_extract import compared
-from wireroom.commands.bench_memory import Growth, facts, growth
-from wireroom.measuring import processor
-from wireroom.measuring.children import Child, child
-from wireroom.measuring.latency import percentile
-from wireroom.measuring.texts import given, renamed, submissions, with_new_words
+from wireroom.bench import cpu_time
+from wireroom.bench.bench_extract import compared
+from wireroom.bench.bench_memory import Growth, facts, growth
+from wireroom.bench.bench_processes import Child, child
+from wireroom.bench.latency import percentile
+from wireroom.bench.texts import given, renamed, submissions, with_new_words
+from wireroom.cli.main import app
 
 
 def test_growth_compares_the_most_memory_before_and_since() -> None:
@@ -74,11 +74,11 @@ def test_new_words_are_in_no_other_text() -> None:
 
 
 def test_processor_time_is_what_the_process_used() -> None:
-    before = processor.seconds(os.getpid())
+    before = cpu_time.seconds(os.getpid())
     while time.process_time() < before + 0.1:
         pass
-    assert processor.seconds(os.getpid()) >= before + 0.05
-    assert processor.seconds(2**22 + 1) == 0.0
+    assert cpu_time.seconds(os.getpid()) >= before + 0.05
+    assert cpu_time.seconds(2**22 + 1) == 0.0
 
 
 def test_the_processor_time_of_what_a_process_started_is_told_beside_its_own() -> None:
@@ -86,8 +86,8 @@ def test_the_processor_time_of_what_a_process_started_is_told_beside_its_own() -
     with subprocess.Popen([sys.executable, "-c", busy], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as worker:
         assert worker.stdout is not None
         assert worker.stdout.readline()
-        spent = processor.by_process({"bench": os.getpid(), "worker": worker.pid})
-        occupied = processor.occupied(os.getpid())
+        spent = cpu_time.by_process({"bench": os.getpid(), "worker": worker.pid})
+        occupied = cpu_time.occupied(os.getpid())
         worker.communicate(b"\n")
     assert set(spent) == {"bench", "bench, its workers", "worker"}
     assert min(spent["bench, its workers"], spent["worker"], occupied) >= 0.15

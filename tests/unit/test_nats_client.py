@@ -10,7 +10,7 @@ from nats.aio import client
 from nats.errors import ProtocolError
 from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
-from shared.nats_client import UNPARSED, Client, _Parser, parsed_headers
+from shared.broker.nats_client import UNPARSED, Client, _Parser, parsed_headers
 from tests import hostile
 
 

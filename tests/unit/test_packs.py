@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from services.extract.clean import CleanArticle, clean, packs
+from services.extract.clean import CleanArticle, clean
+from services.extract.clean.rules import packs
 from tests.factories import BODY
-from wireroom.cli import app
+from wireroom.cli.main import app
 
 PARAGRAPHS = tuple(BODY.split("\n\n"))
 NOTICE = "Tidewell people read the Gazette over breakfast, and so could you from the first of May."

@@ -15,8 +15,8 @@ import uvloop
 
 from services.extract.pool import Limits, Pool, Task, TemplateFailed, opened
 from services.extract.pool.pool import JobFailed
-from shared.batching import Batcher
 from shared.errors import Reason, Rejected, Unavailable
+from shared.runtime.batching import Batcher
 
 ROOT = Path(__file__).parents[2]
 QUICK = Limits(seconds=1.0, megabytes=300, payloads=1000)

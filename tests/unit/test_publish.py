@@ -8,11 +8,11 @@ import pytest
 from nats.errors import MaxPayloadError
 from nats.js.errors import APIError
 
-from shared.envelope import accepted
+from shared.broker.envelope import accepted
 from shared.errors import Reason, Rejected
-from wireroom.intake import Submission, Unreadable
-from wireroom.read_ahead import ReadAhead
-from wireroom.sending import Answer, headers, published
+from wireroom.publisher.read_ahead import ReadAhead
+from wireroom.publisher.sender import Answer, headers, published
+from wireroom.publisher.submissions import Submission, Unreadable
 
 
 async def test_no_more_is_read_than_fits_into_memory_until_it_is_answered() -> None:

@@ -8,11 +8,11 @@ from nats import errors
 from nats.js.api import PubAck
 from nats.js.errors import APIError, NoStreamResponseError, NotFoundError
 
-from shared.dead_letters import DeadLetters
+from shared.broker.dead_letters import DeadLetters
+from shared.broker.publish import classified, publish
 from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleIngested
-from shared.publishing import classified, publish
-from shared.service import says_the_same
+from shared.runtime.service import says_the_same
 from shared.topology import MAX_PAYLOAD
 from tests.factories import a_raw_article, an_extracted_article
 from tests.fakes import FakeJetStream, FakeMsg

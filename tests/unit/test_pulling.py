@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from nats.aio.msg import Msg
 
-from shared import pulling
-from shared.pulling import Reader
+from shared.runtime import subscriber
+from shared.runtime.subscriber import Reader
 from shared.topology import INGEST
 
 Arrived = Callable[[Msg], Awaitable[None]]
@@ -103,7 +103,7 @@ async def test_a_message_is_begun_although_the_request_is_not_filled() -> None:
 
 async def test_after_a_refusal_there_is_a_pause(monkeypatch: pytest.MonkeyPatch) -> None:
     """With its consumer deleted a loop without pauses asked thousands of times a second (trap F5)."""
-    monkeypatch.setattr(pulling, "_PAUSE", 0.1)
+    monkeypatch.setattr(subscriber, "_PAUSE", 0.1)
     connection, desk, loop = FakeConnection(), Desk(), asyncio.get_running_loop()
     reader = await a_reader(connection, desk)
     await connection.requests.get()
@@ -115,11 +115,11 @@ async def test_after_a_refusal_there_is_a_pause(monkeypatch: pytest.MonkeyPatch)
 
 
 async def test_a_request_that_was_lost_with_its_broker_is_made_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pulling, "_OVERDUE", 0.05)
+    monkeypatch.setattr(subscriber, "_OVERDUE", 0.05)
     connection, desk = FakeConnection(), Desk()
     reader = await a_reader(connection, desk)
     assert [await connection.requests.get() for _ in range(2)] == [8, 8]
-    monkeypatch.setattr(pulling, "_OVERDUE", 60.0)
+    monkeypatch.setattr(subscriber, "_OVERDUE", 60.0)
     reader.ask_again()
     assert await connection.requests.get() == 8
     await reader.stop()

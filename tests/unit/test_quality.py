@@ -7,8 +7,8 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.factories import BODY
-from wireroom.cli import app
-from wireroom.quality import score, summary
+from tools.evaluation.text_scores import score, summary
+from wireroom.cli.main import app
 
 
 def test_the_same_text_is_perfect_whatever_its_case_and_punctuation() -> None:

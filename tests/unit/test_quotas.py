@@ -1,6 +1,6 @@
 """Quotas by source: token buckets that grow back evenly."""
 
-from shared.quotas import HOUR, Allowance, Quota
+from shared.runtime.quotas import HOUR, Allowance, Quota
 
 
 class Clock:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from wireroom.resending import condition, matching
+from wireroom.ops.replay import condition, matching
 
 STORED: dict[str, Any] = {
     "_id": "a" * 32,

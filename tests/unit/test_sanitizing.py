@@ -19,8 +19,8 @@ from typer.testing import CliRunner
 from shared.logs import JsonLine, PlainLine
 from shared.sanitizing import escaped, escaped_json, harmless, harmless_line
 from tests import hostile
-from wireroom.cli import app
-from wireroom.terminal import SafeConsole, as_json
+from wireroom.cli.main import app
+from wireroom.cli.output import SafeConsole, as_json
 
 SEEN = {0x09, 0x0A, 0x200C, 0x200D, *range(0x600, 0x606), 0x6DD, 0x70F, 0x890, 0x891, 0x8E2, 0x110BD, 0x110CD}
 STYLING = re.compile(r"\x1b\[[0-9;]*[mKAG]|\x1b\[\?25[hl]|\r(?=\x1b\[2K)")

@@ -16,11 +16,11 @@ import services
 import shared
 from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
+from shared.broker.nats_address import login, servers
+from shared.environment import known, unknown
 from shared.errors import WrongSetting
-from shared.nats_address import login, servers
 from shared.settings import EnvironmentSettings, Settings, variable
-from shared.variables import known, unknown
-from wireroom.cli import app
+from wireroom.cli.main import app
 
 ROOT = Path(__file__).parents[2]
 WRONG = [  # class, variable, value, what is said of it
@@ -86,7 +86,7 @@ def test_a_service_with_a_wrong_value_ends_with_one_line_and_78(name: str) -> No
     own = {"ingest": "WIREROOM_INGEST_SOURCE_BYTES", "extract": "WIREROOM_EXTRACT_BATCH"}.get(
         name, "WIREROOM_HEALTH_PORT"
     )
-    module = ["services.setup"] if name == "setup" else ["shared.run", name]
+    module = ["services.setup"] if name == "setup" else ["shared.runtime.run", name]
     ended = subprocess.run(
         [sys.executable, "-m", *module], cwd=ROOT, capture_output=True, text=True, check=False, timeout=60,
         env=os.environ | {"WIREROOM_HEALTH_PORT": "0", own: "no number"},
@@ -130,7 +130,7 @@ def test_a_command_and_a_service_warn_of_a_misspelled_variable(monkeypatch: pyte
     warned = CliRunner().invoke(app, ["--data", "/nonexistent", "aliases", "check", "/nonexistent"])
     assert "did you mean WIREROOM_LOG_LEVEL?" in warned.stderr
     ended = subprocess.run(
-        [sys.executable, "-m", "shared.run", "nothing"], cwd=ROOT, capture_output=True, text=True, check=False
+        [sys.executable, "-m", "shared.runtime.run", "nothing"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert "did you mean WIREROOM_LOG_LEVEL?" in ended.stderr
 

@@ -8,18 +8,18 @@ from typing import Any
 
 import pytest
 
-from services.store.connection import connect
-from shared.run import SERVICES, load
-from shared.service import build
+from services.store.mongo_connection import connect
+from shared.runtime.run import SERVICES, load
+from shared.runtime.service import build
 from shared.settings import Settings
-from wireroom.local import broker
-from wireroom.local.database import HARDENING
+from wireroom.local import nats_server
+from wireroom.local.mongod import HARDENING
 
 ROOT = Path(__file__).parents[2]
 CLOSED = """
 import asyncio
-from shared.run import load
-from shared.service import build
+from shared.runtime.run import load
+from shared.runtime.service import build
 from shared.settings import Settings
 
 made = build(load("ingest"), Settings()).broker
@@ -54,7 +54,7 @@ async def test_a_write_is_acknowledged_by_the_disks_of_a_majority_whatever_the_a
 
 
 def test_the_embedded_broker_has_a_message_on_disk_before_it_acknowledges(tmp_path: Path) -> None:
-    broker.program(tmp_path, 4222)
+    nats_server.program(tmp_path, 4222)
     lines = [line.split("#")[0].strip() for line in (tmp_path / "nats.conf").read_text().splitlines()]
     assert "sync_interval: always" in lines
 

@@ -4,9 +4,9 @@ import json
 
 import pytest
 
-from shared.breaker import Breaker, Limits
 from shared.errors import Unavailable
-from shared.state import GIVE_UP, NOT_ALIVE, State
+from shared.runtime.breaker import Breaker, Limits
+from shared.runtime.process_state import GIVE_UP, NOT_ALIVE, State
 
 AWAY = Unavailable("MongoDB", "db:27017", "refused")
 

@@ -5,7 +5,7 @@ import re
 import pytest
 from typer.testing import CliRunner
 
-from wireroom.cli import app
+from wireroom.cli.main import app
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from shared.sanitizing import harmless
-from wireroom.rendering import render
-from wireroom.terminal import counted, err, highlight, json_line, one_line, out
+from wireroom.cli.output import counted, err, highlight, json_line, one_line, out
+from wireroom.cli.rendering import render
 
 HOSTILE = ["\x1b]52;c;ZXZpbA==\x07", "\x1b[2J", "\x9b31m", "\u202e", "\u2066", "\x00", "\r", "\x7f"]
 ARTICLE: dict[str, Any] = {

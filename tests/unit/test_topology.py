@@ -6,7 +6,7 @@ from nats.js.api import AckPolicy, DiscardPolicy, RetentionPolicy, StoreCompress
 
 from shared.messages import MAX_BODY_BYTES, MESSAGES
 from shared.topology import CONSUMERS, MAX_MESSAGE_BYTES, MAX_PAYLOAD, streams
-from wireroom.contracts.facts import stream_of
+from wireroom.contracts.message_facts import stream_of
 
 STREAMS = {stream.name: stream for stream in streams()}
 

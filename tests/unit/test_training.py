@@ -8,15 +8,16 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from services.extract.clean import clean, model
-from services.extract.clean.model import features, network, pages
+from services.extract.clean import classifier, clean
+from services.extract.clean.classifier import line_features, network
+from services.extract.clean.classifier import page_classifier as pages
 from tests.factories import BODY
-from wireroom.cli import app
-from wireroom.training import gradients
-from wireroom.training.alignment import align
-from wireroom.training.fitting import FOLDS, fold_of, parted
-from wireroom.training.lines import PLAN, texts
-from wireroom.training.marks import check
+from tools.training import gradients
+from tools.training.alignment import align
+from tools.training.fitting import FOLDS, fold_of, parted
+from tools.training.line_examples import PLAN, texts
+from tools.training.page_labels import check
+from wireroom.cli.main import app
 
 PARAGRAPHS = BODY.split("\n\n")
 
@@ -126,7 +127,7 @@ def test_the_same_pack_and_seed_make_the_same_weights_that_load(tmp_path: Path) 
         result = CliRunner().invoke(app, ["train", "lines", str(pack), "--out", str(file)])
         assert result.exit_code == 0, result.output
     assert files[0].read_bytes() == files[1].read_bytes()
-    assert all(map(len, network.load(files[0].read_bytes(), features.WIDTH).vocabularies))
+    assert all(map(len, network.load(files[0].read_bytes(), line_features.WIDTH).vocabularies))
 
 
 def test_folds_measure_publishers_that_were_held_out_and_write_nothing(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_the_model_of_pages_is_made_the_same_each_time_and_finds_the_article(tmp
         result = CliRunner().invoke(app, ["train", "pages", str(pack), "--out", str(file)])
         assert result.exit_code == 0, result.output
     assert files[0].read_bytes() == files[1].read_bytes()
-    with model.using(network.load(files[0].read_bytes(), pages.WIDTH), model.PAGES):
+    with classifier.using(network.load(files[0].read_bytes(), pages.WIDTH), classifier.PAGES):
         assert clean(str(page_records()[0]["html"]), "text/html").paragraphs == tuple(PARAGRAPHS)
 
 

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from services.extract import wire
+from services.extract import transport
 from services.extract.pool import frames
 from shared.errors import Reason, Rejected
 from shared.topology import MAX_MESSAGE_BYTES
@@ -26,26 +26,26 @@ def test_a_frame_that_claims_to_be_endless_is_not_waited_for() -> None:
 
 def test_articles_arrive_as_they_were() -> None:
     raw, extracted = a_raw_article(title="Öl\u2028im Hafen"), an_extracted_article()
-    assert wire.requested(wire.request(raw, {"a1": 0.75})) == (raw, {"a1": 0.75})
-    [reply] = wire.replies([extracted])
-    assert wire.replied(reply) == extracted
+    assert transport.requested(transport.request(raw, {"a1": 0.75})) == (raw, {"a1": 0.75})
+    [reply] = transport.replies([extracted])
+    assert transport.replied(reply) == extracted
 
 
 def test_a_verdict_is_raised_where_the_article_is_answered() -> None:
-    [reply] = wire.replies([Rejected(Reason.NO_ARTICLE_TEXT, "a page of 3 characters shows no text")])
+    [reply] = transport.replies([Rejected(Reason.NO_ARTICLE_TEXT, "a page of 3 characters shows no text")])
     with pytest.raises(Rejected, match="a page of 3 characters shows no text") as verdict:
-        wire.replied(reply)
+        transport.replied(reply)
     assert verdict.value.reason is Reason.NO_ARTICLE_TEXT
 
 
 def test_what_no_stream_takes_does_not_travel() -> None:
-    [reply] = wire.replies([an_extracted_article(paragraphs=("a" * MAX_MESSAGE_BYTES,))])
+    [reply] = transport.replies([an_extracted_article(paragraphs=("a" * MAX_MESSAGE_BYTES,))])
     assert len(reply) < 1000
     with pytest.raises(Rejected) as verdict:
-        wire.replied(reply)
+        transport.replied(reply)
     assert verdict.value.reason is Reason.TOO_LARGE
 
 
 def test_what_is_no_verdict_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        wire.replies([ZeroDivisionError()])
+        transport.replies([ZeroDivisionError()])

@@ -6,7 +6,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from shared.messages import MESSAGES, Message
-from wireroom.contracts.facts import HEADERS, Json, examples, stream_of
+from wireroom.contracts.message_facts import HEADERS, Json, examples, stream_of
 
 
 def asyncapi() -> Json:

@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
-from wireroom.local import broker, database, ports
-from wireroom.local.programs import Program, command_line, last_lines, open_log, until_ready
+from wireroom.local import mongod as database
+from wireroom.local import nats_server as broker
+from wireroom.local import ports
+from wireroom.local.child_process import Program, command_line, last_lines, open_log, until_ready
 
 _START_LIMIT = 60.0
 

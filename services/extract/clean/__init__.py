@@ -9,10 +9,10 @@ lines a trained ``model`` tells which belong to the article.
 from html import unescape
 
 from services.extract.clean.article import CleanArticle, assemble
-from services.extract.clean.known import Furniture, Site, rules_of
-from services.extract.clean.lines import split
-from services.extract.clean.markup import is_page
-from services.extract.clean.page import clean_page
+from services.extract.clean.html.page import clean_page
+from services.extract.clean.html.parse import is_page
+from services.extract.clean.rules.site import Furniture, Site, rules_of
+from services.extract.clean.text.lines import split
 
 RULES_VERSION = "7"  # raise it with every change that can change a result
 

@@ -4,12 +4,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
-from services.extract.clean import metadata
-from services.extract.clean.decide import Decisions, decide
-from services.extract.clean.facts import Facts, describe
-from services.extract.clean.known import ANY_SITE, KEPT, Site, recognise
-from services.extract.clean.lines import Line, visible
-from services.extract.clean.model import probabilities
+from services.extract.clean.classifier import probabilities
+from services.extract.clean.rules.decide import Decisions, decide
+from services.extract.clean.rules.line_facts import Facts, describe
+from services.extract.clean.rules.site import ANY_SITE, KEPT, Site, recognise
+from services.extract.clean.text import line_metadata
+from services.extract.clean.text.lines import Line, visible
 from shared.errors import Reason, Rejected
 from shared.messages import Caption, Removed
 
@@ -65,22 +65,22 @@ def judged(lines: Sequence[Line], title: str | None, judge: Judge, site: Site) -
 def _assemble(
     facts: Sequence[Facts], decided: Decisions, likely: Sequence[float] | None, title: str | None
 ) -> CleanArticle:
-    captions, claimed = metadata.captions(facts, decided)
+    captions, claimed = line_metadata.captions(facts, decided)
     rules = [claimed.get(index, rule) for index, rule in enumerate(decided)]
-    heading = None if title else metadata.found_title(facts, rules)
+    heading = None if title else line_metadata.found_title(facts, rules)
     if heading is not None:
         title, rules[heading] = facts[heading].line.text, "title"
-    byline = metadata.found_byline(facts, rules)
+    byline = line_metadata.found_byline(facts, rules)
     if byline:
         rules[byline[0]] = "byline"
-    dateline = metadata.found_dateline(facts, rules)
+    dateline = line_metadata.found_dateline(facts, rules)
     names = byline[1] if byline else None
     paragraphs = _paragraphs(facts, rules, dateline.text if dateline else "")
     _check_length(paragraphs)
     return CleanArticle(
         title=title,
         byline=names,
-        agency=metadata.found_agency(facts, rules, dateline, names),
+        agency=line_metadata.found_agency(facts, rules, dateline, names),
         dateline=dateline.place if dateline else None,
         paragraphs=paragraphs,
         captions=tuple(captions),
@@ -101,7 +101,7 @@ def _check_length(paragraphs: Sequence[str]) -> None:
 
 
 def _removed(facts: Sequence[Facts], rules: Decisions, likely: Sequence[float] | None, dateline: str) -> list[Removed]:
-    start = metadata.first_kept(rules)
+    start = line_metadata.first_kept(rules)
     taken = [(index, line.line.text, rule) for index, (line, rule) in enumerate(zip(facts, rules, strict=True)) if rule]
     if dateline:
         taken.append((start, dateline, "dateline"))

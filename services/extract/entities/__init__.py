@@ -3,7 +3,7 @@
 from services.extract.entities.aliases import NONE as NO_ALIASES
 from services.extract.entities.aliases import AliasError, Aliases
 from services.extract.entities.aliases import read as read_aliases
-from services.extract.entities.model import ModelUnavailable
+from services.extract.entities.ner.models import ModelUnavailable
 from services.extract.entities.options import DEFAULT, Options
 from services.extract.entities.tagger import DEFAULT_MODELS, TaggedEntities, Tagger, entities_in, load
 

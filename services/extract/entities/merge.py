@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from services.extract.entities.groups import Groups
 from services.extract.entities.names import acronyms_of, is_acronym, key_of
-from services.extract.entities.people import join_full_names, join_short_names
-from services.extract.entities.places import PLACES
+from services.extract.entities.person_merge import join_full_names, join_short_names
+from services.extract.entities.place_variants import PLACES
 from services.extract.entities.spans import Span, most_frequent
+from services.extract.entities.union_find import Groups
 
 _PREFIXABLE = frozenset({"ORG", "FAC", "EVENT", "PRODUCT", "WORK_OF_ART", "LAW"})
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 from unicodedata import combining, normalize
 
-from services.extract.entities.places import same_place
+from services.extract.entities.place_variants import same_place
 
 _TITLE = re.compile(
     r"(?:mr|mrs|ms|miss|dr|prof|professor|sir|dame|lord|lady|baron|baroness|count|duke|duchess|king|queen|prince"

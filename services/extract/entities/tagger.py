@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
-from services.extract.entities.agree import agree
-from services.extract.entities.complete import complete
-from services.extract.entities.describe import describe
+from services.extract.entities.boundaries import LABEL_NOT_KEPT, names_in
+from services.extract.entities.consistency import agree
+from services.extract.entities.derived_mentions import complete
 from services.extract.entities.link import link
 from services.extract.entities.merge import merge
-from services.extract.entities.model import keep_freed_memory
+from services.extract.entities.ner.models import keep_freed_memory
+from services.extract.entities.ner.pipeline import Pipeline
 from services.extract.entities.options import DEFAULT, Options
-from services.extract.entities.pipeline import Pipeline
+from services.extract.entities.salience import describe
 from services.extract.entities.spans import Dropped, Span
-from services.extract.entities.trim import LABEL_NOT_KEPT, names_in
 from shared.messages import MAX_DROPPED, DroppedCount, DroppedMention, Entity
 
 DEFAULT_MODELS: Mapping[str, str] = MappingProxyType({"en": "en_core_web_sm"})

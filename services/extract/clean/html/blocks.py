@@ -1,0 +1,185 @@
+"""One walk over a page: its visible lines, one per block, and the boxes (elements) that each of them stands in."""
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from services.extract.clean.html.parse import MAX_DEPTH, MAX_ELEMENTS, Element, too_large
+from services.extract.clean.text.lines import Line, limited, visible
+
+Attributes = Sequence[tuple[str, str]]
+
+BLOCKS = frozenset(
+    "address article aside blockquote body br button caption center cell dd details dialog div dl dt fieldset "  # noqa: SIM905 - a list of quoted words is no clearer
+    "figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html item label lb legend li list main menu nav ol "
+    "option p pre quote row section summary table tbody td textarea tfoot th thead tr ul".split()
+)
+_UNSEEN = frozenset(
+    "script style noscript template title meta link svg iframe object select textarea".split()  # noqa: SIM905
+)
+_PAID = 3  # hidden paragraphs,
+_LONG = 80  # each of so many characters, are an article behind a pay wall
+_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Boxes:
+    """The visible elements in document order, so that a parent has a lower number; the root is its own parent.
+
+    The lines of a box are contiguous: from ``first`` up to ``last``, which is not among them. So are the boxes in it:
+    from its own number up to ``ends``.
+    """
+
+    tags: list[str] = field(default_factory=list)
+    attributes: list[Attributes] = field(default_factory=list)
+    parents: list[int] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    first: list[int] = field(default_factory=list)
+    last: list[int] = field(default_factory=list)
+    ends: list[int] = field(default_factory=list)
+
+    def around(self, within: Iterable[int]) -> list[int]:
+        """Return these boxes and all that hold them, each once, the outer before the inner."""
+        found: set[int] = set()
+        for box in within:
+            outer = box
+            while outer not in found:
+                found.add(outer)
+                outer = self.parents[outer]
+        return sorted(found)
+
+
+@dataclass(slots=True)
+class Page:
+    """The visible lines of a page; of each the box its text begins in, and how far that is from the line before."""
+
+    lines: list[Line] = field(default_factory=list)
+    within: list[int] = field(default_factory=list)  # number of the innermost box
+    linked: list[int] = field(default_factory=list)  # characters that are links
+    meets: list[int] = field(default_factory=list)  # depth of the innermost box that holds also the line before
+    boxes: Boxes = field(default_factory=Boxes)
+
+
+def read(tree: Element) -> Page:
+    """Return the text of each block, numbered from 1.
+
+    Hidden text is left out unless the page has nothing else, or hides several paragraphs: where readers have to pay,
+    many publishers send the article so.
+    """
+    hidden: list[int] = []
+
+    def left_out(element: Element) -> bool:
+        hidden.append(_paragraphs(element))
+        return True
+
+    page = _read(tree, left_out)
+    if not page.lines:
+        return _read(tree, lambda _: False)
+    return _read(tree, lambda element: not _paragraphs(element)) if sum(hidden) >= _PAID else page
+
+
+def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
+    """Read all that shows, and the hidden elements that are not ``left_out``."""
+    from lxml import etree  # noqa: PLC0415 - plain text does not need it
+
+    reader = _Reader()
+    walk = etree.iterwalk(tree, events=("start", "end"))
+    skipped = False
+    for event, element in walk:
+        tag = element.tag
+        if tag in BLOCKS and reader.pieces:
+            reader.end_line()
+        if event == "end":
+            if not skipped:
+                reader.close(tag)
+            skipped = False
+            text = element.tail
+        else:
+            attributes = element.items()
+            if tag in _UNSEEN or (attributes and is_hidden(attributes) and left_out(element)):
+                walk.skip_subtree()
+                skipped = True
+                continue
+            reader.open(tag, attributes)
+            text = element.text
+        if text and (reader.pieces or _shows(text)):
+            reader.say(text)
+    limited(reader.page.lines)
+    return reader.page
+
+
+def _shows(text: str) -> bool:
+    """Tell whether a line can begin with this: not with spaces, nor with characters that nobody sees."""
+    text = text.strip()
+    return bool(text) and (text.isprintable() or bool(visible(text)))
+
+
+def is_hidden(attributes: Attributes) -> bool:
+    """Tell whether an element does not show when the page is opened."""
+    for name, value in attributes:  # noqa: SIM110 - asked of every element, and a generator takes twice the time
+        if name == "hidden" or (name == "style" and _HIDDEN.search(value)):
+            return True
+    return False
+
+
+def _paragraphs(element: Element) -> int:
+    """Return how many long paragraphs an element holds."""
+    return sum(len("".join(paragraph.itertext())) >= _LONG for paragraph in element.iter("p"))
+
+
+class _Reader:
+    """What has been read so far: the page, the boxes that are open, and the pieces of the line that is begun."""
+
+    def __init__(self) -> None:
+        self.page = Page()
+        self.pieces: list[str] = []
+        self._box = self._depth = self._links = self._captions = 0
+        self._begun = self._linked = self._meets = self._lowest = 0
+
+    def open(self, tag: str, attributes: Attributes) -> None:
+        boxes = self.page.boxes
+        number = len(boxes.tags)
+        self._depth = depth = self._depth + 1
+        if depth > MAX_DEPTH or number >= MAX_ELEMENTS:
+            raise too_large(depth, number)
+        boxes.tags.append(tag)
+        boxes.attributes.append(attributes)
+        boxes.parents.append(self._box)
+        boxes.depths.append(depth)
+        boxes.first.append(len(self.page.lines))
+        boxes.last.append(0)
+        boxes.ends.append(0)
+        self._box = number
+        if tag == "a":
+            self._links += 1
+        elif tag == "figcaption":
+            self._captions += 1
+
+    def close(self, tag: str) -> None:
+        boxes, box = self.page.boxes, self._box
+        boxes.last[box] = len(self.page.lines) + (1 if self.pieces else 0)
+        boxes.ends[box] = len(boxes.tags)
+        self._box = boxes.parents[box]
+        self._depth = depth = self._depth - 1
+        self._lowest = min(self._lowest, depth)
+        if tag == "a":
+            self._links -= 1
+        elif tag == "figcaption":
+            self._captions -= 1
+
+    def say(self, text: str) -> None:
+        if not self.pieces:
+            self._begun, self._meets, self._lowest = self._box, self._lowest, self._depth
+        self.pieces.append(text)
+        if self._links:
+            self._linked += len(text)
+
+    def end_line(self) -> None:
+        page = self.page
+        line = visible("".join(self.pieces))
+        page.lines.append(Line(len(page.lines) + 1, line, caption=self._captions > 0))
+        page.within.append(self._begun)
+        page.linked.append(self._linked)
+        page.meets.append(self._meets)
+        self.pieces.clear()
+        self._linked = 0

@@ -1,0 +1,110 @@
+"""What page furniture says, in all languages at once: made of the packs when it is first needed."""
+
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+
+from services.extract.clean.rules.packs import FURNITURE, Pack, from_packs, languages
+from services.extract.clean.text.words import tokens
+
+_LOOK_AT = 80  # words; what a long line says after these no longer makes it furniture
+
+Phrase = tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """A phrase of the vocabulary found in a line."""
+
+    rule: str
+    words: int
+    at_start: bool = False
+    whole_line: bool = False
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """All languages at once: the language of a line is not known when it is read."""
+
+    lines: dict[Phrase, str] = field(default_factory=dict)
+    starts: dict[str, list[tuple[Phrase, str]]] = field(default_factory=dict)
+    inside: dict[str, list[tuple[Phrase, str]]] = field(default_factory=dict)
+    credit: tuple[str, ...] = ()
+    marks: tuple[str, ...] = ()
+    byline: frozenset[Phrase] = frozenset()
+    roles: frozenset[str] = frozenset()
+    joins: frozenset[str] = frozenset()
+    dates: frozenset[str] = frozenset()
+
+    def cues(self, found: Sequence[str]) -> tuple[Cue, ...]:
+        """Return what the words of a line say about it, the strongest first."""
+        words = tuple(found)
+        whole = self.lines.get(words)
+        if whole is not None:
+            return (Cue(whole, len(words), at_start=True, whole_line=True),)
+        cues = []
+        if words and (said := _said(self.starts.get(words[0], ()), words, 0)):
+            cues.append(Cue(said[1], len(said[0]), at_start=True))
+        begin = cues[0].words if cues else 0
+        for position, word in enumerate(words[begin:_LOOK_AT], begin):
+            if word in self.inside and (said := _said(self.inside[word], words, position)):
+                cues.append(Cue(said[1], len(said[0])))
+        return tuple(cues)
+
+
+def _said(phrases: Iterable[tuple[Phrase, str]], words: Phrase, position: int) -> tuple[Phrase, str] | None:
+    """Return the first of these phrases, the longest first, that stands at this position, and its rule."""
+    for phrase, rule in phrases:
+        if words[position : position + len(phrase)] == phrase:
+            return phrase, rule
+    return None
+
+
+@from_packs
+def vocabulary() -> Vocabulary:
+    """Read the packs of all languages; about 20 ms, once in a process."""
+    made = Vocabulary()
+    lists: dict[str, set[str]] = {}
+    packs = list(languages())
+    off = {phrase_of(text) for pack in packs for text in pack.get("off", {}).get("phrases", ())}
+    for pack in packs:
+        _add(made, lists, pack, off)
+    for index in (made.starts, made.inside):
+        for phrases in index.values():
+            phrases.sort(key=lambda entry: -len(entry[0]))
+    return Vocabulary(
+        made.lines,
+        made.starts,
+        made.inside,
+        credit=_longest_first(lists["caption.credit"]),
+        marks=_longest_first(lists["caption.mark"]),
+        byline=frozenset(tuple(tokens(text)) for text in lists["byline.starts"]),
+        roles=frozenset(lists["byline.roles"]),
+        joins=frozenset(lists["byline.and"]),
+        dates=frozenset(word for text in lists["date_line.words"] for word in tokens(text)),
+    )
+
+
+def _add(made: Vocabulary, lists: dict[str, set[str]], language: Pack, off: AbstractSet[Phrase]) -> None:
+    for rule in FURNITURE:
+        entries = {
+            kind: [phrase for phrase in map(phrase_of, texts) if phrase not in off]
+            for kind, texts in language.get(rule, {}).items()
+        }
+        for phrase in entries.get("lines", ()):
+            made.lines.setdefault(phrase, rule)
+        for kind, index in (("starts", made.starts), ("inside", made.inside)):
+            for phrase in entries.get(kind, ()):
+                index.setdefault(phrase[0], []).append((phrase, rule))
+    for rule in ("byline", "caption", "date_line"):
+        for kind, texts in language.get(rule, {}).items():
+            lists.setdefault(f"{rule}.{kind}", set()).update(texts)
+
+
+def phrase_of(text: str) -> Phrase:
+    """Return the words of an entry, as they are compared with those of a line."""
+    return tuple(tokens(text.replace("#", "0")))  # tokens() makes # of every number, and nothing of the sign itself
+
+
+def _longest_first(texts: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted(texts, key=lambda text: (-len(text), text)))

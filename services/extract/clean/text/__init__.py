@@ -1,0 +1,1 @@
+"""Plain text: lines and words, and the metadata that lines carry."""

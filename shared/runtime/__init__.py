@@ -1,0 +1,1 @@
+"""The process around a handler: subscription, delivery outcomes, circuit breaker, probes, watchdog."""

@@ -1,0 +1,115 @@
+"""Health that tells the truth: ready means able to take work, alive means that it gets on with what it has.
+
+A connected socket proves neither: with its consumer deleted, a pull loop spins for ever and looks healthy.
+"""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from faststream.asgi import AsgiResponse, get
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError
+
+from shared.errors import Unavailable, WrongSetting
+from shared.runtime.process_state import LOOK_EVERY, NOT_ALIVE, State
+from shared.topology import Consumer
+
+log = logging.getLogger(__name__)
+
+EXIT_STUCK = 70  # sysexits EX_SOFTWARE: end, so that whoever started us starts us again
+_MISSING_LIMIT = 3  # looks in a row without the consumer before the process ends
+_TIMEOUT = 2.0
+
+Check = Callable[[], Awaitable[None]]
+
+
+def end_process() -> None:
+    """End at once: what cannot be mended from inside is mended by being started again."""
+    os._exit(EXIT_STUCK)
+
+
+def end_misconfigured(wrong: WrongSetting) -> None:
+    """End at once and say what is wrong, where raising it would end no more than one task."""
+    for line in wrong.lines:
+        log.critical("%s", line)
+    os._exit(wrong.code)
+
+
+class Watch:
+    """Looks at the consumer, and at what else the service needs, every two seconds while the service runs."""
+
+    def __init__(self, js: JetStreamContext, reads: Consumer, state: State, check: Check | None) -> None:
+        self._js, self._reads, self._state, self._check = js, reads, state, check
+        self._tasks: list[asyncio.Task[None]] = []
+
+    async def wait_until_declared(self) -> None:
+        """Services never declare, so wait until ``wireroom setup`` has."""
+        while not await self._look():
+            log.warning("waiting for %s/%s: run `wireroom setup`", self._reads.stream, self._reads.durable)
+            await asyncio.sleep(LOOK_EVERY)
+
+    async def __aenter__(self) -> None:
+        self._tasks = [asyncio.create_task(self._run())]
+        if self._check:
+            self._tasks.append(asyncio.create_task(self._run_check(self._check)))
+
+    async def __aexit__(self, *_: object) -> None:
+        for task in self._tasks:
+            task.cancel()
+
+    async def _run(self) -> None:
+        missing = 0
+        while missing < _MISSING_LIMIT and not self._state.given_up:
+            missing = 0 if await self._look() is not False else missing + 1
+            await asyncio.sleep(LOOK_EVERY)
+        what = "is gone" if missing else "has work, but nothing is being done"
+        log.critical("consumer %s/%s %s; ending this process", self._reads.stream, self._reads.durable, what)
+        end_process()
+
+    async def _look(self) -> bool | None:
+        """Return True if the consumer is there, False if it is not, None if the broker does not answer."""
+        reads = self._reads
+        try:
+            info = await asyncio.wait_for(
+                self._js.consumer_info(reads.stream, reads.durable, timeout=_TIMEOUT), 2 * _TIMEOUT
+            )
+        except NotFoundError:
+            self._state.lost(f"there is no consumer {reads.stream}/{reads.durable}")
+            return False
+        except (NatsError, TimeoutError) as error:
+            self._state.lost(f"NATS does not answer: {type(error).__name__}")
+            return None
+        self._state.looked(info.num_pending or 0, info.num_ack_pending or 0)
+        return True
+
+    async def _run_check(self, check: Check) -> None:
+        while True:
+            try:
+                await check()
+            except Unavailable as outage:
+                self._state.dependency = str(outage)
+            except WrongSetting as wrong:
+                end_misconfigured(wrong)
+            else:
+                self._state.dependency = None
+            await asyncio.sleep(LOOK_EVERY)
+
+
+def routes(state: State) -> list[tuple[str, Callable[..., Awaitable[Any]]]]:
+    """``/livez`` is 503 when nothing gets on, ``/readyz`` until work can be taken, with the reason."""
+
+    @get
+    async def livez(_scope: dict[str, Any]) -> AsgiResponse:
+        if state.alive:
+            return AsgiResponse(b"alive", 200)
+        return AsgiResponse(f"nothing was done for {NOT_ALIVE * LOOK_EVERY:g} s and more".encode(), 503)
+
+    @get
+    async def readyz(_scope: dict[str, Any]) -> AsgiResponse:
+        return AsgiResponse(state.report(), 200 if state.ready else 503, {"content-type": "application/json"})
+
+    return [("/livez", livez), ("/readyz", readyz)]

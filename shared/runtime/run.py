@@ -1,0 +1,73 @@
+"""What containers and the supervisor execute: ``python -m shared.runtime.run ingest|extract|store``."""
+
+import gc
+import importlib
+import logging
+import os
+import signal
+import sys
+from collections.abc import Callable
+
+import uvloop
+
+from shared import environment, logs
+from shared.errors import WrongSetting
+from shared.runtime.http_server import server
+from shared.runtime.service import Service
+from shared.runtime.watchdog import watchdog
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+SERVICES = ("ingest", "extract", "store")
+EX_USAGE = 2
+
+
+def load(name: str) -> Service:
+    """Import only the one service, so that an image needs no other."""
+    service = importlib.import_module(f"services.{name}.app").service
+    assert isinstance(service, Service)  # noqa: S101 - for the type checker; an app module without one is a bug
+    return service
+
+
+def main(arguments: list[str]) -> int:
+    return configured(lambda settings: _run(arguments, settings))
+
+
+def configured(run: Callable[[Settings], int]) -> int:
+    """Run with settings and logs; return the exit code, with a line for each setting that is wrong."""
+    logs.configure("INFO")
+    try:
+        settings = Settings()
+        logs.configure(settings.log_level)
+        for warning in environment.unknown(os.environ):
+            log.warning("%s", warning)
+        return run(settings)
+    except WrongSetting as wrong:
+        for line in wrong.lines:
+            log.critical("%s", line)
+        return wrong.code
+
+
+def _run(arguments: list[str], settings: Settings) -> int:
+    match arguments:
+        case [name] if name in SERVICES:
+            # while it runs uvicorn has the signal, stops in order, and raises it again for us: a clean exit
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda *_: sys.exit(0))
+            service = load(name)
+            gc.collect()
+            gc.freeze()  # what is loaded stays: to look through it again and again would block the loop for 50 ms
+            uvloop.run(_serve(service, settings))
+            return 0
+        case _:
+            log.error("usage: python -m shared.runtime.run %s", "|".join(SERVICES))
+            return EX_USAGE
+
+
+async def _serve(service: Service, settings: Settings) -> None:
+    async with watchdog():
+        await server(service, settings).serve()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

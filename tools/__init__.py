@@ -1,0 +1,1 @@
+"""Development tools that need labelled data; not part of the wheel."""

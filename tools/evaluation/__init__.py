@@ -1,0 +1,1 @@
+"""Quality of cleaning and of entities, measured on packs of labelled articles."""

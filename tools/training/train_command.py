@@ -1,0 +1,158 @@
+"""``wireroom train``: the models of lines and of pages, made anew from a pack of articles with known text."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tools.evaluation.clean_quality import EX_DATA, cleaned, records_of
+from tools.evaluation.text_scores import Score, score, summary
+from wireroom.cli.output import err, fail, table
+from wireroom.cli.output import out as console
+
+if TYPE_CHECKING:
+    from tools.training.fitting import Text
+    from tools.training.gradients import Plan
+
+Record = Mapping[str, Any]
+Pack = Annotated[Path, typer.Argument(help="JSON Lines, .xz or plain; its format stands in docs/quality.md.")]
+Also = Annotated[
+    list[Path] | None, typer.Option(metavar="PACK", help="Another pack to learn from; only the first is measured.")
+]
+Out = Annotated[Path, typer.Option(help="Where the weights are written.")]
+Seed = Annotated[int, typer.Option(help="The same pack and seed make the same weights.")]
+Folds = Annotated[bool, typer.Option(help="Measure on publishers that were held out, and write nothing.")]
+Parting = Annotated[int, typer.Option(help="Which way of parting the publishers into folds.")]
+
+
+@dataclass(frozen=True)
+class _Model:
+    weights: str
+    media_type: str
+    fields: Sequence[str]
+    plan: "Plan"
+    texts: "Callable[[Sequence[Record]], Iterator[Text]]"
+
+
+def train_lines(
+    pack: Pack,
+    also: Also = None,
+    out: Out = Path("lines.npz"),
+    seed: Seed = 0,
+    folds: Folds = False,
+    parting: Parting = 0,
+) -> None:
+    """Train the model that tells lines of an article from the lines around it; some minutes on one core.
+
+    Examples: `wireroom train lines texts.jsonl.xz --out lines.npz`, `wireroom train lines texts.jsonl.xz --folds`
+    """
+    from services.extract.clean.classifier import LINES  # noqa: PLC0415
+    from tools.training import line_examples  # noqa: PLC0415 - numpy, which no other command needs
+
+    model = _Model(LINES, "text/plain", line_examples.FIELDS, line_examples.PLAN, line_examples.texts)
+    _train(model, _records(pack), _more(also), out, seed, parting if folds else None)
+
+
+def train_pages(
+    pack: Pack,
+    also: Also = None,
+    out: Out = Path("pages.npz"),
+    seed: Seed = 0,
+    folds: Folds = False,
+    parting: Parting = 0,
+) -> None:
+    """Train the model that tells the article of a page from what stands around it; some minutes on one core.
+
+    Examples: `wireroom train pages pages.jsonl.xz --out pages.npz`, `wireroom train pages pages.jsonl.xz --folds`
+    """
+    from services.extract.clean.classifier import PAGES  # noqa: PLC0415
+    from tools.training import page_examples as pages  # noqa: PLC0415 - numpy, which no other command needs
+
+    model = _Model(PAGES, "text/html", pages.FIELDS, pages.PLAN, pages.texts)
+    _train(model, _records(pack), _more(also), out, seed, parting if folds else None)
+
+
+def train_pack(
+    pages: Annotated[Path, typer.Argument(help="JSON Lines, .xz or plain, with id and html.")],
+    marks: Annotated[Path, typer.Argument(help="Which lines of them belong, as docs/models/marks.jsonl tells it.")],
+    out: Annotated[Path, typer.Option(help="Where the pack is written.")] = Path("pack.jsonl"),
+) -> None:
+    """Make a pack to train on from pages and what was marked in them.
+
+    Example: `wireroom train pack pages.jsonl docs/models/marks.jsonl --out read.jsonl`
+    """
+    from tools.training.page_labels import OtherPage, packed  # noqa: PLC0415 - lxml, which plain text does not need
+
+    part, count = out.with_name(f"{out.name}.part"), 0
+    try:
+        marked = list(records_of(marks))
+        with part.open("w", encoding="utf-8") as file:
+            for record in packed(records_of(pages), marked):
+                file.write(json.dumps(record, ensure_ascii=False) + "\n")
+                count += 1
+        part.replace(out)
+    except (OSError, ValueError, KeyError, OtherPage) as error:
+        part.unlink(missing_ok=True)
+        fail(EX_DATA, f"no pack of {pages} and {marks}: {error}.")
+    console.print(f"{out}: {count} of {len(marked)} marked articles")
+
+
+def _more(packs: list[Path] | None) -> Sequence[Record]:
+    return [record for pack in packs or () for record in _records(pack)]
+
+
+def _records(pack: Path) -> Sequence[Record]:
+    """Return the articles that have a publisher and an expected text."""
+    try:
+        usable = [
+            {**record, "expected_paragraphs": expected}
+            for record in records_of(pack)
+            if record["publisher"] and (expected := record.get("expected_paragraphs") or record["paragraphs"])
+        ]
+    except (OSError, ValueError, KeyError) as error:
+        fail(EX_DATA, f"{pack} is no pack to train on: {error!r}.")
+    if not usable:
+        fail(EX_DATA, f"{pack} has no article with a publisher and its expected paragraphs.")
+    return usable
+
+
+def _train(
+    model: _Model, records: Sequence[Record], more: Sequence[Record], out: Path, seed: int, parting: int | None
+) -> None:
+    from tools.training import fitting  # noqa: PLC0415 - numpy
+
+    found = list(model.texts([*records, *more]))
+    if not found:
+        fail(EX_DATA, f"no article has one of the fields {', '.join(model.fields)}.")
+    if parting is not None:
+        _measure_folds(model, records, found, seed, parting)
+        return
+    err.print(f"{len(found)} texts of {len({text.publisher for text in found})} publishers")
+    out.write_bytes(fitting.fit(found, model.plan, seed=seed, report=_report))
+    console.print(f"{out}: {out.stat().st_size} bytes")
+
+
+def _report(epoch: int, loss: float) -> None:
+    err.print(f"epoch {epoch}: loss {loss:.4f}")
+
+
+def _measure_folds(model: _Model, records: Sequence[Record], found: "Sequence[Text]", seed: int, parting: int) -> None:
+    from services.extract.clean.classifier import using  # noqa: PLC0415 - with numpy
+    from tools.training import fitting  # noqa: PLC0415
+
+    scores: dict[str, list[Score]] = {field: [] for field in model.fields}
+    for network, unseen in fitting.held_out(
+        records, found, model.plan, seed=seed, parting=parting, report=_report
+    ):  # fmt: skip
+        with using(network, model.weights):
+            for record in unseen:
+                for field in model.fields:
+                    if body := record.get(field):
+                        scores[field].append(score(record["expected_paragraphs"], cleaned(body, model.media_type)))
+    rows = [(field, summary(each)) for field, each in scores.items() if each]
+    names = ("articles", "precision", "recall", "f1", "paragraph_f1", "good", "bad", "lost")
+    cells = [[field, *(f"{getattr(means, name):.3f}" for name in names)] for field, means in rows]
+    table(("field", *names), cells, numbers=names)

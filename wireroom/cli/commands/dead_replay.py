@@ -1,0 +1,150 @@
+"""``wireroom dead replay``: letters go back where they came from, as they were or as a file has them."""
+
+import asyncio
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from pathlib import Path
+from typing import IO, Annotated
+
+import typer
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from shared.broker.dead_letter_status import Fate
+from shared.errors import Rejected
+from shared.settings import Settings
+from wireroom.cli.commands.dead_arguments import (
+    EX_USAGE,
+    AsJson,
+    ByReason,
+    ByService,
+    Everything,
+    Places,
+    meant,
+    need_a_choice,
+    tell,
+)
+from wireroom.cli.connections import nats_connection
+from wireroom.cli.output import err, fail
+from wireroom.ops import dead_letter_queries, dead_letter_replay
+from wireroom.ops.dead_letter_queries import Choice, Letter
+from wireroom.ops.dead_letter_replay import NotReplayable, paced
+
+EX_PARTLY = 1
+EX_DATA = 65
+EX_TEMPORARY = 75
+_FATES = {"replayed": 0, "there_already": 0, "stay": 0}
+
+AtRate = Annotated[float | None, typer.Option(min=0.1, help="At most so many a second.")]
+Again = Annotated[bool, typer.Option("--again", help="Also those that were replayed before, whatever came of it.")]
+FromFile = Annotated[Path | None, typer.Option("--from", help="Letters of `dead export`; - for standard input.")]
+
+Send = Callable[[JetStreamContext, Letter, bytes], Awaitable[bool]]
+
+
+def replay(
+    numbers: Places = None,
+    reason: ByReason = None,
+    service: ByService = None,
+    everything: Everything = False,
+    file: FromFile = None,
+    again: Again = False,
+    rate: AtRate = None,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop each letter once the broker has it again.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put dead letters back where they came from, unchanged, or as a file has them. They stay, marked, unless `--drop`.
+
+    By reason or service only open letters are meant. Repeating it within an hour is safe: the broker takes each once.
+    Exit code 1 if a letter cannot be replayed.
+
+    Examples: `wireroom dead replay 12 13`, `wireroom dead replay --reason retries_exhausted --rate 20`,
+    `wireroom dead replay --from letters.jsonl`
+    """
+    otherwise = bool(reason or service or everything)
+    if file is None:
+        need_a_choice(numbers, otherwise=otherwise, options="--reason, --service and --all")
+        choice = Choice(service, reason, () if again else (Fate.OPEN,))
+        done = asyncio.run(_replay(numbers, choice, rate, drop=drop, dry_run=dry_run))
+    elif numbers or otherwise or drop:
+        fail(EX_USAGE, "--from means the letters of the file, and can neither choose among them nor drop them.")
+    else:
+        done = asyncio.run(_replay_file(file, rate, dry_run=dry_run))
+    if dry_run:
+        tell(f"would replay {done['replayed']}", {"would_replay": done["replayed"]}, as_json=as_json)
+        return
+    said = f"replayed {done['replayed']}{' and dropped them' if drop else ''}"
+    if done["there_already"]:
+        said += f"; {done['there_already']} had been replayed within the last hour, the broker takes each once"
+    tell(said, _FATES | done, as_json=as_json)
+    raise typer.Exit(EX_PARTLY if done["stay"] else 0)
+
+
+async def _replay(
+    numbers: list[int] | None, choice: Choice, rate: float | None, *, drop: bool, dry_run: bool
+) -> Counter[str]:
+    done: Counter[str] = Counter()
+    async with nats_connection(Settings().nats_url) as connection:
+        js = connection.jetstream(timeout=5)
+        chosen = await meant(js, numbers, choice)
+        if dry_run:
+            return Counter(replayed=len(chosen))
+        async for letter in paced(chosen, rate):
+            if not (found := await dead_letter_queries.get(js, letter.sequence)):
+                continue  # it was dropped meanwhile
+            became = await _send(js, *found, dead_letter_replay.replay, done)
+            if drop and became != "stay":
+                await dead_letter_queries.drop(js, [letter])
+            done[became] += 1
+    return done
+
+
+async def _replay_file(file: Path, rate: float | None, *, dry_run: bool) -> Counter[str]:
+    """Read the whole file before anything is sent: a line that is none ends the command before it acts."""
+    done: Counter[str] = Counter()
+    with _opened(file) as lines:
+        count = sum(1 for _ in _letters(file, lines))
+        if dry_run:
+            return Counter(replayed=count)
+        lines.seek(0)
+        async with nats_connection(Settings().nats_url) as connection:
+            js = connection.jetstream(timeout=5)
+            async for letter, data in paced(_letters(file, lines), rate):
+                done[await _send(js, letter, data, dead_letter_replay.replay_line, done)] += 1
+    return done
+
+
+def _opened(file: Path) -> IO[bytes]:
+    try:
+        if str(file) != "-":
+            return file.open("rb")
+    except OSError as error:
+        fail(EX_DATA, f"{file} cannot be read: {error.strerror}.")
+    held = tempfile.TemporaryFile()  # noqa: SIM115 - whoever called opens it for a block
+    shutil.copyfileobj(sys.stdin.buffer, held)
+    held.seek(0)
+    return held
+
+
+def _letters(file: Path, lines: Iterable[bytes]) -> Iterator[tuple[Letter, bytes]]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            try:
+                yield dead_letter_replay.from_line(line)
+            except ValueError as error:
+                fail(EX_DATA, f"{file} line {number} is no letter of `wireroom dead export`: {error}.")
+
+
+async def _send(js: JetStreamContext, letter: Letter, data: bytes, send: Send, done: Counter[str]) -> str:
+    try:
+        return "replayed" if await send(js, letter, data) else "there_already"
+    except (NotReplayable, Rejected) as refusal:
+        err.print(f"letter {letter.sequence}: {refusal}")
+        return "stay"
+    except NatsError as error:
+        said = f"letter {letter.sequence} was not taken: {error}. {done['replayed']} were replayed before it"
+        fail(EX_TEMPORARY, f"{said}. `wireroom status --check` may tell why; then run it again.")

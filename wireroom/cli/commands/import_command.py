@@ -1,0 +1,178 @@
+"""``wireroom import``: the runs of `wireroom publish`, and taking a mistaken one back."""
+
+import asyncio
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import typer
+from pymongo.database import Database
+
+from shared.broker.withdrawals import lift
+from shared.errors import Unavailable
+from shared.settings import Settings
+from wireroom.cli.commands.withdraw_command import take_down
+from wireroom.cli.connections import mongo_articles, nats_connection
+from wireroom.cli.output import counted, err, fail, json_line, out, table
+from wireroom.ops import import_runs, withdraw
+from wireroom.ops.withdraw import Found, Wanted
+
+EX_NOT_FOUND = 1
+EX_UNAVAILABLE = 69
+EX_TEMPORARY = 75
+_PAUSE = 0.5  # seconds between two looks at what is left
+_NAMED = 20
+
+app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """``kept`` are articles that were there before the run."""
+
+    found: dict[str, Found]
+    kept: set[str]
+    stored: int
+
+
+@app.command("ls")
+def list_runs(
+    as_json: Annotated[bool, typer.Option("--json", help="JSON, one object per line.")] = False,
+) -> None:
+    """List the runs of `wireroom publish` that the streams tell of: when each began, and how far it is.
+
+    Example: `wireroom import ls`
+    """
+    columns = ("run", "began", "waiting", "ingested", "dead")
+    found = asyncio.run(_runs())
+    rows = [
+        (name, run.began.isoformat(" ", "seconds") if run.began else "", run.waiting, run.ingested, run.dead)
+        for name, run in sorted(found.items(), key=lambda item: str(item[1].began))
+    ]
+    if as_json:
+        for row in rows:
+            json_line({"v": 1, **dict(zip(columns, row, strict=True))})
+    elif rows:
+        table(columns, rows, numbers=columns[2:])
+    else:
+        err.print("No run of `wireroom publish` is in the streams.")
+
+
+async def _runs() -> dict[str, import_runs.Run]:
+    async with nats_connection(Settings().nats_url) as connection:
+        return await import_runs.runs(connection.jetstream(timeout=10))
+
+
+@app.command()
+def undo(
+    run: Annotated[str, typer.Argument(help="As `wireroom publish` prints it and `wireroom import ls` lists it.")],
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken back.")] = False,
+    for_good: Annotated[bool, typer.Option("--for-good", help="Leave the tombstones: it must not come again.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    patience: Annotated[float, typer.Option(min=0, help="Seconds to wait for what is still on its way.")] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Take a run back: what waits is not stored, what is stored is withdrawn, and it may be imported again.
+
+    Articles that were there before the run stay, with what the run made of them. Interrupted, it is repeated.
+
+    Examples: `wireroom import undo 20260301-093000-0011aabb --dry-run`
+    """
+    settings = Settings()
+    try:
+        plan = _plan(settings, run)
+        numbers = {"run": run, "articles": len(plan.found), "stored": plan.stored, "kept": sorted(plan.kept)}
+        said = f"{counted(len(plan.found), 'article')} of run {run}, {plan.stored} of them stored"
+        if dry_run:
+            _tell(f"would take back {said}", numbers | {"dry_run": True}, as_json=as_json)
+        else:
+            _undo(settings, run, plan, ask=f"Take back {said}?" if not yes and plan.found else "", patience=patience)
+            lifted = 0 if for_good else asyncio.run(_lift_all(settings, run))
+            _tell(f"took back {said}", numbers | {"lifted": lifted}, as_json=as_json)
+    except Unavailable as outage:
+        fail(EX_UNAVAILABLE, f"{outage}. Repeat it: what was done already stays done.")
+    if plan.kept:
+        named = ", ".join(sorted(plan.kept)[:_NAMED]) + (", ..." if len(plan.kept) > _NAMED else "")
+        err.print(f"There before the run, and left as they are now: {counted(len(plan.kept), 'article')}: {named}")
+
+
+def _undo(settings: Settings, run: str, plan: _Plan, *, ask: str, patience: float) -> None:
+    if not plan.found and not asyncio.run(_unfinished(settings, run)):
+        if plan.kept:
+            return
+        fail(EX_NOT_FOUND, f"the streams have no article of run {run}; nothing was done.")
+    if ask:
+        typer.confirm(ask, abort=True, err=True)
+    take_down(settings, plan.found, import_runs.reason(run))
+    if not asyncio.run(_gone(settings, run, plan.kept, patience)):
+        said = "some of it is still on its way, and will be withdrawn as the services come to it"
+        fail(EX_TEMPORARY, f"{said}. Repeat the command once they have, so that the articles may come in again.")
+
+
+def _plan(settings: Settings, run: str) -> _Plan:
+    """Find the articles of a run, and leave out those that are older than it."""
+
+    async def look() -> tuple[import_runs.Content, dict[str, Found]]:
+        async with nats_connection(settings.nats_url) as connection:
+            js = connection.jetstream(timeout=10)
+            content = await import_runs.content(js, run)
+            with mongo_articles(settings) as database:
+                kept.update(_older(database, content))
+                ids = list(content.versions.keys() - kept)
+                stored.extend(database["articles"].find({"_id": {"$in": ids}}, withdraw.FIELDS))
+            return content, await withdraw.find(js, Wanted(set(ids)), stored)
+
+    kept, stored = set[str](), list[dict[str, Any]]()
+    content, found = asyncio.run(look())
+    for name, waiting in content.waiting.items():
+        if name not in kept:
+            article = found.setdefault(name, waiting)
+            article.source, article.waiting = waiting.source, waiting.waiting
+            article.names |= waiting.names
+    return _Plan(found, kept, len(stored))
+
+
+def _older(database: Database[dict[str, Any]], content: import_runs.Content) -> set[str]:
+    ids = list(content.versions)
+    places = {"version": 1, "content_version": 1}
+    stored = {found["_id"]: found for found in database["articles"].find({"_id": {"$in": ids}}, places)}
+    history = defaultdict[str, set[int]](set)
+    for found in database["article_versions"].find({"article_id": {"$in": ids}}, {"article_id": 1, "version": 1}):
+        history[found["article_id"]].add(int(found["version"]))
+    return import_runs.older(content, stored, history)
+
+
+async def _unfinished(settings: Settings, run: str) -> bool:
+    """Tell whether an undo broke off before it lifted what it had set."""
+    async with nats_connection(settings.nats_url) as connection:
+        return bool(await import_runs.tombstones(connection.jetstream(timeout=10), run))
+
+
+async def _gone(settings: Settings, run: str, kept: set[str], patience: float) -> bool:
+    deadline = time.monotonic() + patience
+    async with nats_connection(settings.nats_url) as connection:
+        js = connection.jetstream(timeout=10)
+        while await import_runs.is_left(js, run, kept):
+            if time.monotonic() > deadline:
+                return False
+            await asyncio.sleep(_PAUSE)
+    return True
+
+
+async def _lift_all(settings: Settings, run: str) -> int:
+    async with nats_connection(settings.nats_url) as connection:
+        js = connection.jetstream(timeout=10)
+        stones = await import_runs.tombstones(js, run)
+        with mongo_articles(settings) as database:
+            for stone in stones:
+                database["withdrawn"].delete_one({"_id": stone.id})
+                await lift(js, stone.id)
+    return len(stones)
+
+
+def _tell(said: str, numbers: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        json_line({"v": 1, **numbers})
+    else:
+        out.print(said)

@@ -1,0 +1,234 @@
+"""``wireroom publish``: puts articles on the queue and counts what the broker has on disk."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from nats.aio.client import Client
+from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+from shared.broker.nats_address import without_password
+from shared.errors import Reason, Unavailable
+from shared.settings import Settings
+from wireroom.cli import subject_arguments
+from wireroom.cli.connections import lasting_nats_connection, nats_connection
+from wireroom.cli.output import counted, err, fail, json_line, out
+from wireroom.ops import outcomes
+from wireroom.publisher import ledger
+from wireroom.publisher import submissions as intake
+from wireroom.publisher.sender import Answer, Away, Outage, Refusing, Sender, new_run
+from wireroom.publisher.submissions import Submission
+
+EX_PARTLY = 1
+EX_DATA = 65
+EX_UNAVAILABLE = 69
+EX_TEMPORARY = 75
+EX_INTERRUPTED = 130
+_NO_OUTCOME = "without an outcome"
+_WAIT_PATIENCE = 60.0  # seconds without a further outcome
+
+_WHAT_TO_DO = {
+    Reason.TOO_LARGE: "Split it, or send only the text of the article.",
+    Reason.EMPTY_BODY: "There is nothing in it to publish.",
+    Reason.NOT_JSON: "Mend it there; what came before it was taken.",
+    Reason.UNSUPPORTED_MEDIA_TYPE: "Convert it to text or HTML first.",
+    Reason.NOT_PUBLISHABLE: "Repeating it changes nothing: ask whoever runs the broker.",
+}
+
+
+@dataclass
+class Report:
+    """What is told of a run, and counted: while it goes on, and whatever ends it."""
+
+    run: str
+    as_json: bool
+    keep_places: bool = False
+    acknowledged: int = 0
+    refused: int = 0
+    already: int = 0
+    places: set[int] = field(default_factory=set)
+
+    def tell(self, submission: Submission, answer: Answer) -> None:
+        """Name the reason of a refusal at once: an outage may end the command later."""
+        origin = submission.origin
+        if isinstance(answer, int):
+            self.acknowledged += 1
+            if self.keep_places:
+                self.places.add(answer)
+            if self.as_json:
+                json_line({"v": 1, "origin": origin, "sequence": answer})
+            return
+        self.refused += 1
+        what_to_do = _WHAT_TO_DO.get(answer.reason, "")
+        if self.as_json:
+            refused = {"reason": answer.reason, "detail": answer.detail, "what_to_do": what_to_do}
+            json_line({"v": 1, "origin": origin, "refused": refused})
+        else:
+            said = f"{origin}: {answer.reason}: {answer.detail}. {what_to_do}".rstrip()
+            err.print(said)
+
+    def total(self) -> None:
+        """Say how many were acknowledged."""
+        if self.as_json:
+            numbers = {"acknowledged": self.acknowledged, "refused": self.refused, "already": self.already}
+            json_line({"v": 1, "run": self.run, **numbers})
+            return
+        others = ((self.refused, "refused"), (self.already, "acknowledged before"))
+        out.print(f"acknowledged {self.acknowledged}" + "".join(f"   {what} {n}" for n, what in others if n))
+
+    def outcomes(self, counts: Counter[str]) -> None:
+        if self.as_json:
+            json_line({"v": 1, "run": self.run, "outcomes": counts})
+        else:
+            out.print(
+                f"{counts.total()} published = " + " + ".join(f"{n} {what}" for what, n in sorted(counts.items()))
+            )
+
+
+def publish(
+    paths: Annotated[list[str], typer.Argument(help="Files, folders, pipes, or - for standard input.")],
+    source: Annotated[
+        str, typer.Option(callback=subject_arguments.own_source, help="Source of articles that name none.")
+    ] = "local",
+    ledger_path: Annotated[
+        Path | None,
+        typer.Option("--ledger", help="Append each acknowledgement here, for --resume and `wireroom audit`."),
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run of this ledger: what it has is not sent again.")
+    ] = False,
+    wait: Annotated[bool, typer.Option("--wait", help="Wait until each is stored or set aside, and count.")] = False,
+    patience: Annotated[
+        float, typer.Option(min=0, help="Seconds to wait for a broker that goes away to come back.")
+    ] = 60.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per article, as each is answered.")] = False,
+) -> None:
+    """Put articles on the queue: text, HTML, JSON, JSON Lines, folders of these, pipes, or standard input.
+
+    What is too large, empty or no text is refused with its reason; exit code 1 if there was any such article, and with
+    `--wait` if any was set aside. Each run has an id, by which `wireroom import undo` takes all of it back.
+
+    Examples: `wireroom publish articles.jsonl`, `tail -f feed.jsonl | wireroom publish - --source example`,
+    `wireroom publish big.jsonl --ledger sent.jsonl --resume`
+    """
+    if resume and ledger_path is None:
+        raise typer.BadParameter("--resume needs the --ledger of the run that broke off")
+    try:
+        files = intake.find(paths)
+    except intake.Unreadable as error:
+        fail(EX_DATA, f"{error}. Nothing was published.")
+    report = Report(new_run(datetime.now(UTC)), as_json, keep_places=wait)
+    with _ending(report, ledger_path), _ledger(ledger_path, report.run, resume=resume) as notes:
+        report.run = notes.run if notes else report.run
+        err.print(f"run {report.run}")
+        code = asyncio.run(_run(intake.read(files, source=source), report, notes, patience, wait=wait))
+    raise typer.Exit(code or (EX_PARTLY if report.refused else 0))
+
+
+@contextmanager
+def _ledger(path: Path | None, run: str, *, resume: bool) -> Iterator[ledger.Ledger | None]:
+    if path is None:
+        yield None
+        return
+    with ledger.opened(path, run, resume=resume) as notes:
+        yield notes
+
+
+@contextmanager
+def _ending(report: Report, ledger_path: Path | None) -> Iterator[None]:
+    """Say in words what ended a run; the numbers are told already."""
+    again = "Publish again: what was acknowledged already becomes a duplicate, not a copy."
+    if ledger_path:
+        again = "Repeat it with --resume: what was acknowledged is not sent again."
+    try:
+        yield
+    except intake.Unreadable as error:
+        safe = "What was acknowledged is safe." if report.acknowledged else "Nothing was published."
+        fail(EX_DATA, f"{error}. {safe}")
+    except ledger.NoLedger as error:
+        fail(EX_DATA, f"{error}. Nothing was published.")
+    except ledger.Unwritable as error:
+        fail(EX_DATA, f"{error}.")
+    except (Unavailable, Refusing, Away) as outage:
+        fail(EX_UNAVAILABLE, f"{outage}. {again}")
+    except KeyboardInterrupt:
+        err.print(f"Interrupted. {again}")
+        raise typer.Exit(EX_INTERRUPTED) from None
+
+
+async def _run(
+    submissions: Iterable[Submission], report: Report, notes: ledger.Ledger | None, patience: float, *, wait: bool
+) -> int:
+    """Send everything and say how it went; returns the exit code of what became of it."""
+    url, outage = Settings().nats_url, Outage(patience)
+    address = without_password(url)
+
+    async def lost() -> None:
+        outage.connected.clear()
+        err.print(f"NATS at {address} went away; waiting up to {patience:g} s for it to come back")
+
+    async def back() -> None:
+        outage.connected.set()
+        err.print(f"NATS at {address} is back")
+
+    async with lasting_nats_connection(url, lost, back) as connection:
+        began = await outcomes.ends(connection.jetstream(timeout=10)) if wait else {}
+        try:
+            await _send(connection, _left(submissions, report, notes), report, notes, outage)
+        except Away as away:
+            raise Away(f"NATS at {address} went away and was not back within {patience:g} s ({away})") from None
+    return await _outcomes(url, report, began) if wait else 0
+
+
+def _left(submissions: Iterable[Submission], report: Report, notes: ledger.Ledger | None) -> Iterator[Submission]:
+    """Yield what the ledger does not have yet."""
+    for submission in submissions:
+        if notes and not submission.refusal and notes.has(submission):
+            report.already += 1
+        else:
+            yield submission
+
+
+async def _send(
+    connection: Client, left: Iterable[Submission], report: Report, notes: ledger.Ledger | None, outage: Outage
+) -> None:
+    columns = (TextColumn("publishing  {task.completed}"), TextColumn("{task.fields[rate]}/s"), TimeElapsedColumn())
+    with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
+        bar = progress.add_task("publishing", total=None, rate="-")
+
+        def tell(submission: Submission, answer: Answer) -> None:
+            if notes and isinstance(answer, int):
+                notes.note(submission, answer)
+            report.tell(submission, answer)
+            speed = progress.tasks[bar].speed
+            progress.update(bar, advance=1, rate=f"{speed:,.0f}" if speed else "-")
+
+        sender = Sender(connection.jetstream(), report.run, tell, outage)
+        try:
+            await sender.send(left)
+        finally:
+            progress.stop()
+            report.total()
+            if unanswered := sender.sent - sender.answered:
+                err.print(f"{counted(unanswered, 'more was', 'more were')} sent and not answered.")
+
+
+async def _outcomes(url: str, report: Report, began: dict[str, int]) -> int:
+    """Follow what was acknowledged to its end and count; returns the exit code."""
+    async with nats_connection(url) as connection:
+        js = connection.jetstream(timeout=10)
+        found = await outcomes.follow(js, report.places, patience=_WAIT_PATIENCE, progress=lambda _: None, after=began)
+    counts = Counter(fate.outcome for fate in found.values())
+    if missing := len(report.places) - len(found):
+        counts[_NO_OUTCOME] = missing
+        err.print(f"Nothing more came for {_WAIT_PATIENCE:.0f} s: `wireroom status` shows how far the services are.")
+    report.outcomes(counts)
+    if missing:
+        return EX_TEMPORARY
+    return EX_PARTLY if counts[outcomes.SET_ASIDE] else 0

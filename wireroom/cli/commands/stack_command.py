@@ -1,0 +1,168 @@
+"""``wireroom setup``, ``up`` and ``down``: the streams on a broker, and everything on one machine."""
+
+import asyncio
+import os
+import signal
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from nats.errors import ConnectionClosedError, NoRespondersError
+from nats.js.errors import APIError
+
+from shared.broker import provisioning
+from shared.broker.nats_address import without_password
+from shared.errors import Unavailable
+from shared.limits import Limits
+from shared.settings import Settings
+from wireroom.cli.output import err, fail, out
+from wireroom.local import daemon, stack_state
+from wireroom.local.server_binaries import Missing
+from wireroom.local.supervisor import NotStarted
+from wireroom.ops.configuration import check_values
+
+EX_CHECK = 1
+EX_UNAVAILABLE = 69
+EX_TEMPORARY = 75
+EX_INTERRUPTED = 130
+NO_STORAGE = 10047  # JetStream: insufficient storage resources available
+
+
+def setup(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change, old -> new.")] = False,
+    delete: Annotated[bool, typer.Option("--delete-older", help="Apply also what deletes messages at once.")] = False,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="Once, after a backup was put back: leave out numbers given since it.")
+    ] = False,
+    without_database: Annotated[
+        bool, typer.Option("--without-database", help="There is none yet whose numbers INBOX has to stay above.")
+    ] = False,
+) -> None:
+    """Make the streams, consumers and buckets on the broker as the settings say; run twice it changes nothing.
+
+    A broker that lost its data or was given older data goes on above the numbers that the database has.
+
+    Examples: `wireroom setup --dry-run`, `WIREROOM_RAW_AGE=14d WIREROOM_NEWS_AGE=14d wireroom setup`
+    """
+    limits = Limits()
+    changes = _setup(
+        Settings(), limits, dry_run=dry_run, delete=delete, restored=restored, compare=not without_database
+    )
+    for change in changes or ["Everything is as the settings say."]:
+        out.print(change)
+    if any(change.startswith(provisioning.NOT_APPLIED) for change in changes):
+        raise typer.Exit(EX_CHECK)
+
+
+def _setup(settings: Settings, limits: Limits, **wish: bool) -> list[str]:
+    from services.setup import app  # noqa: PLC0415 - the service frameworks are slow to import
+
+    try:
+        return asyncio.run(app.setup(settings, limits, app.Wish(**wish)))
+    except Unavailable as outage:
+        setting = "WIREROOM_MONGO_URL" if outage.what == "MongoDB" else "WIREROOM_NATS_URL"
+        more = " Where there is none yet: `wireroom setup --without-database`." if outage.what == "MongoDB" else ""
+        fail(EX_UNAVAILABLE, f"{outage}. Start one with `wireroom up`, or name yours in {setting}.{more}")
+    except (ConnectionClosedError, NoRespondersError, TimeoutError) as error:
+        where = without_password(settings.nats_url)
+        fail(EX_UNAVAILABLE, f"NATS at {where} went away: {error or type(error).__name__}. Run it again.")
+    except APIError as error:
+        more = " Raise max_file_store in its configuration." if error.err_code == NO_STORAGE else ""
+        fail(EX_UNAVAILABLE, f"the broker refuses: {error.description or error}.{more}")
+
+
+def up(
+    context: typer.Context,
+    detach: Annotated[bool, typer.Option("--detach", "-d", help="Return once everything is ready.")] = False,
+    extract: Annotated[int, typer.Option(min=1, max=64, help="Processes for extract; each fills one core.")] = 1,
+    restored: Annotated[
+        bool, typer.Option("--restored", help="Once, after a backup of the broker was put back into the folder.")
+    ] = False,
+) -> None:
+    """Run everything on this machine: broker, database and services; Ctrl-C stops it in order.
+
+    Examples: `wireroom up`, `wireroom up --detach --extract 2`
+    """
+    data, command = _folder(context)
+    if found := stack_state.running(data):
+        say(f"Already running on {data} as process {found.pid}.")
+        _explain(found, command)
+        raise typer.Exit(0 if detach else EX_CHECK)
+    check_values()
+    try:
+        if detach:
+            say(f"Starting everything on {data}; logs in {data}/logs")
+            _explain(daemon.start(data, extract, restored=restored), command)
+        else:
+            asyncio.run(_serve(data, extract, command, restored=restored))
+    except stack_state.AlreadyRunning:
+        fail(EX_CHECK, f"another `wireroom up` is starting or stopping on {data}. Try again in a few seconds.")
+    except (Missing, NotStarted) as error:
+        fail(EX_UNAVAILABLE, str(error), lines=True)
+    except KeyboardInterrupt:
+        say("stopped")
+        raise typer.Exit(EX_INTERRUPTED) from None
+    except asyncio.CancelledError:
+        say("stopped")
+
+
+async def _serve(data: Path, extract: int, command: str, *, restored: bool) -> None:
+    from wireroom.local.local_stack import running  # noqa: PLC0415 - it takes half a second to import
+
+    if task := asyncio.current_task():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            asyncio.get_running_loop().add_signal_handler(number, task.cancel)
+    async with running(data, say, extract=extract, restored=restored) as stack:
+        if found := stack_state.running(data):
+            _explain(found, command)
+        await stack.until_broken()
+
+
+def say(line: str) -> None:
+    """Tell on standard error what the supervisor does; a terminal that was closed must not end the supervision."""
+    with suppress(OSError, SystemExit):  # rich exits when a pipe is closed
+        err.print(line)
+
+
+def down(context: typer.Context) -> None:
+    """Stop what `wireroom up` runs on this folder; everything published stays.
+
+    Examples: `wireroom down`, `wireroom --data /srv/wireroom down`
+    """
+    data, _ = _folder(context)
+    found = stack_state.running(data)
+    if found is None:
+        say(f"Nothing runs on {data}.")
+    elif daemon.stop(data, found):
+        say("stopped")
+    else:
+        limit = f"{daemon.DOWN_LIMIT:.0f} s"
+        fail(EX_TEMPORARY, f"process {found.pid} is still stopping after {limit}. Look into {data}/logs and try again.")
+
+
+def _folder(context: typer.Context) -> tuple[Path, str]:
+    """Return the stack's folder, and how a person calls the command so that it finds it."""
+    root = context.find_root()
+    data: Path = root.params["data"]
+    source = root.get_parameter_source("data")
+    return data, f"wireroom --data {data}" if source and source.name == "COMMANDLINE" else "wireroom"
+
+
+def _explain(found: stack_state.State, command: str) -> None:
+    out.print(
+        f"""\
+Wireroom runs as process {found.pid}.
+  {command} publish FILE     put articles on the queue
+  {command} tail extracted   see clean articles with entities as they come
+  {command} search WORDS     find them in the database
+  {command} show ID          read one
+  {command} status           how far behind each service is
+  {command} down             stop
+NATS     {found.nats_url}
+MongoDB  {found.mongo_url}""",
+        lines=True,
+    )
+    for name, used in (("WIREROOM_NATS_URL", found.nats_url), ("WIREROOM_MONGO_URL", found.mongo_url)):
+        if os.environ.get(name, used) != used:
+            say(f"{name} is set to another server, and commands obey it. Unset it to use this stack.")

@@ -1,0 +1,147 @@
+"""``wireroom status``: how far each part has come, and with ``--check`` whether a person should look."""
+
+import asyncio
+import shutil
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import timedelta
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from shared.limits import size_text
+from shared.runtime.healthcheck import why
+from shared.settings import Settings
+from wireroom.cli.connections import mongo_articles, nats_connection
+from wireroom.cli.output import err, json_line, out, table
+from wireroom.cli.time_arguments import duration
+from wireroom.local import process_memory, stack_state
+from wireroom.ops.article_queries import without_model
+from wireroom.ops.pipeline_status import PipelineState, look
+
+EX_CHECK = 1
+EX_UNAVAILABLE = 69
+_MB = 1024 * 1024
+_NEARLY_FULL = 0.05  # of a disk that is left
+_FULL = 0.005
+
+
+def status(
+    context: typer.Context,
+    check: Annotated[bool, typer.Option("--check", help="Only findings; exit code 1 if there are any.")] = False,
+    oldest: Annotated[float, typer.Option(parser=duration, help="Finding: work that waits longer.")] = 300.0,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Show how far behind each service is, what the streams hold, what was set aside and stored.
+
+    Examples: `wireroom status`, `wireroom status --check --oldest 1m`
+    """
+    settings = Settings()
+    broker = _attempt(lambda: asyncio.run(_broker(settings.nats_url)))
+    stored = _attempt(lambda: _stored(settings))
+    local = stack_state.running(context.find_root().params["data"])
+    processes = {name: process_memory.resident(pid) for name, pid in local.processes.items()} if local else {}
+    causes = {name: why(port) for name, port in local.health_ports.items()} if local else {}
+    findings = [f"{name} cannot take work: {'; '.join(said)}." for name, said in causes.items() if said]
+    findings += broker.findings(oldest) if broker else []
+    findings += full_disks(context.find_root().params["data"]) if local else []
+    if as_json:
+        parts = asdict(broker) if broker else {}
+        json_line({"v": 1, **parts, "stored": stored, "processes": processes, "findings": findings})
+    elif not check:
+        _show(broker, stored, processes)
+    if not as_json:
+        for finding in findings:
+            (out if check else err).print(finding)
+    if broker is None or stored is None:
+        raise typer.Exit(EX_UNAVAILABLE)
+    raise typer.Exit(EX_CHECK if check and findings else 0)
+
+
+def full_disks(data: Path) -> list[str]:
+    """Say whether the disk of the embedded stack is full or nearly so: the broker's, the database's, or both."""
+    found: dict[int, tuple[list[str], float, int]] = {}
+    for name in ("nats", "mongo"):
+        with suppress(OSError):
+            usage, device = shutil.disk_usage(data / name), (data / name).stat().st_dev
+            found.setdefault(device, ([], usage.free / usage.total, usage.free))[0].append(str(data / name))
+    return [
+        f"the disk of {' and '.join(names)} is {'full' if share < _FULL else 'nearly full'}: {size_text(free)} left."
+        for names, share, free in found.values()
+        if share < _NEARLY_FULL
+    ]
+
+
+def _attempt(ask: Any) -> Any:  # noqa: ANN401 - whatever the question answers
+    """Return the answer, or None where the server is away: that has been said, and the rest is shown all the same."""
+    try:
+        return ask()
+    except typer.Exit:
+        return None
+
+
+async def _broker(url: str) -> PipelineState:
+    async with nats_connection(url) as connection:
+        return await look(connection.jetstream(timeout=5))
+
+
+def _stored(settings: Settings) -> dict[str, Any]:
+    with mongo_articles(settings) as database:
+        counts = {name: database[name].estimated_document_count() for name in ("articles", "article_versions")}
+        return {**counts, "no_model": without_model(database)}
+
+
+def _show(broker: PipelineState | None, stored: dict[str, Any] | None, processes: dict[str, int | None]) -> None:
+    if broker:
+        _show_readers(broker)
+        kept = [(s.shown, s.messages, f"{s.bytes / _MB:.1f}", f"{s.limit / _MB:.0f}") for s in broker.streams]
+        table(("kept in", "messages", "MB", "of MB"), kept, numbers=("messages", "MB", "of MB"))
+        out.print()
+        if broker.dead:
+            table(("set aside", "count"), sorted(broker.dead.items()), numbers=("count",))
+            out.print()
+        if broker.handled:
+            handled = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(broker.handled.items()))
+            out.print(f"dead letters that are not open: {handled}")
+            out.print()
+        if broker.foreign:
+            table(("skipped, written by others", "count"), sorted(broker.foreign.items()), numbers=("count",))
+            out.print()
+    if stored:
+        out.print(f"stored {stored['articles']:,} articles, {stored['article_versions']:,} versions of corrected ones")
+        if unread := stored["no_model"]:
+            languages = ", ".join(f"{count:,} {language}" for language, count in unread.items())
+            out.print(f"without entities, because no model reads their language: {languages}")
+    if processes:
+        out.print()
+        sizes = [(name, "-" if size is None else f"{size / _MB:.0f}") for name, size in processes.items()]
+        table(("process", "MB resident"), sizes, numbers=("MB resident",))
+
+
+def _show_readers(broker: PipelineState) -> None:
+    columns = ("service", "pending", "unanswered", "delivered again", "asking", "oldest", "last answer", "state")
+    rows = [
+        (
+            *(s.service, s.pending, s.unanswered, s.redelivered, s.asking),
+            *(_age(s.oldest_seconds), _age(s.last_seconds), s.state),
+        )
+        for s in broker.services
+    ]
+    table(columns, rows, numbers=columns[1:7])
+    out.print()
+    if broker.readers:
+        others = ("other reader", "stream", "unread", "asking", "oldest", "last progress", "expires in")
+        lines = [
+            (
+                *(r.durable, r.stream, r.pending + r.unanswered, r.asking),
+                *(_age(r.oldest_seconds), _age(r.last_seconds), _age(r.seconds_left)),
+            )
+            for r in broker.readers
+        ]
+        table(others, lines, numbers=others[2:])
+        out.print()
+
+
+def _age(seconds: float | None) -> str:
+    return "" if seconds is None else str(timedelta(seconds=int(seconds)))

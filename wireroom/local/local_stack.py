@@ -1,0 +1,134 @@
+"""The supervisor: starts broker, database and services in order, keeps them running, and stops them in order."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Coroutine, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from nats.errors import Error as NatsError
+
+from services.setup.app import Wish, setup
+from shared.errors import Unavailable
+from shared.limits import Limits
+from shared.settings import Settings
+from wireroom.local import mongod, nats_server, ports, service_process, stack_state
+from wireroom.local.child_process import Program
+from wireroom.local.disk_recovery import restart_when_there_is_room
+from wireroom.local.supervisor import Keeper, NotStarted, Say
+
+
+class Stack:
+    """Made by ``running``. What it is doing stands in its folder, for other commands to read."""
+
+    def __init__(self, data: Path, say: Say, *, extract: int, usual_ports: bool, restored: bool) -> None:
+        self._data, self._say = data.absolute(), say
+        self._started = datetime.now(UTC).isoformat(timespec="seconds")
+        self._ready, self._wish = False, Wish(restored=restored)
+        self._nursing: asyncio.Task[None] | None = None
+        names = replicas(extract)
+        nats_port, mongo_port, self._monitor_port, *health_ports = ports.free(3 + len(names))
+        if usual_ports:
+            nats_port, mongo_port = (
+                ports.first_free(nats_server.USUAL_PORT, nats_port),
+                ports.first_free(mongod.USUAL_PORT, mongo_port),
+            )
+        self.nats_url, self.mongo_url = nats_server.url(nats_port), mongod.url(mongo_port)
+        self.health_ports = dict(zip(names, health_ports, strict=True))
+        urls = {"WIREROOM_NATS_URL": self.nats_url, "WIREROOM_MONGO_URL": self.mongo_url}
+        self._broker = self._keeper(nats_server.program(self._data, nats_port, self._monitor_port))
+        self._database = self._keeper(mongod.program(self._data, mongo_port))
+        self._services = [
+            self._keeper(service_process.program(kind, self._data, self.health_ports[name], urls, name=name))
+            for name, kind in names.items()
+        ]
+
+    @property
+    def processes(self) -> dict[str, int]:
+        """The processes that run now, by name."""
+        return {keeper.program.name: keeper.pid for keeper in self._keepers if keeper.pid}
+
+    async def start(self) -> None:
+        """Return once every part can take work; raises NotStarted."""
+        self._write_state()
+        await _all(self._broker.start(), self._database.start())
+        try:
+            done = await setup(Settings(nats_url=self.nats_url, mongo_url=self.mongo_url), Limits(), self._wish)
+        except (NatsError, Unavailable) as error:
+            raise NotStarted(f"the streams could not be made on {self.nats_url}: {error}") from error
+        for line in done:
+            if not line.endswith(": create"):
+                self._say(line)
+        await _all(*(keeper.start() for keeper in self._services))
+        self._ready = True
+        self._write_state()
+        self._nursing = asyncio.create_task(
+            restart_when_there_is_room(self._monitor_port, self._data / "nats", self._broker.restart, self._say)
+        )
+
+    async def stop(self) -> None:
+        """Stop in order: whoever depends on others first, so that nothing is left half done."""
+        if self._nursing:
+            self._nursing.cancel()
+        self._say("stopping the services, then mongod, then nats-server")
+        await asyncio.gather(*(keeper.stop() for keeper in self._services))
+        await self._database.stop()
+        await self._broker.stop()
+
+    async def until_broken(self) -> None:
+        """Return never, unless keeping a program running has itself failed: then raise what it failed with."""
+        await _all(*(keeper.ended() for keeper in self._keepers))
+
+    @property
+    def _keepers(self) -> Sequence[Keeper]:
+        return (self._broker, self._database, *self._services)
+
+    def _keeper(self, program: Program) -> Keeper:
+        return Keeper(program, self._say, self._write_state)
+
+    def _write_state(self) -> None:
+        now = stack_state.State(
+            pid=os.getpid(),
+            started=self._started,
+            nats_url=self.nats_url,
+            mongo_url=self.mongo_url,
+            ready=self._ready,
+            processes=self.processes,
+            health_ports=self.health_ports,
+        )
+        try:
+            stack_state.write(self._data, now)
+        except OSError as error:  # a full disk stops mongod; starting it again must not fail because of this file
+            self._say(f"the state could not be written to {self._data}: {error.strerror}")
+
+
+@asynccontextmanager
+async def running(
+    data: Path, say: Say, *, extract: int = 1, usual_ports: bool = True, restored: bool = False
+) -> AsyncIterator[Stack]:
+    """Run everything until the block ends; raises AlreadyRunning, Missing or NotStarted, with nothing left behind."""
+    with stack_state.held(data):
+        stack = Stack(data, say, extract=extract, usual_ports=usual_ports, restored=restored)
+        try:
+            await stack.start()
+            yield stack
+        finally:
+            await stack.stop()
+
+
+def replicas(extract: int) -> dict[str, str]:
+    """Return the services by the name of their process; extract is the one that uses a core, so it has replicas."""
+    workers = {"extract": "extract"} if extract == 1 else {f"extract-{n}": "extract" for n in range(1, extract + 1)}
+    return {"ingest": "ingest"} | workers | {"store": "store"}
+
+
+async def _all(*steps: Coroutine[Any, Any, None]) -> None:
+    """Run steps side by side; the first that fails ends the others, and its error comes out as it is."""
+    tasks = [asyncio.create_task(step) for step in steps]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()

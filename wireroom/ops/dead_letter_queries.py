@@ -1,0 +1,184 @@
+"""Dead letters as the commands read, choose and drop them."""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterator, Collection, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import islice
+from urllib.parse import unquote
+
+from nats.aio.msg import Msg
+from nats.js import JetStreamContext
+from nats.js.errors import NotFoundError, ServerError
+
+from shared.broker import stream_reader
+from shared.broker.dead_letter_status import Fate, Mark, Marks
+from shared.broker.dead_letters import PLACES, from_ranges
+from shared.broker.envelope import ORIGIN
+from shared.broker.stream_reader import all_of, place
+from shared.errors import Reason
+
+STREAM = "DEAD"
+_OTHERS = ("others", "on no subject of ours")  # service and reason of letters that no service of ours wrote
+OURS = "wireroom-"
+_AT_ONCE = 256  # letters dropped side by side
+_NO_MESSAGE = 10057  # JetStream: there is none in this place
+
+
+@dataclass(frozen=True)
+class Letter:
+    """A message that was set aside: its place in DEAD and why; its bytes stay on the broker, there can be gigabytes."""
+
+    sequence: int
+    at: datetime
+    size: int
+    headers: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def origin(self) -> str:
+        """Return the file and line that its publisher had it from; "" where none was told."""
+        return unquote(self.headers.get(ORIGIN, ""))
+
+    def fact(self, name: str) -> str:
+        """Return what was noted when it was set aside: service, reason, detail, subject, stream, attempts."""
+        return self.headers.get(OURS + name, "")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """Which letters are meant; no service, reason or fate means any."""
+
+    service: str | None = None
+    reason: str | None = None
+    fates: Collection[Fate] = ()
+
+    @property
+    def subject(self) -> str:
+        """Return the subject; without a service and a reason also that of letters which are none of ours."""
+        if self.service is None and self.reason is None:
+            return "news.dead.>"
+        return f"news.dead.{self.service or '*'}.{self.reason or '*'}"
+
+    def covers(self, service: str, reason: str) -> bool:
+        return self.service in {None, service} and self.reason in {None, reason}
+
+
+@dataclass(frozen=True)
+class Summary:
+    """``counts`` by service, reason and fate; ``replayed`` is when the one was replayed that waits the longest."""
+
+    counts: dict[tuple[str, str, Fate], int]
+    replayed: datetime | None
+
+    def of(self, fate: Fate) -> dict[str, int]:
+        """Return how many letters have this fate, by service and reason."""
+        return {f"{key[0]} {key[1]}": count for key, count in self.counts.items() if key[2] is fate}
+
+
+async def read(js: JetStreamContext, *, service: str | None = None, reason: str | None = None) -> AsyncIterator[Letter]:
+    """Yield the letters that are there now, the oldest first."""
+    async for message in all_of(js, STREAM, Choice(service, reason).subject):
+        yield _letter(message)
+
+
+async def choose(js: JetStreamContext, choice: Choice) -> AsyncIterator[tuple[Letter, Fate]]:
+    """Yield the letters that are meant, the oldest first, with what became of each; of dropped ones only that."""
+    known = await Marks(js).all()
+    async for letter in read(js, service=choice.service, reason=choice.reason):
+        fate = known[letter.sequence].fate if letter.sequence in known else Fate.OPEN
+        if not choice.fates or fate in choice.fates:
+            yield letter, fate
+    if Fate.DROPPED in choice.fates:
+        for number, mark in sorted(known.items()):
+            if mark.fate is Fate.DROPPED and choice.covers(mark.service, mark.reason):
+                yield (
+                    Letter(number, mark.at, 0, {f"{OURS}service": mark.service, f"{OURS}reason": mark.reason}),
+                    mark.fate,
+                )
+
+
+def _letter(message: Msg) -> Letter:
+    given, headers = message.metadata, dict(message.headers or {})
+    return Letter(given.sequence.stream, given.timestamp, len(message.data), headers)
+
+
+async def get(js: JetStreamContext, sequence: int) -> tuple[Letter, bytes] | None:
+    """Return one letter by its place in DEAD, with its original bytes."""
+    if (found := await stream_reader.get(js, STREAM, sequence)) is None:
+        return None
+    return Letter(sequence, found.at, len(found.data), found.headers), found.data
+
+
+async def summary(js: JetStreamContext) -> Summary:
+    """Count the letters; only where some have marks are they read, and then their headers."""
+    try:
+        subjects = (await js.stream_info(STREAM, subjects_filter=Choice().subject)).state.subjects or {}
+    except NotFoundError:
+        return Summary({}, None)
+    marks = await Marks(js).all()
+    marked = {Choice(mark.service, mark.reason).subject for mark in marks.values() if mark.fate is not Fate.DROPPED}
+    counts: Counter[tuple[str, str, Fate]] = Counter()
+    waiting: list[datetime] = []
+    for subject, count in subjects.items():
+        service, reason = _named(subject)
+        if subject not in marked or (service, reason) == _OTHERS:
+            counts[service, reason, Fate.OPEN] += count
+            continue
+        async for letter in read(js, service=service, reason=reason):
+            fate = marks[letter.sequence].fate if letter.sequence in marks else Fate.OPEN
+            counts[service, reason, fate] += 1
+            waiting += [marks[letter.sequence].at] if fate is Fate.REPLAYED else []
+    return Summary(dict(counts), min(waiting, default=None))
+
+
+def _named(subject: str) -> tuple[str, str]:
+    """Return service and reason; all subjects that are none of ours are one, since anyone can make thousands."""
+    match subject.split(".")[2:]:
+        case [service, reason] if reason in set(Reason):
+            return service, reason
+    return _OTHERS
+
+
+async def drop(js: JetStreamContext, letters: Collection[Letter], every: Choice | None = None) -> None:
+    """Delete letters for good and leave marks that they were; one that is gone already stays gone.
+
+    ``every`` says that these are all that this choice found: then they go at once, and what came later stays.
+    """
+    marks, waiting = Marks(js), iter(letters)
+    while some := list(islice(waiting, _AT_ONCE)):
+        await asyncio.gather(*(_drop(js, marks, letter, delete=every is None) for letter in some))
+    if every and letters:
+        await js.purge_stream(STREAM, seq=max(letter.sequence for letter in letters) + 1, subject=every.subject)
+
+
+async def _drop(js: JetStreamContext, marks: Marks, letter: Letter, *, delete: bool) -> None:
+    service, reason = letter.fact("service"), letter.fact("reason")
+    made = Mark(fate=Fate.DROPPED, service=service, reason=reason, place=_place(letter.headers))
+    await marks.set(letter.sequence, made)
+    if not delete:
+        return
+    try:
+        await js.delete_msg(STREAM, letter.sequence)
+    except ServerError as error:
+        if error.err_code != _NO_MESSAGE:
+            raise
+
+
+def origins(letter: Msg) -> set[int]:
+    """Return the places in INBOX of what was set aside: one, none if it is unknown, several of a summary."""
+    headers = letter.headers or {}
+    if PLACES in headers:
+        return from_ranges(headers[PLACES])
+    if (found := _place(headers)) is not None:
+        return {found}
+    if headers.get(f"{OURS}stream") == "INBOX":
+        return set()
+    found = place(str(stream_reader.fields(letter.data).get("version")))
+    return set() if found is None else {found}  # set aside by others, or no message of ours
+
+
+def _place(headers: Mapping[str, str]) -> int | None:
+    """Return the place as far as the headers tell it; INBOX has what anyone may have written into a ``ce-id``."""
+    inbox = headers.get(f"{OURS}stream") == "INBOX"
+    return place(headers.get(f"{OURS}sequence", "") if inbox else headers.get("ce-id", "").rpartition(":")[2])

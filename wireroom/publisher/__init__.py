@@ -1,0 +1,1 @@
+"""Publishing from files and pipes: inputs decoded into submissions, sent, and acknowledgements kept in a ledger."""
