@@ -1,4 +1,4 @@
-"""Starts a program that ends when its parent does: ``python tied.py PARENT PROGRAM ARGUMENT...``.
+"""Starts a program that ends when its parent does: ``python pdeathsig.py PARENT PROGRAM ARGUMENT...``.
 
 A supervisor killed with -9 cannot stop anything, so the kernel is asked to kill its children. Only the child itself
 can ask, and preexec_fn would run Python between fork and exec, where a process with threads may stop for ever.
