@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from nats.js import JetStreamContext
 
-from services.setup.renumbering import beginning, renumber
+from services.setup.renumbering import beginning, last_number, renumber
 from services.setup.stored_numbers import Database, database, known, note_gaps, noted_gaps, tombstones
 from shared.broker import accounting, provisioning
 from shared.broker.connect import brief_connection
@@ -34,8 +34,9 @@ async def setup(settings: Settings, limits: Limits, wish: Wish = Wish()) -> list
             return await _topology(js, settings, limits, wish)
         async with database(settings) as articles:
             stored = await known(articles, limits.raw_age)  # before anything is made: it is the part that may be away
+            ended = await last_number(js)
             done = await _topology(js, settings, limits, wish)
-            start = await beginning(js, stored, restored=wish.restored)
+            start = await beginning(js, stored, ended, restored=wish.restored)
             if not wish.dry_run:
                 await renumber(js, start, await noted_gaps(articles), settings)
                 await note_gaps(articles, await accounting.gaps(js))

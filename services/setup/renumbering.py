@@ -64,19 +64,28 @@ class Beginning:
         return f"stream INBOX: last number {self.last} -> {self.above + RESERVE}, because {cause}"
 
 
-async def beginning(js: JetStreamContext, known: Known | None, *, restored: bool = False) -> Beginning | None:
+async def last_number(js: JetStreamContext) -> int:
+    """Return the last number that INBOX has given; 0 where there is none."""
+    try:
+        return (await js.stream_info(INGEST.stream)).state.last_seq
+    except NotFoundError:
+        return 0
+
+
+async def beginning(
+    js: JetStreamContext, known: Known | None, ended: int, *, restored: bool = False
+) -> Beginning | None:
     """Return where INBOX has to go on, or None where it is ahead of what is stored.
 
-    ``restored``: somebody knows that the broker was given older data, of which nothing that is stored may tell.
+    ``ended`` is its last number before setup touched it: once the stream is there, publishers may drive it beyond what
+    is stored within milliseconds. ``restored``: somebody knows that the broker was given older data, of which nothing
+    that is stored may tell.
     """
-    try:
-        last = (await js.stream_info(INGEST.stream)).state.last_seq
-    except NotFoundError:
-        last = 0
     stored = known.version if known else 0
-    if last >= stored and not restored:
+    if ended >= stored and not restored:
         return None
-    return Beginning(last, max(last, stored), known, known.received_at if known else datetime.min.replace(tzinfo=UTC))
+    above = max(await last_number(js), stored)
+    return Beginning(ended, above, known, known.received_at if known else datetime.min.replace(tzinfo=UTC))
 
 
 async def renumber(js: JetStreamContext, start: Beginning | None, noted: tuple[Gap, ...], settings: Settings) -> None:

@@ -91,7 +91,8 @@ async def reckon(
     evidence = await gather(js)
     with MongoClient[dict[str, Any]](stack.mongo_url) as client:
         evidence = replace(evidence, kept=stored_places(client["wireroom"], evidence.gaps))
-    told = balance(evidence, [entry.place for entry in (*known, *forgotten, *after)])
+    # as a publisher's ledger has them: a number that was given before the loss and again after it stands there twice
+    told = balance(evidence, [entry.place for entry in (*known, *forgotten, *accepted.after)])
     last = {e.guid: (e.place, e.text) for e in sorted(after, key=lambda e: e.place) if e.guid and e.text}
     stale = [guid for guid, state in last.items() if newest.get(str(guid)) != state]
     is_ready = await asyncio.to_thread(watch.all_ready)

@@ -13,7 +13,7 @@ from services.setup import renumbering
 from services.setup.app import Wish, setup
 from services.setup.renumbering import HELD, RESERVE
 from services.store import app as store
-from shared.broker import accounting
+from shared.broker import accounting, provisioning
 from shared.broker.withdrawals import Tombstone, Withdrawals
 from shared.limits import Limits
 from shared.messages import ArticleIngested, ArticleStored
@@ -54,6 +54,25 @@ async def test_a_new_broker_goes_on_above_what_is_stored(
     assert await publish(empty_broker, a_submission()) == [150 + RESERVE + 1]
     [gap] = await accounting.gaps(js)
     assert (gap.known, gap.next) == (150, 150 + RESERVE + 1)
+
+
+async def test_publishers_that_are_quicker_than_setup_do_not_hide_that_a_broker_lost_its_data(
+    empty_broker: Client, mongo_url: str, database: Articles, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored_before(database, 3, datetime.now(UTC) - timedelta(minutes=1))
+    apply = provisioning.apply
+
+    async def with_publishers(js: JetStreamContext, *arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as it is
+        changes = await apply(js, *arguments, **options)
+        assert await publish(empty_broker, *(a_submission(guid=f"new-{n}") for n in range(5))) == [1, 2, 3, 4, 5]
+        return changes
+
+    monkeypatch.setattr(provisioning, "apply", with_publishers)
+    url = empty_broker.connected_url.geturl() if empty_broker.connected_url else ""
+    await setup(Settings(nats_url=url, mongo_url=mongo_url, mongo_database=database.name), Limits())
+    new = 5 + RESERVE + 1
+    moved = await accounting.moved(empty_broker.jetstream(timeout=10))
+    assert moved == {place: new + place - 1 for place in range(1, 6)}
 
 
 async def test_what_was_left_out_is_known_after_a_second_loss(
