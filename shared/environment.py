@@ -10,7 +10,7 @@ from types import MappingProxyType
 from shared.limits import Limits
 from shared.settings import PREFIX, Settings, variable
 
-_INGEST = ("SOURCE_ARTICLES", "SOURCE_BYTES")
+_INGEST = ("SOURCE_ARTICLES", "SOURCE_BYTES", "HTTP_PORT", "HTTP_HOST")
 _EXTRACT = (
     *("MODELS", "LABELS", "LONGEST_NAME", "LEAST_MENTIONS", "BATCH", "WORKERS"),
     *("TIME_LIMIT", "MEMORY_LIMIT", "RENEW_AFTER"),
@@ -23,7 +23,8 @@ OTHERS: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 # read by Docker Compose from the same shell, see compose.yaml
 COMPOSE = frozenset({
-    *("WIREROOM_NATS_PORT", "WIREROOM_MONGO_PORT", "WIREROOM_SITE_FOLDER", "WIREROOM_FILES", "WIREROOM_MODEL_PACKAGES"),
+    *("WIREROOM_NATS_PORT", "WIREROOM_MONGO_PORT", "WIREROOM_HTTP_PORT"),
+    *("WIREROOM_SITE_FOLDER", "WIREROOM_FILES", "WIREROOM_MODEL_PACKAGES"),
     *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("NATS", "MONGO", "INGEST", "EXTRACT", "STORE", "TOOLS")),
 })  # fmt: skip
 _TESTS = ("WIREROOM_TEST_", "WIREROOM_EXPECTED_")

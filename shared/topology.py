@@ -28,6 +28,7 @@ NEWS = "NEWS"  # stream of what consumers read
 SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/runtime/crash_guard.py
 WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/broker/withdrawals.py
 MARKS = "letters"  # bucket of what became of dead letters: shared/broker/dead_letter_status.py
+TOKENS = "tokens"  # bucket of digests of access tokens: services/ingest/http/access_tokens.py
 ACCOUNTING = "accounting"  # bucket of what left the streams in order: shared/broker/accounting.py
 FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/learning
 
@@ -131,6 +132,7 @@ def buckets(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[KeyValueConfi
         MARKS: (limits.letters_age, limits.letters_bytes),
         FURNITURE: (None, limits.furniture_bytes),
         ACCOUNTING: (None, 16 * MB),
+        TOKENS: (None, 4 * MB),
     }
     return tuple(
         KeyValueConfig(name, ttl=age, max_bytes=size, storage=StorageType.FILE, replicas=replicas)

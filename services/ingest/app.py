@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from services.ingest.http.listener import http_input
 from services.ingest.identity import ingested
 from services.ingest.settings import IngestSettings
 from shared.errors import Reason, Rejected
@@ -21,7 +22,7 @@ async def ingest(article: ArticleSubmitted, delivery: Delivery) -> ArticleIngest
 
 
 @asynccontextmanager
-async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
+async def open_handler(settings: Settings) -> AsyncIterator[Handler]:
     options = IngestSettings()
     articles = Quota(Allowance(options.source_articles, HOUR, "articles"))
     size = Quota(Allowance(options.source_bytes, WEEK, "bytes"))
@@ -32,7 +33,8 @@ async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
                 raise Rejected(Reason.OVER_QUOTA, f"source {article.source} is over its quota of {quota.allowance}")
         return await ingest(article, delivery)
 
-    yield ingest_within_quota
+    async with http_input(settings, options):
+        yield ingest_within_quota
 
 
 service = Service("ingest", reads=INGEST, writes="RAW", open_handler=open_handler)

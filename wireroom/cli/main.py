@@ -36,6 +36,7 @@ from wireroom.cli.commands import (
     stack_command,
     status_command,
     tail_command,
+    token_command,
     try_command,
     withdraw_command,
 )
@@ -146,6 +147,7 @@ app.add_typer(models_command.app, name="models", help="The models that find name
 app.add_typer(
     aliases_command.app, name="aliases", help="Names that mean one thing in every article: check the file of them."
 )
+app.add_typer(token_command.app, name="token", help="Access tokens of the HTTP input: add, list, revoke.")
 app.add_typer(import_command.app, name="import", help="Runs of `wireroom publish`: list, take one back.")
 app.add_typer(
     dead_command.app, name="dead", help="Messages that were set aside: list, show, edit, replay, export, drop."

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+from collections import defaultdict
 from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from datetime import UTC, datetime
@@ -10,6 +11,7 @@ from typing import Any
 
 from nats.errors import Error as NatsError
 
+from services.ingest.settings import IngestSettings
 from services.setup.app import Wish, setup
 from shared.errors import Unavailable
 from shared.limits import Limits
@@ -18,6 +20,8 @@ from wireroom.local import mongod, nats_server, ports, service_process, stack_st
 from wireroom.local.child_process import Program
 from wireroom.local.disk_recovery import restart_when_there_is_room
 from wireroom.local.supervisor import Keeper, NotStarted, Say
+
+HTTP_PORT = 8600  # of the HTTP input, where it is free
 
 
 class Stack:
@@ -29,19 +33,24 @@ class Stack:
         self._ready, self._wish = False, Wish(restored=restored)
         self._nursing: asyncio.Task[None] | None = None
         names = replicas(extract)
-        nats_port, mongo_port, self._monitor_port, *health_ports = ports.free(3 + len(names))
+        nats_port, mongo_port, self._monitor_port, http_port, *health_ports = ports.free(4 + len(names))
         if usual_ports:
             nats_port, mongo_port = (
                 ports.first_free(nats_server.USUAL_PORT, nats_port),
                 ports.first_free(mongod.USUAL_PORT, mongo_port),
             )
+            http_port = IngestSettings().http_port or ports.first_free(HTTP_PORT, http_port)
         self.nats_url, self.mongo_url = nats_server.url(nats_port), mongod.url(mongo_port)
         self.health_ports = dict(zip(names, health_ports, strict=True))
+        self.articles_url = f"http://{ports.LOOPBACK}:{http_port}/v1/articles"
         urls = {"WIREROOM_NATS_URL": self.nats_url, "WIREROOM_MONGO_URL": self.mongo_url}
+        own = defaultdict[str, dict[str, str]](dict, ingest={"WIREROOM_INGEST_HTTP_PORT": str(http_port)})
         self._broker = self._keeper(nats_server.program(self._data, nats_port, self._monitor_port))
         self._database = self._keeper(mongod.program(self._data, mongo_port))
         self._services = [
-            self._keeper(service_process.program(kind, self._data, self.health_ports[name], urls, name=name))
+            self._keeper(
+                service_process.program(kind, self._data, self.health_ports[name], urls | own[kind], name=name)
+            )
             for name, kind in names.items()
         ]
 
@@ -94,6 +103,7 @@ class Stack:
             started=self._started,
             nats_url=self.nats_url,
             mongo_url=self.mongo_url,
+            articles_url=self.articles_url,
             ready=self._ready,
             processes=self.processes,
             health_ports=self.health_ports,

@@ -32,6 +32,7 @@ class State:
     started: str
     nats_url: str
     mongo_url: str
+    articles_url: str = ""  # of the HTTP input
     ready: bool = False
     processes: dict[str, int] = field(default_factory=dict)
     health_ports: dict[str, int] = field(default_factory=dict)

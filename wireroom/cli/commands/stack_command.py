@@ -160,7 +160,8 @@ Wireroom runs as process {found.pid}.
   {command} status           how far behind each service is
   {command} down             stop
 NATS     {found.nats_url}
-MongoDB  {found.mongo_url}""",
+MongoDB  {found.mongo_url}
+HTTP     {found.articles_url}""",
         lines=True,
     )
     for name, used in (("WIREROOM_NATS_URL", found.nats_url), ("WIREROOM_MONGO_URL", found.mongo_url)):

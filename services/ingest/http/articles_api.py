@@ -1,0 +1,295 @@
+"""``POST /v1/articles``: submissions over HTTP, answered once the broker has them on disk.
+
+202 means stored: the id and version of each article are final. Everything else is problem details (RFC 9457), and what
+was refused was not taken.
+"""
+
+import asyncio
+import secrets
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from hashlib import sha256
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+
+from services.ingest.http.access_tokens import Tokens
+from services.ingest.http.problem_details import MEDIA_TYPE, Problem, problem_of, refused, status_of
+from services.ingest.http.request_body import MAX_REQUEST, MEDIA_TYPES, Item, items_of, read_bounded
+from services.ingest.identity import article_id, ingested
+from shared import __version__
+from shared.broker.publish import MESSAGE_ID, PUBLISH_TIMEOUT, classified
+from shared.decoding import decode
+from shared.errors import Reason, Rejected, Unavailable
+from shared.messages import ArticleSubmitted
+from shared.runtime.quotas import Quota
+from shared.runtime.worker_thread import off_loop
+
+_READ_TIMEOUT = 30.0  # seconds for the whole body; a slow client holds nothing longer
+_AT_ONCE = 4 * MAX_REQUEST  # bytes of bodies in memory over all requests; what comes beyond is told to come again
+_SMALL = 256 * 1024  # bytes that a request of unknown length is taken for
+_PUBLISHED_AT_ONCE = 128  # of one request
+_RETRY_AFTER = {"Retry-After": "1"}
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An article that the broker has on disk."""
+
+    id: str
+    version: int
+    duplicate: bool  # the same request was taken before; its version is told
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"id": self.id, "version": self.version, "duplicate": self.duplicate}
+
+
+@dataclass
+class Gateway:
+    """What stands between a request and INBOX. ``open_to_all``: no token is asked for while none was made."""
+
+    js: JetStreamContext
+    tokens: Tokens
+    articles: Quota
+    size: Quota
+    open_to_all: bool = False
+    _in_memory: int = field(default=0, init=False)
+
+    async def source_of(self, authorization: str) -> str | None:
+        """Return the source that a request may publish for, None for any; raises Problem 401 and 503."""
+        try:
+            if not authorization and self.open_to_all and not await self.tokens.known():
+                return None
+            token = await self.tokens.of(authorization)
+        except (NatsError, TimeoutError, Unavailable) as error:
+            raise _unavailable(error) from None
+        if token is None:
+            challenge = {"WWW-Authenticate": 'Bearer realm="wireroom"'}
+            raise Problem(
+                HTTPStatus.UNAUTHORIZED, "a token is needed: `wireroom token add SOURCE` makes one", challenge
+            )
+        return token.source
+
+    async def body_of(self, request: Request) -> bytes:
+        """Read the body within its limits of size, time and memory; raises Problem 408, 413, 415, 422 and 503."""
+        given = request.headers.get("content-length", "")
+        size = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else _SMALL  # noqa: PLR2004
+        if size > MAX_REQUEST:
+            said = f"the body has {size:,} bytes; at most {MAX_REQUEST:,} are taken"
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said, reason="too_large")
+        if self._in_memory + size > _AT_ONCE:
+            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once; send it again", _RETRY_AFTER)
+        self._in_memory += size
+        try:
+            async with asyncio.timeout(_READ_TIMEOUT):
+                return await read_bounded(request.stream(), request.headers.get("content-encoding", "").strip().lower())
+        except TimeoutError:
+            raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {_READ_TIMEOUT:g} s") from None
+        except ClientDisconnect:
+            raise Problem(HTTPStatus.BAD_REQUEST, "the connection ended before the body did") from None
+        finally:
+            self._in_memory -= size
+
+    async def take(self, item: Item, source: str | None, key: str) -> Taken:
+        """Publish one submission and wait for the broker; raises Rejected and Unavailable."""
+        if item.refusal:
+            raise item.refusal
+        article, data = await off_loop(len(item.data), checked, item.data, source)
+        for quota, amount in ((self.articles, 1), (self.size, len(data))):
+            if not quota.take(article.source, amount):
+                raise Rejected(Reason.OVER_QUOTA, f"source {article.source} is over its quota of {quota.allowance}")
+        message_id = sha256("\0".join((article.source, key or secrets.token_hex(16))).encode() + data).hexdigest()
+        headers = {MESSAGE_ID: f"http:{message_id[:32]}", "content-type": "application/json", "ce-origin": "http"}
+        subject = ArticleSubmitted.subject_pattern
+        try:
+            ack = await self.js.publish(subject, data, stream="INBOX", timeout=PUBLISH_TIMEOUT, headers=headers)
+        except (NatsError, TimeoutError, OSError, ValueError) as error:
+            meaning = classified(error, "INBOX", subject, len(data))
+            raise meaning if isinstance(meaning, Rejected) else Unavailable("NATS", subject, str(error)) from error
+        return Taken(article_id(article), ack.seq, bool(ack.duplicate))
+
+
+def checked(data: bytes, source: str | None) -> tuple[ArticleSubmitted, bytes]:
+    """Return a submission that ingest will not refuse, and its bytes; raises Rejected.
+
+    ``source`` is the one that the token belongs to: it is put in where there is none, and any other is refused.
+    """
+    if source is not None:
+        data = _with_source(data, source)
+    article = decode(data, ArticleSubmitted)
+    if source not in {None, article.source}:
+        raise Rejected(Reason.SCHEMA, f"source: the token is of {source}, not of {article.source}")
+    ingested(article, version=1, received_at=datetime.now(UTC))  # also a link that ingest refuses is refused here
+    return article, data
+
+
+def _with_source(data: bytes, source: str) -> bytes:
+    try:
+        value = orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return data  # the decoder tells what is wrong with it
+    if not isinstance(value, dict) or "source" in value:
+        return data
+    rest = data[data.index(b"{") + 1 :]
+    return b'{"source":%b%b%b' % (orjson.dumps(source), b"," if value else b"", rest)
+
+
+async def _taken(gateway: Gateway, items: list[Item], source: str | None, key: str) -> list[Taken | Exception]:
+    """Take all, a bounded number at once, and return for each what became of it."""
+    room = asyncio.Semaphore(_PUBLISHED_AT_ONCE)
+
+    async def one(number: int, item: Item) -> Taken:
+        async with room:
+            own = key or item.key
+            return await gateway.take(item, source, f"{own}\0{number}" if own else "")
+
+    found = await asyncio.gather(*(one(*each) for each in enumerate(items)), return_exceptions=True)
+    for each in found:
+        if isinstance(each, BaseException) and not isinstance(each, Rejected | Unavailable):
+            raise each
+    return [each for each in found if not isinstance(each, BaseException) or isinstance(each, Exception)]
+
+
+def _unavailable(error: Exception) -> Problem:
+    said = (
+        f"the broker does not take articles now: {error}"
+        if isinstance(error, Unavailable)
+        else "no answer of the broker"
+    )
+    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, said, {"Retry-After": "2"})
+
+
+def _answer(found: list[Taken | Exception]) -> JSONResponse:
+    """Return 202 where anything was taken, with what became of each; else the problem of the first."""
+    if len(found) == 1:
+        return _answer_of_one(found[0])
+    results = [_result(each) for each in found]
+    accepted = sum(isinstance(each, Taken) for each in found)
+    missing = [each for each in found if isinstance(each, Exception) and not isinstance(each, Rejected)]
+    content: dict[str, Any] = {"accepted": accepted, "refused": len(found) - accepted, "results": results}
+    if missing:  # all of it can be sent again under the same Idempotency-Key
+        problem = _unavailable(missing[0])
+        return Problem(problem.status, problem.detail, problem.headers, **content).response
+    if accepted:
+        return JSONResponse(content, HTTPStatus.ACCEPTED)
+    first = next(each for each in found if isinstance(each, Rejected))
+    return Problem(status_of(first), f"none of {len(found)} articles was taken", **content).response
+
+
+def _answer_of_one(found: Taken | Exception) -> JSONResponse:
+    if isinstance(found, Taken):
+        return JSONResponse(found.members, HTTPStatus.ACCEPTED)
+    if isinstance(found, Rejected):
+        after = {"Retry-After": "60"} if found.reason is Reason.OVER_QUOTA else {}
+        return problem_of(found, after).response
+    return _unavailable(found).response
+
+
+def _result(found: Taken | Exception) -> dict[str, Any]:
+    if isinstance(found, Taken):
+        return {"status": int(HTTPStatus.ACCEPTED), **found.members}
+    if isinstance(found, Rejected):
+        return {"status": int(status_of(found)), **refused(found)}
+    return {"status": int(HTTPStatus.SERVICE_UNAVAILABLE), "detail": "not known to be taken; send it again"}
+
+
+_PROBLEM: dict[str, Any] = {
+    "content": {
+        MEDIA_TYPE: {
+            "schema": {
+                "type": "object",
+                "required": ["title", "status", "detail"],
+                "properties": {
+                    "title": {"type": "string"},
+                    "status": {"type": "integer"},
+                    "detail": {"type": "string"},
+                    "reason": {"type": "string", "enum": [reason.value for reason in Reason]},
+                    "field": {"type": "string"},
+                },
+            }
+        }
+    }
+}
+_SAYS = {
+    400: "The connection ended before the body did.",
+    401: "No token, or none that is known.",
+    405: "Another method than POST.",
+    408: "The body did not come in time.",
+    413: "The body or an article is too large.",
+    415: "A media type, charset or content encoding that is not read.",
+    422: "The article is refused; `field` and `reason` tell why.",
+    429: "The source is over its quota.",
+    503: "The broker does not take articles now: send the same again after Retry-After.",
+}
+_SUBMISSION = ArticleSubmitted.model_json_schema()
+_ONE_OR_MANY = {"oneOf": [_SUBMISSION, {"type": "array", "items": _SUBMISSION}]}
+_BODY = {
+    "required": True,
+    "content": {
+        kind: {"schema": _ONE_OR_MANY if kind == "application/json" else {"type": "string"}} for kind in MEDIA_TYPES
+    },
+}
+
+
+def create_app(gateway: Gateway) -> FastAPI:
+    """Return the ASGI application; the gateway's connection is its owner's to open and close."""
+    app = FastAPI(
+        title="Wireroom ingest", version=__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None
+    )
+
+    @app.post(
+        "/v1/articles",
+        status_code=HTTPStatus.ACCEPTED,
+        summary="Submit one article or many",
+        response_description="The broker has them on disk.",
+        responses={status: {"description": said, **_PROBLEM} for status, said in _SAYS.items()},
+        openapi_extra={
+            "requestBody": _BODY,
+            "security": [{"token": []}],
+            "parameters": [
+                {
+                    "name": "Idempotency-Key",
+                    "in": "header",
+                    "schema": {"type": "string", "maxLength": 255},
+                    "description": "The same key with the same body is taken once within an hour.",
+                }
+            ],
+        },
+    )
+    async def post_articles(request: Request) -> JSONResponse:
+        """The answer is 202 once all accepted articles are on the broker's disk; of many, each has its own result."""
+        source = await gateway.source_of(request.headers.get("authorization", ""))
+        body = await gateway.body_of(request)
+        kind = request.headers.get("content-type", "")
+        items = await off_loop(len(body), items_of, body, kind, request.headers, request.query_params)
+        key = request.headers.get("idempotency-key", "")[:255]
+        return _answer(await _taken(gateway, items, source, key))
+
+    @app.exception_handler(Problem)
+    async def problem(_request: Request, error: Problem) -> JSONResponse:
+        return error.response
+
+    @app.exception_handler(HTTPException)
+    async def http_error(_request: Request, error: HTTPException) -> JSONResponse:
+        return Problem(HTTPStatus(error.status_code), error.detail, error.headers).response
+
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        document = generate()
+        document["components"] = {
+            **document.get("components", {}),
+            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
+        }
+        return document
+
+    app.openapi = openapi  # type: ignore[method-assign] # as FastAPI's documentation extends it
+    return app

@@ -1,0 +1,170 @@
+"""Body of a request to submissions: JSON, arrays, JSON Lines, HTML, plain text, ninjs, CloudEvents in both modes."""
+
+import codecs
+import json
+import re
+import zlib
+from collections.abc import AsyncIterator, Iterator, Mapping
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any
+
+import orjson
+
+from services.ingest.http.problem_details import Problem
+from services.ingest.readers import ninjs
+from shared.errors import Reason, Rejected
+from shared.topology import MAX_MESSAGE_BYTES
+
+MAX_REQUEST = 32 * 1024 * 1024  # bytes of a body, also after gzip
+MAX_ARTICLES = 5_000  # in one request
+_MAX_RATIO = 200  # of gzip; text has 3 to 10, a bomb 1,000
+_RATIO_COUNTS_FROM = 1024 * 1024  # bytes; a short text of one letter has a great ratio and harms nobody
+_CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
+
+JSON = "application/json"
+JSON_LINES = frozenset({"application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines"})
+NINJS = "application/ninjs+json"
+CLOUD_EVENT, CLOUD_EVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
+TEXTS = frozenset({"text/html", "text/plain"})
+MEDIA_TYPES = (JSON, *sorted(JSON_LINES), *sorted(TEXTS), NINJS, CLOUD_EVENT, CLOUD_EVENTS)
+_OF_A_TEXT = ("url", "guid", "title", "language", "published_at", "updated_at")  # query parameters beside a bare text
+
+
+@dataclass(frozen=True)
+class Item:
+    """One submission as bytes of JSON, or why there is none; ``key`` is the publisher's own id of this request."""
+
+    data: bytes = b""
+    refusal: Rejected | None = None
+    key: str | None = None
+
+
+async def read_bounded(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
+    """Read a body and undo gzip as it comes; raises Problem 413 beyond the limits and 415 for another encoding."""
+    if encoding not in {"", "identity", "gzip"}:
+        raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding {encoding[:40]!r}; gzip is taken")
+    inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
+    body, received = bytearray(), 0
+    try:
+        async for chunk in chunks:
+            received += len(chunk)
+            body += inflate.decompress(chunk, MAX_REQUEST + 1 - len(body)) if inflate else chunk
+            bomb = inflate and len(body) > max(_RATIO_COUNTS_FROM, _MAX_RATIO * received)
+            if bomb or len(body) > MAX_REQUEST:
+                said = f"more than {_MAX_RATIO} times its gzip" if bomb else f"more than {MAX_REQUEST:,} bytes"
+                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {said}", reason="too_large")
+    except zlib.error as error:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the body is no gzip: {error}") from None
+    if inflate and not inflate.eof:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the gzip of the body is cut")
+    return bytes(body)
+
+
+def items_of(body: bytes, content_type: str, headers: Mapping[str, str], query: Mapping[str, str]) -> list[Item]:
+    """Return the submissions of a body in their order; raises Problem where it cannot be read as what it says it is."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    if "ce-specversion" in headers:  # CloudEvents, binary mode: the body is the data, whatever its type
+        key = f"{headers.get('ce-source', '')}\0{headers.get('ce-id', '')}"
+        return [Item(item.data, item.refusal, key) for item in _by_media_type(body, media_type, content_type, query)]
+    return list(_by_media_type(body, media_type, content_type, query))
+
+
+def _by_media_type(body: bytes, media_type: str, content_type: str, query: Mapping[str, str]) -> Iterator[Item]:
+    if media_type in TEXTS:
+        return iter([_of_text(body, media_type, content_type, query)])
+    if media_type in JSON_LINES:
+        lines = [line for line in body.split(b"\n") if line.strip()]
+        return (_of_line(line) for line in _bounded(lines))
+    if media_type == JSON:
+        return _of_json(body)
+    if media_type == NINJS:
+        return (_of_value(value, _of_ninjs) for value in _values(body))
+    if media_type in {CLOUD_EVENT, CLOUD_EVENTS}:
+        return (_of_value(value, _of_event) for value in _values(body))
+    taken = ", ".join(MEDIA_TYPES)
+    raise Problem(
+        HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Type {media_type[:80]!r} is not read. Taken are: {taken}"
+    )
+
+
+def _of_json(body: bytes) -> Iterator[Item]:
+    """One object goes on as its own bytes, so that what two parsers would read differently is refused as everywhere."""
+    if not body.lstrip().startswith(b"["):
+        return iter([_of_line(body)])
+    return (_of_value(value, _of_object) for value in _values(body))
+
+
+def _of_line(line: bytes) -> Item:
+    try:
+        value = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        return Item(line)  # the decoder of submissions says what is wrong with it
+    if isinstance(value, dict) and ninjs.looks_like_ninjs(value):
+        return _of_value(value, _of_ninjs)
+    return Item(line)
+
+
+def _values(body: bytes) -> list[Any]:
+    try:
+        found = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the body is no JSON: {error}", reason="not_json") from None
+    return _bounded(found if isinstance(found, list) else [found])
+
+
+def _bounded(values: list[Any]) -> list[Any]:
+    if len(values) > MAX_ARTICLES:
+        said = f"{len(values):,} articles in one request; at most {MAX_ARTICLES:,} are taken"
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said, reason="too_large")
+    if not values:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "there is no article in the body", reason="empty_body")
+    return values
+
+
+def _of_value(value: Any, read: Any) -> Item:  # noqa: ANN401 - JSON of any publisher
+    if not isinstance(value, dict):
+        return Item(refusal=Rejected(Reason.SCHEMA, f"an article is a JSON object, this is {type(value).__name__}"))
+    try:
+        item: Item = read(value)
+    except Rejected as refusal:
+        return Item(refusal=refusal)
+    return item
+
+
+def _of_object(value: dict[str, Any]) -> Item:
+    return _of_ninjs(value) if ninjs.looks_like_ninjs(value) else Item(orjson.dumps(value))
+
+
+def _of_ninjs(value: dict[str, Any]) -> Item:
+    return Item(orjson.dumps(ninjs.submission_of(value)))
+
+
+def _of_event(event: dict[str, Any]) -> Item:
+    if "specversion" not in event:
+        raise Rejected(Reason.SCHEMA, "specversion: a CloudEvent has one")
+    if "data_base64" in event or not isinstance(data := event.get("data"), dict):
+        raise Rejected(Reason.SCHEMA, "data: a JSON object, the article, is expected")
+    item = _of_object(data)
+    return Item(item.data, item.refusal, f"{event.get('source', '')}\0{event.get('id', '')}")
+
+
+def _of_text(body: bytes, media_type: str, content_type: str, query: Mapping[str, str]) -> Item:
+    if len(body) > MAX_MESSAGE_BYTES:
+        return Item(refusal=Rejected(Reason.TOO_LARGE, f"the body has {len(body):,} bytes"))
+    named = _CHARSET.search(content_type)
+    charset = named[1] if named else "utf-8"
+    try:
+        text = body.decode(codecs.lookup(charset).name)
+    except LookupError:
+        said = f"charset {charset[:40]!r} is not known"
+        return Item(refusal=Rejected(Reason.UNSUPPORTED_MEDIA_TYPE, said))
+    except UnicodeDecodeError as error:
+        said = f"byte {error.start} is not {charset}: {error.reason}; name the charset in Content-Type"
+        return Item(refusal=Rejected(Reason.NOT_UTF8, said))
+    given = {name: query[name] for name in _OF_A_TEXT if name in query}
+    tags = [tag for tag in query.get("tags", "").split(",") if tag.strip()]
+    made = {"body": text, "media_type": media_type, **given, **({"tags": tags} if tags else {})}
+    if "source" in query:
+        made["source"] = query["source"]
+    return Item(json.dumps(made).encode())

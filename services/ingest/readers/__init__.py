@@ -1,0 +1,1 @@
+"""Readers of other formats: each turns one document into a submission."""
