@@ -22,7 +22,7 @@ JOB = "services.extract.worker_job:open_job"
 @asynccontextmanager
 async def open_handler(settings: Settings, job: str = JOB) -> AsyncIterator[Handler]:
     options = ExtractSettings()
-    configured.use_rules(options)
+    vocabulary = configured.rules(options).vocabulary
     learner = Learner(settings.nats_url)
     limits = pool.Limits(options.time_limit, options.memory_limit, options.renew_after)
     async with (
@@ -35,7 +35,7 @@ async def open_handler(settings: Settings, job: str = JOB) -> AsyncIterator[Hand
             request = await off_loop(delivery.size, transport.request, article, learner.known(article.source))
             reply = await batches.submit(pool.Task(request))
             result = await off_loop(len(reply), transport.replied, reply)
-            learner.note(article.source, await off_loop(SLOWER * len(reply), sighting, result))
+            learner.note(article.source, await off_loop(SLOWER * len(reply), sighting, result, vocabulary))
             return result
 
         yield extract

@@ -3,14 +3,16 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from services.extract.clean import RULES_VERSION, CleanArticle, Furniture, clean
-from services.extract.clean.language import Identified, identify
+from services.extract.clean.article import CleanArticle
+from services.extract.clean.cleaner import RULES_VERSION, Cleaner
+from services.extract.clean.language import Identified
+from services.extract.clean.rules.line_facts import LearnedBoilerplate
 from services.extract.entities import TaggedEntities, Tagger
 from shared import __version__
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, Identity, Pipeline
 
-KnownFurniture = Mapping[str, Furniture]  # by source
+Learned = Mapping[str, LearnedBoilerplate]  # by source
 
 
 @dataclass(frozen=True)
@@ -23,24 +25,24 @@ class Cleaned:
 
 
 def extract_batch(
-    articles: Sequence[ArticleIngested], tagger: Tagger, furniture: KnownFurniture | None = None
+    articles: Sequence[ArticleIngested], cleaner: Cleaner, tagger: Tagger, learned: Learned | None = None
 ) -> list[ArticleExtracted | Exception]:
     """Return one result for each article, in order; a rejected article is its own result and harms no other.
 
-    ``furniture`` is what was learned of the sources, a plain value.
+    ``learned`` is the boilerplate that was learned of the sources, a plain value.
     """
-    cleaned = [_clean(article, (furniture or {}).get(article.source)) for article in articles]
+    cleaned = [_clean(article, cleaner, (learned or {}).get(article.source)) for article in articles]
     good = [item for item in cleaned if isinstance(item, Cleaned)]
     tags = iter(tagger.tag([(item.language.language, item.clean.paragraphs, item.clean.title) for item in good]))
     return [_finish(item, next(tags)) if isinstance(item, Cleaned) else item for item in cleaned]
 
 
-def _clean(raw: ArticleIngested, furniture: Furniture | None) -> Cleaned | Rejected:
+def _clean(raw: ArticleIngested, cleaner: Cleaner, learned: LearnedBoilerplate | None) -> Cleaned | Rejected:
     try:
-        article = clean(raw.body, raw.media_type, title=raw.title, source=raw.source, furniture=furniture)
+        article = cleaner.clean(raw.body, raw.media_type, title=raw.title, source=raw.source, learned=learned)
     except Rejected as verdict:
         return verdict
-    return Cleaned(raw, article, identify("\n\n".join(article.paragraphs), raw.language))
+    return Cleaned(raw, article, cleaner.languages.identify("\n\n".join(article.paragraphs), raw.language))
 
 
 def _finish(item: Cleaned, tags: TaggedEntities) -> ArticleExtracted:

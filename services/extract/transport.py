@@ -3,7 +3,7 @@
 import json
 from collections.abc import Sequence
 
-from services.extract.clean import Furniture
+from services.extract.clean.rules.line_facts import LearnedBoilerplate
 from shared.chunked_models import validated
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleExtracted, ArticleIngested
@@ -12,14 +12,14 @@ from shared.topology import MAX_MESSAGE_BYTES
 _EXTRACTED, _REJECTED = b"+", b"-"
 
 
-def request(article: ArticleIngested, furniture: Furniture) -> bytes:
+def request(article: ArticleIngested, learned: LearnedBoilerplate) -> bytes:
     """Return the article, and on a second line what was learned of its source."""
-    return article.model_dump_json().encode() + b"\n" + json.dumps(dict(furniture)).encode()
+    return article.model_dump_json().encode() + b"\n" + json.dumps(dict(learned)).encode()
 
 
-def requested(payload: bytes) -> tuple[ArticleIngested, Furniture]:
-    article, furniture = payload.split(b"\n")
-    return ArticleIngested.model_validate_json(article), json.loads(furniture)
+def requested(payload: bytes) -> tuple[ArticleIngested, LearnedBoilerplate]:
+    article, learned = payload.split(b"\n")
+    return ArticleIngested.model_validate_json(article), json.loads(learned)
 
 
 def replies(results: Sequence[ArticleExtracted | Exception]) -> list[bytes]:

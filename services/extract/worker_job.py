@@ -16,14 +16,13 @@ _FIRST = (("text/plain", _SENTENCE * 4), ("text/html", f"<html><body><p>{_SENTEN
 def open_job() -> Job:
     """Load everything, also what is loaded when it is first used: what the template has, its workers share."""
     options = ExtractSettings()
-    configured.use_rules(options)
-    tagger = tagging.tagger(options)
-    extract_batch([_article(media_type, body) for media_type, body in _FIRST], tagger)
+    cleaner, tagger = configured.cleaner(options), tagging.tagger(options)
+    extract_batch([_article(media_type, body) for media_type, body in _FIRST], cleaner, tagger)
 
     def job(payloads: Sequence[bytes]) -> list[bytes]:
         requests = [transport.requested(payload) for payload in payloads]
-        furniture = {article.source: learned for article, learned in requests}
-        return transport.replies(extract_batch([article for article, _ in requests], tagger, furniture))
+        of_sources = {article.source: learned for article, learned in requests}
+        return transport.replies(extract_batch([article for article, _ in requests], cleaner, tagger, of_sources))
 
     return job
 

@@ -12,12 +12,13 @@ from services.extract.boilerplate import shared_table
 from services.extract.boilerplate.learner import Learner
 from services.extract.boilerplate.line_table import Table, learn
 from services.extract.boilerplate.sightings import sighting
-from services.extract.clean.rules.site import line_key
+from services.extract.clean.rules.line_facts import line_key
 from shared.errors import Unavailable
 from shared.messages import ArticleExtracted
 from shared.runtime.run import load
 from shared.settings import Settings
 from shared.topology import FURNITURE
+from tests.cleaning import RULES
 from tests.commands import wireroom
 from tests.factories import a_raw_article, an_extracted_article
 from tests.running import idle, read, running
@@ -34,11 +35,13 @@ def an_article(number: int) -> ArticleExtracted:
 
 
 def note(learner: Learner, article: ArticleExtracted) -> None:
-    learner.note(article.source, sighting(article))
+    learner.note(article.source, sighting(article, RULES.vocabulary))
 
 
 async def count(broker: Client, numbers: range) -> Table:
-    edit = partial(learn, sightings=[sighting(an_article(number)) for number in numbers], now=datetime.now(UTC))
+    edit = partial(
+        learn, sightings=[sighting(an_article(number), RULES.vocabulary) for number in numbers], now=datetime.now(UTC)
+    )
     return await shared_table.change(broker.jetstream(timeout=5), SOURCE, edit)
 
 

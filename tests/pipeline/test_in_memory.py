@@ -12,6 +12,7 @@ from services.store.app import stored
 from shared.decoding import decode
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleStored, ArticleSubmitted
+from tests.cleaning import CLEANER
 from tests.factories import BODY, NOON, a_submission
 from tests.memory import Articles
 from wireroom.samples import sample_lines
@@ -30,7 +31,7 @@ def ingest(data: bytes, version: int) -> bytes | Rejected:
 
 
 def extract(messages: list[bytes], tagger: Tagger) -> list[bytes | Exception]:
-    results = extract_batch([decode(message, ArticleIngested) for message in messages], tagger)
+    results = extract_batch([decode(message, ArticleIngested) for message in messages], CLEANER, tagger)
     return [result.model_dump_json().encode() if isinstance(result, ArticleExtracted) else result for result in results]
 
 

@@ -13,6 +13,7 @@ from shared import sanitizing
 from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
+from tests.cleaning import CLEANER
 from tests.factories import BODY, NOON, a_raw_article
 from tests.poisons import POISONS, Poison
 
@@ -24,7 +25,7 @@ MEGABYTES = 100  # that the process may grow by for any one of them
 def tagger() -> Tagger:
     tagger = load()
     page = a_raw_article(body=f"<html><body><p>{BODY}</p></body></html>", media_type="text/html")
-    extract_batch([page], tagger)  # loads all that is loaded at first use
+    extract_batch([page], CLEANER, tagger)  # loads all that is loaded at first use
     return tagger
 
 
@@ -35,7 +36,7 @@ def fate(poison: Poison, tagger: Tagger) -> tuple[str, str | None, ArticleExtrac
         raw = ingested(submitted, version=1, received_at=NOON)
     except Rejected as verdict:
         return verdict.reason, "ingest", None
-    [result] = extract_batch([decode(raw.model_dump_json().encode(), ArticleIngested)], tagger)
+    [result] = extract_batch([decode(raw.model_dump_json().encode(), ArticleIngested)], CLEANER, tagger)
     if isinstance(result, Rejected):
         return result.reason, "extract", None
     assert isinstance(result, ArticleExtracted), result

@@ -7,13 +7,14 @@ from services.extract.app import JOB
 from services.extract.entities import load
 from services.extract.extraction import extract_batch
 from services.extract.pool import Limits, Task, opened
+from tests.cleaning import CLEANER
 from tests.factories import BODY, a_raw_article
 
 
 async def test_workers_give_what_the_functions_give() -> None:
     page = f"<html><body><article><p>{BODY}</p></article></body></html>"
     articles = [a_raw_article(), a_raw_article(body=page, media_type="text/html"), a_raw_article(body="Nichts.")]
-    expected = transport.replies(extract_batch(articles, load()))
+    expected = transport.replies(extract_batch(articles, CLEANER, load()))
     async with opened(JOB, Limits()) as pool:
         assert await pool.run([Task(transport.request(article, {})) for article in articles]) == expected
         [template] = [child for child in psutil.Process().children() if "template" in " ".join(child.cmdline())]

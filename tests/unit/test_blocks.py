@@ -5,19 +5,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.extract.clean.classifier import (
-    ancestor_features,
-    attribute_features,
-    jsonld_features,
-    layout_features,
-    line_features,
-    page_classifier,
-)
-from services.extract.clean.html.blocks import Page, read
+from services.extract.clean.classifier import page_classifier, page_features
+from services.extract.clean.html.blocks import Page, parse, read
 from services.extract.clean.html.layout import layout_of
 from services.extract.clean.html.page_metadata import Head, head_of
-from services.extract.clean.html.parse import parse
 from services.extract.clean.rules.line_facts import describe
+from tests.cleaning import CLEANER, RULES
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
@@ -116,25 +109,23 @@ def test_lines_far_from_any_prose_are_not_looked_at_but_the_heading_is() -> None
 
 
 def test_names_agree_however_they_are_written() -> None:
-    assert attribute_features.words_of([("class", "articleBody")]) == attribute_features.words_of(
-        [("class", "article-body")]
-    )
-    assert attribute_features.words_of([("id", "c4a91"), ("style", "color: red"), ("data-testid", "related")]) == [
+    assert page_features.words_of([("class", "articleBody")]) == page_features.words_of([("class", "article-body")])
+    assert page_features.words_of([("id", "c4a91"), ("style", "color: red"), ("data-testid", "related")]) == [
         "data-testid",
         "related",
     ]
-    assert attribute_features.words_of([("itemtype", "https://schema.org/NewsArticle")]) == ["type-newsarticle"]
+    assert page_features.words_of([("itemtype", "https://schema.org/NewsArticle")]) == ["type-newsarticle"]
 
 
 def test_names_near_a_line_and_further_out_are_told_apart() -> None:
     near = page_of("<div><p class=intro>a</p></div>")
     far = page_of("<div class=intro><div><div><p>a</p></div></div></div>")
-    assert attribute_features.buckets(near.boxes, near.within) != attribute_features.buckets(far.boxes, far.within)
+    assert page_features.buckets(near.boxes, near.within) != page_features.buckets(far.boxes, far.within)
 
 
 def rows_of(body: str, head: Head | None = None) -> tuple[np.ndarray, list[list[int]]]:
     region = page_classifier.region_of(page_of(body), head or Head())
-    facts = describe(region.lines, None)
+    facts = describe(region.lines, None, RULES)
     return page_classifier.dense(region, facts, None), [
         list(line) for line in page_classifier.buckets(region, facts)[1]
     ]
@@ -145,10 +136,6 @@ def test_each_line_becomes_a_row_of_finite_numbers() -> None:
     assert rows.shape == (4, page_classifier.WIDTH)
     assert len(buckets) == 4
     assert np.isfinite(rows).all()
-    assert (
-        line_features.WIDTH + layout_features.WIDTH + ancestor_features.WIDTH + jsonld_features.WIDTH
-        == page_classifier.WIDTH
-    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -172,16 +159,19 @@ def test_whatever_the_markup_is_each_line_gets_numbers(body: str) -> None:
 
 
 def test_a_line_that_the_page_gives_as_its_text_is_known() -> None:
-    lines = describe(page_of(f"<p>{LOCK}</p><p>{BOATS}</p>").lines, None)
-    rows = jsonld_features.said(lines, Head(text=f"<p>{LOCK}</p> {WORKS} {WORKS} {WORKS}", description=BOATS))
-    assert rows[0, 1] == 1
-    assert rows[1, 1] == 0
-    assert rows[1, 4] == pytest.approx(1)
+    head = Head(text=f"<p>{LOCK}</p> {WORKS} {WORKS} {WORKS}", description=BOATS)
+    rows, _ = rows_of(f"<p>{LOCK}</p><p>{BOATS}</p>", head)
+    in_body, in_description = -5, -2
+    assert rows[0, in_body] == 1
+    assert rows[1, in_body] == 0
+    assert rows[1, in_description] == pytest.approx(1)
 
 
 def test_a_page_with_few_lines_is_left_to_the_judge_of_texts() -> None:
     region = page_classifier.region_of(page_of(f"<p>{LOCK}</p>" * (page_classifier.MIN_LINES - 1)), Head())
-    assert page_classifier.probabilities(region, describe(region.lines, None), None) is None
+    assert (
+        page_classifier.probabilities(CLEANER.networks.pages, region, describe(region.lines, None, RULES), None) is None
+    )
 
 
 def test_the_article_of_json_ld_is_read_with_its_text() -> None:
@@ -189,4 +179,5 @@ def test_the_article_of_json_ld_is_read_with_its_text() -> None:
         '<html><head><meta name="description" content="A lock opens."><script type="application/ld+json">'
         f'{{"@type": "NewsArticle", "articleBody": "{LOCK}"}}</script></head><body><p>x</p></body></html>'
     )
-    assert (head_of(tree).text, head_of(tree).description) == (LOCK, "A lock opens.")
+    head = head_of(tree, RULES.vocabulary)
+    assert (head.text, head.description) == (LOCK, "A lock opens.")

@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.extract.clean import CleanArticle, clean
-from services.extract.clean.article import MAX_REMOVED, MAX_REMOVED_CHARS
-from services.extract.clean.text.lines import split, visible
+from services.extract.clean.article import MAX_REMOVED, MAX_REMOVED_CHARS, CleanArticle
+from services.extract.clean.text import split, visible
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, Caption
+from tests.cleaning import clean
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."

@@ -10,8 +10,7 @@ from typing import Any
 
 import pytest
 
-from services.extract.clean import clean
-from services.extract.clean.language import identify
+from tests.cleaning import CLEANER, clean
 
 FOLDER = Path(__file__).parents[1] / "articles"
 LEFT_OUT = re.compile(r"\{.*?\}")
@@ -68,6 +67,6 @@ def test_an_article_comes_out_exactly(written: Written) -> None:
 
 @each_article
 def test_its_language_is_told(written: Written) -> None:
-    found = identify("\n\n".join(written.paragraphs), None)
+    found = CLEANER.languages.identify("\n\n".join(written.paragraphs), None)
     assert found.language == written.language
     assert found.confidence > 0.9

@@ -2,14 +2,12 @@
 
 import pytest
 
-from services.extract.clean import CleanArticle, clean
-from services.extract.clean.rules.agencies import agencies_in
+from services.extract.clean.article import CleanArticle
+from services.extract.clean.rules.agencies import dateline_of, is_date_line
 from services.extract.clean.rules.bylines import byline_in
-from services.extract.clean.rules.captions import caption_in
-from services.extract.clean.rules.datelines import dateline_of, is_date_line
-from services.extract.clean.rules.vocabulary import vocabulary
-from services.extract.clean.text.words import tokens
+from services.extract.clean.text import tokens
 from shared.messages import Caption
+from tests.cleaning import RULES, clean
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
@@ -36,7 +34,7 @@ def plain(*lines: str, title: str | None = None) -> CleanArticle:
     ],
 )  # fmt: skip
 def test_a_caption_is_parted_from_its_credit(line: str, text: str, credit: str | None) -> None:
-    assert caption_in(line, tokens(line)) == Caption(text=text, credit=credit)
+    assert RULES.credits.caption_in(line, tokens(line)) == Caption(text=text, credit=credit)
 
 
 @pytest.mark.parametrize(
@@ -50,7 +48,7 @@ def test_a_caption_is_parted_from_its_credit(line: str, text: str, credit: str |
     ],
 )
 def test_a_sentence_that_speaks_of_pictures_or_agencies_is_no_caption(line: str) -> None:
-    assert caption_in(line, tokens(line)) is None
+    assert RULES.credits.caption_in(line, tokens(line)) is None
 
 
 def test_a_caption_counts_once_however_often_it_stands_there() -> None:
@@ -85,7 +83,7 @@ def test_a_lone_credit_never_takes_a_paragraph_for_its_caption() -> None:
     ],
 )
 def test_a_byline_is_the_names_without_roles_and_dates(line: str, names: str) -> None:
-    assert byline_in(line, tokens(line)) == names
+    assert byline_in(line, tokens(line), RULES.vocabulary) == names
 
 
 @pytest.mark.parametrize(
@@ -98,7 +96,7 @@ def test_a_byline_is_the_names_without_roles_and_dates(line: str, names: str) ->
     ],
 )
 def test_a_line_that_only_begins_like_a_byline_is_none(line: str) -> None:
-    assert byline_in(line, tokens(line)) is None
+    assert byline_in(line, tokens(line), RULES.vocabulary) is None
 
 
 def test_a_bare_name_above_the_article_is_its_byline_if_it_stands_beside_the_date() -> None:
@@ -123,7 +121,7 @@ def test_a_bare_name_above_the_article_is_its_byline_if_it_stands_beside_the_dat
     ],
 )
 def test_an_agency_line_names_agencies_and_nothing_else(line: str, agency: str | None) -> None:
-    assert agencies_in(line) == agency
+    assert RULES.agencies.named_by(line) == agency
 
 
 def test_the_agency_is_found_in_the_byline() -> None:
@@ -143,7 +141,7 @@ def test_the_agency_is_found_in_the_byline() -> None:
     ],
 )
 def test_a_dateline_stands_before_the_first_sentence(text: str, place: str | None, agency: str | None) -> None:
-    dateline = dateline_of(text)
+    dateline = dateline_of(text, RULES.agencies)
     assert dateline is not None
     assert (dateline.place, dateline.agency) == (place, agency)
     assert text.removeprefix(dateline.text).strip() in {"The lock", "Die Schleuse"}
@@ -153,7 +151,7 @@ def test_a_dateline_stands_before_the_first_sentence(text: str, place: str | Non
     "text", ["NATO - the alliance - met", "I - and only I - know.", "Tidewell (pop. 300) - a town"]
 )
 def test_a_dash_makes_no_dateline(text: str) -> None:
-    assert dateline_of(text) is None
+    assert dateline_of(text, RULES.agencies) is None
 
 
 def test_a_score_is_no_dateline() -> None:
@@ -162,12 +160,12 @@ def test_a_score_is_no_dateline() -> None:
 
 @pytest.mark.parametrize("line", ["March 3, 2026", "08.03.2026, 18:59 Uhr • Lesezeit: 1 Minute", "Il y a 3 heures"])
 def test_a_date_line_is_nothing_but_a_date(line: str) -> None:
-    assert is_date_line(tokens(line))
+    assert is_date_line(tokens(line), RULES.vocabulary)
 
 
 @pytest.mark.parametrize("line", ["12", "Room 12", "In 2024 the lock froze"])
 def test_a_number_makes_no_date_line(line: str) -> None:
-    assert not is_date_line(tokens(line))
+    assert not is_date_line(tokens(line), RULES.vocabulary)
 
 
 def test_a_date_between_paragraphs_heads_a_part_of_a_chronicle_and_stays() -> None:
@@ -190,7 +188,7 @@ def test_an_article_without_a_heading_has_no_title() -> None:
 
 
 def test_each_phrase_of_the_vocabulary_is_found_in_a_line_that_says_it() -> None:
-    words = vocabulary()
+    words = RULES.vocabulary
     phrases = [phrase for index in (words.starts, words.inside) for entries in index.values() for phrase, _ in entries]
     assert len(phrases) > 1000
     assert all(words.cues(phrase) for phrase in (*phrases, *words.lines))

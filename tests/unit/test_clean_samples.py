@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from services.extract.clean import CleanArticle, clean
+from services.extract.clean.article import CleanArticle
+from tests.cleaning import clean
 from wireroom.samples import sample_lines
 
 SAMPLES = [json.loads(line) for line in sample_lines()]

@@ -13,7 +13,6 @@ import pytest
 from spacy.language import Language
 
 from services.extract.blas import choose_kernels
-from services.extract.clean import clean
 from services.extract.entities.ner import decoder, fast_ner
 from services.extract.entities.ner.chunks import pieces
 from services.extract.entities.ner.decoder import Decoder
@@ -23,6 +22,7 @@ from services.extract.entities.ner.models import load_model
 from services.extract.entities.ner.pipeline import Pipeline
 from services.extract.entities.spans import Span
 from shared.errors import Rejected
+from tests.cleaning import clean
 from wireroom.samples import sample_lines
 
 ODD = ("", " ", "\n\n", "x", "U.S.", "won't can't US's", "🚢" * 40, "A" * 5000, "Mara\u00a0Quill\tof\nNorthmoor")

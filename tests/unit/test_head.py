@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from lxml import html
 
 from services.extract.clean.html.page_metadata import Head, head_of, moment
+from tests.cleaning import RULES
 
 ARTICLE = {
     "@type": "NewsArticle",
@@ -23,7 +24,10 @@ ARTICLE = {
 
 def head(markup: str = "", body: str = "", ld: Any = None) -> Head:  # noqa: ANN401 - whatever JSON holds
     script = f'<script type="application/ld+json">{json.dumps(ld)}</script>' if ld is not None else ""
-    return head_of(html.document_fromstring(f"<html><head>{script}{markup}</head><body>{body}<p>x</p></body></html>"))
+    return head_of(
+        html.document_fromstring(f"<html><head>{script}{markup}</head><body>{body}<p>x</p></body></html>"),
+        RULES.vocabulary,
+    )
 
 
 @pytest.mark.parametrize("ld", [ARTICLE, [ARTICLE], {"@graph": [{"@type": "WebPage"}, ARTICLE]}])
@@ -132,7 +136,7 @@ def test_the_address_is_canonical_absolute_and_http() -> None:
 @pytest.mark.parametrize("text", ["{", "[" * 50_000, "null", '"x"', "[[[[]]]]", '{"@type": 3, "author": {"name": {}}}'])
 def test_broken_json_ld_is_passed_over(text: str) -> None:
     tree = html.document_fromstring(f'<html><script type="application/ld+json">{text}</script><p>x</p></html>')
-    assert head_of(tree) == Head()
+    assert head_of(tree, RULES.vocabulary) == Head()
 
 
 JSON = st.recursive(

@@ -1,12 +1,11 @@
 """The language is told from the text; what the publisher declared helps where the text is too short."""
 
-import subprocess
-import sys
-
 import pytest
 
-from services.extract.clean.language import identify
+from services.extract.clean.language import LanguageModel
+from tests.cleaning import CLEANER
 
+identify = CLEANER.languages.identify
 TEXTS = {
     "en": (
         "The mayor of Tidewell opened the new lock on Monday. "
@@ -91,10 +90,11 @@ def test_a_very_long_text_is_judged_by_its_beginning() -> None:
     assert identify(TEXTS["pl"] * 20 + TEXTS["en"] * 10_000, None).language == "pl"
 
 
-def test_the_model_is_not_loaded_by_the_import() -> None:
-    code = "import services.extract.clean.language as module; print(module._identifier.cache_info().currsize)"
-    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert ran.stdout.strip() == "0"
+def test_the_model_is_loaded_when_the_first_text_comes() -> None:
+    model = LanguageModel()
+    assert vars(model) == {}
+    assert model.identify(TEXTS["de"], None).language == "de"
+    assert vars(model)
 
 
 def test_a_language_comes_with_how_likely_it_is() -> None:

@@ -9,8 +9,8 @@ import pytest
 
 from services.extract.boilerplate.line_table import MAX_LINES, Decision, Table, decide, learn
 from services.extract.boilerplate.sightings import Sighting, sighting
-from services.extract.clean import clean
-from services.extract.clean.rules.site import line_key
+from services.extract.clean.rules.line_facts import line_key
+from tests.cleaning import RULES, clean
 from tests.factories import an_extracted_article
 from tests.sources import CLOSING, REPEATED, Generated, generated
 from tools.evaluation.text_scores import score
@@ -29,9 +29,11 @@ def key(text: str) -> str:
 
 def seen(body: str, number: int, table: Table | None = None, **fields: str) -> Sighting:
     """Return what an article shows after it was cleaned with what is known."""
-    article = clean(body, "text/plain", furniture=table.furniture() if table else None)
+    article = clean(body, "text/plain", learned=table.furniture() if table else None)
     named: dict[str, object] = {"guid": str(number), "version": number + 1} | fields
-    return sighting(an_extracted_article(paragraphs=article.paragraphs, removed=article.removed, **named))
+    return sighting(
+        an_extracted_article(paragraphs=article.paragraphs, removed=article.removed, **named), RULES.vocabulary
+    )
 
 
 def learned(bodies: Iterable[Sequence[str]], table: Table | None = None) -> Table:
@@ -49,7 +51,7 @@ def own(number: int) -> list[str]:
 def test_a_line_at_the_edge_of_many_articles_is_furniture() -> None:
     table = learned([*own(number), NOTICE] for number in range(8))
     assert table.furniture()[key(NOTICE)] > 0.8
-    article = clean("\n\n".join([*own(20), NOTICE]), "text/plain", furniture=table.furniture())
+    article = clean("\n\n".join([*own(20), NOTICE]), "text/plain", learned=table.furniture())
     assert list(article.paragraphs) == own(20)
     [entry] = article.removed
     assert (entry.text, entry.rule, entry.score) == (NOTICE, "furniture", table.furniture()[key(NOTICE)])
@@ -72,7 +74,7 @@ def test_a_sentence_that_stands_between_the_articles_own_is_never_furniture() ->
 def test_what_was_learned_at_the_edge_stays_between_the_articles_own_sentences() -> None:
     table = learned([*own(number), NOTICE] for number in range(10))
     body = [own(20)[0], NOTICE, *own(20)[1:]]
-    assert list(clean("\n\n".join(body), "text/plain", furniture=table.furniture()).paragraphs) == body
+    assert list(clean("\n\n".join(body), "text/plain", learned=table.furniture()).paragraphs) == body
 
 
 def test_a_sentence_that_closes_some_articles_is_not_furniture() -> None:
@@ -111,7 +113,7 @@ def test_an_old_article_that_is_replayed_counts_nothing() -> None:
 def test_an_article_of_nothing_but_learned_lines_keeps_them() -> None:
     table = learned([*own(number), NOTICE, LABEL] for number in range(10))
     assert {key(NOTICE), key(LABEL)} <= table.furniture().keys()
-    assert clean(NOTICE, "text/plain", furniture=table.furniture()).paragraphs == (NOTICE,)
+    assert clean(NOTICE, "text/plain", learned=table.furniture()).paragraphs == (NOTICE,)
 
 
 def test_what_is_not_shown_any_more_is_forgotten() -> None:
@@ -133,7 +135,7 @@ def test_what_people_decide_counts_at_once_and_for_ever(decision: Decision, scor
 def test_what_is_approved_goes_from_between_sentences_too() -> None:
     furniture = {key(NOTICE): 1.0}
     body = "\n\n".join([own(20)[0], NOTICE, *own(20)[1:]])
-    assert NOTICE not in clean(body, "text/plain", furniture=furniture).paragraphs
+    assert NOTICE not in clean(body, "text/plain", learned=furniture).paragraphs
 
 
 def test_the_text_of_a_line_is_kept_only_if_articles_share_it() -> None:
@@ -158,12 +160,12 @@ def cleaned(articles: Sequence[Generated], *, learning: bool) -> list[list[str]]
     for start in range(0, len(articles), 10):  # as a service does: what it sees counts some articles later
         sightings = []
         for number, article in enumerate(articles[start : start + 10], start):
-            found = clean(article.body, "text/plain", furniture=table.furniture())
+            found = clean(article.body, "text/plain", learned=table.furniture())
             results.append(list(found.paragraphs))
             made = an_extracted_article(
                 guid=str(number), version=number + 1, paragraphs=found.paragraphs, removed=found.removed
             )
-            sightings.append(sighting(made))
+            sightings.append(sighting(made, RULES.vocabulary))
         table = learn(table, sightings if learning else (), NOW + timedelta(minutes=30 * start))
     return results
 

@@ -1,6 +1,6 @@
 """The model of lines: numbers from lines, weights that are only data, and what it knows that the rules do not."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -10,11 +10,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from services.extract.clean import clean
-from services.extract.clean.classifier import LINES, MAX_LINES, MIN_LINES, line_features, network, probabilities, using
-from services.extract.clean.rules.decide import decide, threshold
+from services.extract.clean.classifier import line_classifier, line_features, network
+from services.extract.clean.classifier.line_classifier import MAX_LINES, MIN_LINES
+from services.extract.clean.classifier.network import LINES
+from services.extract.clean.cleaner import Cleaner
+from services.extract.clean.rules.decide import any_kept, decide, threshold
 from services.extract.clean.rules.line_facts import Facts, describe
-from services.extract.clean.text.lines import split
+from services.extract.clean.text import split
+from tests.cleaning import CLEANER, RULES, clean
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
@@ -23,7 +26,11 @@ BODY = (LOCK, WORKS, BOATS)
 
 
 def facts_of(*lines: str, title: str | None = None) -> list[Facts]:
-    return describe(split("\n".join(lines)), title)
+    return describe(split("\n".join(lines)), title, RULES)
+
+
+def probabilities(facts: Sequence[Facts], instead: network.Network | None = None) -> list[float] | None:
+    return line_classifier.probabilities(instead or CLEANER.networks.lines, facts, None)
 
 
 def shipped_arrays() -> dict[str, np.ndarray]:
@@ -44,8 +51,8 @@ def loaded(arrays: dict[str, np.ndarray]) -> network.Network:
 
 def kept(lines: tuple[str, ...], *, model: bool) -> list[str]:
     facts = facts_of(*lines)
-    decided = decide(facts, probabilities(facts, None) if model else None)
-    return [line.line.text for line, rule in zip(facts, decided, strict=True) if rule is None]
+    decided = decide(facts, probabilities(facts) if model else None)
+    return [line.line.text for line, rule in zip(facts, decided, strict=True) if rule.rule is None]
 
 
 def test_each_line_becomes_a_row_of_finite_numbers_and_the_facts_stay_as_they_were() -> None:
@@ -76,15 +83,15 @@ def test_a_word_inside_a_line_counts_once_and_the_words_at_its_edges_count_where
 
 def test_the_same_lines_are_judged_the_same_each_time() -> None:
     facts = facts_of("Home", "News", "Sport", *BODY, *BODY, "Share", "Print", "Contact")
-    assert probabilities(facts, None) is not None
-    assert probabilities(facts, None) == probabilities(facts, None)
+    assert probabilities(facts) is not None
+    assert probabilities(facts) == probabilities(facts)
 
 
 @settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=60), min_size=MIN_LINES, max_size=40))
 def test_whatever_the_lines_are_each_gets_a_probability(lines: list[str]) -> None:
     facts = facts_of(*lines)
-    found = probabilities(facts, None)
+    found = probabilities(facts)
     if len(facts) < MIN_LINES:
         assert found is None
         return
@@ -95,7 +102,7 @@ def test_whatever_the_lines_are_each_gets_a_probability(lines: list[str]) -> Non
 
 @pytest.mark.parametrize("lines", [0, 1, MIN_LINES - 1, MAX_LINES + 1])
 def test_a_text_with_too_few_or_too_many_lines_is_left_to_the_rules(lines: int) -> None:
-    assert probabilities(facts_of(*["Row"] * lines), None) is None
+    assert probabilities(facts_of(*["Row"] * lines)) is None
 
 
 def test_the_weights_are_small() -> None:
@@ -167,7 +174,7 @@ def test_a_line_that_the_model_takes_out_says_how_sure_it_was() -> None:
 def test_a_dateline_opens_the_article_whatever_the_model_says() -> None:
     opening = f"TIDEWELL (Reuters) - {LOCK}"
     facts = facts_of(*TOP, opening, WORKS, BOATS, LAST, *END)
-    assert decide(facts, [0.01] * 5 + [0.9] * (len(facts) - 5))[4] is None
+    assert decide(facts, [0.01] * 5 + [0.9] * (len(facts) - 5))[4].rule is None
 
 
 def test_the_odds_of_the_members_of_an_ensemble_are_averaged() -> None:
@@ -177,11 +184,9 @@ def test_the_odds_of_the_members_of_an_ensemble_are_averaged() -> None:
     one = {name: value if name in single else value[:1] for name, value in arrays.items()}
     two = {name: value if name in single else value[:1].repeat(2, axis=0) for name, value in arrays.items()}
     two["out"], two["out_b"] = two["out"] * [[1], [0]], two["out_b"] * [1, 0]
-    with using(loaded(one)):
-        alone = probabilities(facts, None) or []
+    alone = probabilities(facts, loaded(one)) or []
     odds = [(value / (1 - value)) ** 0.5 for value in alone]  # with 1, those of the member that knows nothing
-    with using(loaded(two)):
-        assert probabilities(facts, None) == pytest.approx([value / (1 + value) for value in odds], abs=1e-4)
+    assert probabilities(facts, loaded(two)) == pytest.approx([value / (1 + value) for value in odds], abs=1e-4)
 
 
 def test_a_network_that_knows_no_words_judges_by_the_numbers_alone() -> None:
@@ -190,26 +195,25 @@ def test_a_network_that_knows_no_words_judges_by_the_numbers_alone() -> None:
     for sort in network.SORTS:
         arrays[sort] = arrays[sort][:0]
         arrays[f"{sort}_words"] = arrays[f"{sort}_words"][:, :0]
-    with using(loaded(arrays)):
-        found = probabilities(facts, None)
+    found = probabilities(facts, loaded(arrays))
     assert found is not None
     assert len(set(found)) > 1
 
 
 def test_where_no_line_is_likely_there_is_no_article_unless_the_rules_find_one() -> None:
     page = facts_of(*TOP, BOATS, *END)
-    assert None not in decide(page, [0.4] * len(page))
-    assert None in decide(page, [0.6] * len(page))
+    assert not any_kept(decide(page, [0.4] * len(page)))
+    assert any_kept(decide(page, [0.6] * len(page)))
     article = facts_of(*TOP, *BODY, *END)
     assert decide(article, [0.4] * len(article)) == decide(article)
 
 
 def test_an_article_does_not_begin_with_scraps() -> None:
     facts = facts_of(*TOP, "Tidewell Rovers 3", *BODY, *END)
-    kept_lines = [index for index, rule in enumerate(decide(facts, [0.9] * len(facts))) if rule is None]
+    kept_lines = [index for index, rule in enumerate(decide(facts, [0.9] * len(facts))) if rule.rule is None]
     assert facts[kept_lines[0]].line.text == TOP[-1]
     likely = [0.9 if line.line.text in (*BODY, "Tidewell Rovers 3") else 0.01 for line in facts]
-    assert decide(facts, likely)[len(TOP)] == "fragment"
+    assert decide(facts, likely)[len(TOP)].rule == "fragment"
 
 
 def test_a_sentence_between_two_lines_of_the_article_stays_at_a_lower_likelihood() -> None:
@@ -219,17 +223,21 @@ def test_a_sentence_between_two_lines_of_the_article_stays_at_a_lower_likelihood
     def rules_for(index: int, value: float) -> list[str | None]:
         likely = [0.95 if line.line.text in BODY else 0.01 for line in facts]
         likely[index] = value
-        return decide(facts, likely)
+        return [decision.rule for decision in decide(facts, likely)]
 
     assert rules_for(at, 0.12)[at] is None
     assert rules_for(at, 0.05)[at] == "model"
     assert rules_for(at + 1, 0.12)[at + 1] == "model"
 
 
-def test_another_network_judges_only_where_it_is_asked_to() -> None:
-    facts = facts_of(*TOP, *BODY, *END)
-    before = probabilities(facts, None)
+def test_a_cleaner_classifies_with_the_network_it_was_given() -> None:
+    text = "\n".join((*TOP, *BODY, *LIST, LAST, *END))
     arrays = shipped_arrays()
-    with using(loaded(arrays | {"out": arrays["out"] * 0, "out_b": arrays["out_b"] * 0})):
-        assert probabilities(facts, None) == [0.5] * len(facts)
-    assert probabilities(facts, None) == before
+    knows_nothing = loaded(arrays | {"out": arrays["out"] * 0, "out_b": arrays["out_b"] * 0})
+    other = Cleaner(RULES, replace(CLEANER.networks, lines=knows_nothing))
+    scores = [
+        {entry.score for entry in cleaner.clean(text, "text/plain").removed if entry.rule == "model"}
+        for cleaner in (CLEANER, other)
+    ]
+    assert scores[1] == {0.5}
+    assert 0.5 not in scores[0]

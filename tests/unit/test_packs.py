@@ -1,12 +1,12 @@
 """Users extend the rules with a folder of TOML files; a mistake in it is named and nothing of the folder counts."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
-from services.extract.clean import CleanArticle, clean
+from services.extract.clean.article import CleanArticle
+from services.extract.clean.cleaner import Cleaner, load
 from services.extract.clean.rules import packs
 from tests.factories import BODY
 from wireroom.cli.main import app
@@ -16,15 +16,14 @@ NOTICE = "Tidewell people read the Gazette over breakfast, and so could you from
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Iterator[Path]:
+def folder(tmp_path: Path) -> Path:
     for name in ("languages", "sources"):
         (tmp_path / name).mkdir()
-    yield tmp_path
-    packs.use(None)
+    return tmp_path
 
 
-def cleaned(*lines: str, source: str | None = None) -> CleanArticle:
-    return clean("\n\n".join(lines), "text/plain", source=source)
+def cleaned(cleaner: Cleaner, *lines: str, source: str | None = None) -> CleanArticle:
+    return cleaner.clean("\n\n".join(lines), "text/plain", source=source)
 
 
 def taken(article: CleanArticle) -> dict[str, str]:
@@ -33,44 +32,42 @@ def taken(article: CleanArticle) -> dict[str, str]:
 
 def test_cue_words_of_a_language_are_added_to_ours(folder: Path) -> None:
     line = "Flashback to the harbour of yesterday"
-    assert line in cleaned(PARAGRAPHS[0], line, PARAGRAPHS[1]).paragraphs
+    assert line in cleaned(load(folder), PARAGRAPHS[0], line, PARAGRAPHS[1]).paragraphs
     (folder / "languages/en.toml").write_text('[related_link]\nstarts = ["flashback to"]\n')
-    assert packs.use(folder) == ["languages/en.toml"]
-    assert taken(cleaned(PARAGRAPHS[0], line, PARAGRAPHS[1])) == {line: "related_link"}
-    assert taken(cleaned("Subscribe now", *PARAGRAPHS)) == {"Subscribe now": "promo"}, "ours hold as before"
+    assert packs.read(folder).files == ("languages/en.toml",)
+    assert taken(cleaned(load(folder), PARAGRAPHS[0], line, PARAGRAPHS[1])) == {line: "related_link"}
+    assert taken(cleaned(load(folder), "Subscribe now", *PARAGRAPHS)) == {"Subscribe now": "promo"}, (
+        "ours hold as before"
+    )
 
 
 def test_a_language_we_know_nothing_of_gets_its_own_words(folder: Path) -> None:
     (folder / "languages/sv.toml").write_text('[promo]\nlines = ["bli medlem nu"]\n[byline]\nstarts = ["av"]\n')
-    packs.use(folder)
-    article = cleaned("Av Ada Quillon", *PARAGRAPHS, "Bli medlem nu")
+    article = cleaned(load(folder), "Av Ada Quillon", *PARAGRAPHS, "Bli medlem nu")
     assert (article.byline, taken(article)["Bli medlem nu"]) == ("Ada Quillon", "promo")
 
 
 def test_a_phrase_of_ours_can_be_left_out(folder: Path) -> None:
     (folder / "languages/en.toml").write_text('[off]\nphrases = ["premium"]\n')
-    packs.use(folder)
-    assert "Premium" in cleaned(PARAGRAPHS[0], "Premium", PARAGRAPHS[1]).paragraphs
+    assert "Premium" in cleaned(load(folder), PARAGRAPHS[0], "Premium", PARAGRAPHS[1]).paragraphs
 
 
 def test_an_agency_is_added_and_may_be_written_in_two_ways(folder: Path) -> None:
     text = 'news = ["Valdoria Wire", "VWA"]\nupper_case_only = ["VWA"]\n[same]\n"valdoria wire" = "VWA"\n'
     (folder / "agencies.toml").write_text(text)
-    packs.use(folder)
-    assert cleaned(*PARAGRAPHS, "Valdoria Wire").agency == "VWA"
-    assert cleaned(*PARAGRAPHS, "Reuters").agency == "Reuters"
+    assert cleaned(load(folder), *PARAGRAPHS, "Valdoria Wire").agency == "VWA"
+    assert cleaned(load(folder), *PARAGRAPHS, "Reuters").agency == "Reuters"
 
 
 def test_lines_of_one_source_always_go_or_stay(folder: Path) -> None:
     text = f'[remove]\nlines = ["{NOTICE}"]\nstarts = ["the tide today"]\ninside = ["gazette crossword"]\n'
     (folder / "sources/harbour-gazette.toml").write_text(text + '[keep]\nlines = ["Subscribe now"]\n')
-    packs.use(folder)
     tide, crossword = "The tide today: 3 metres at noon, said the pilot of the day.", "To the Gazette crossword no. 7"
     lines = ("Subscribe now", PARAGRAPHS[0], NOTICE, tide, PARAGRAPHS[1], crossword)
-    article = cleaned(*lines, source="harbour-gazette")
+    article = cleaned(load(folder), *lines, source="harbour-gazette")
     assert article.paragraphs == ("Subscribe now", *PARAGRAPHS)
     assert taken(article) == dict.fromkeys((NOTICE, tide, crossword), "source_pack")
-    assert NOTICE in cleaned(*lines, source="tide-times").paragraphs
+    assert NOTICE in cleaned(load(folder), *lines, source="tide-times").paragraphs
 
 
 @pytest.mark.parametrize(
@@ -100,24 +97,23 @@ def test_lines_of_one_source_always_go_or_stay(folder: Path) -> None:
 def test_a_mistake_is_named_with_its_file_and_place(folder: Path, name: str, text: str, said: str) -> None:
     (folder / name).write_text(text)
     with pytest.raises(packs.PackError) as error:
-        packs.use(folder)
+        packs.read(folder)
     assert said in str(error.value)
     result = CliRunner().invoke(app, ["rules", "check", str(folder)])
     assert (result.exit_code, Path(name).name in result.stderr) == (78, True)
 
 
-def test_a_folder_with_a_mistake_changes_nothing(folder: Path) -> None:
+def test_two_cleaners_follow_each_its_own_packs(folder: Path) -> None:
     (folder / "languages/en.toml").write_text('[promo]\nlines = ["bli medlem nu"]\n')
-    packs.use(folder)
-    (folder / "agencies.toml").write_text("[oops]\n")
-    with pytest.raises(packs.PackError):
-        packs.use(folder)
-    assert taken(cleaned(*PARAGRAPHS, "Bli medlem nu"))
+    ours, theirs = load(), load(folder)
+    lines = (PARAGRAPHS[0], "Bli medlem nu", PARAGRAPHS[1])
+    assert taken(cleaned(theirs, *lines)) == {"Bli medlem nu": "promo"}
+    assert taken(cleaned(ours, *lines)) == {}
 
 
 def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(packs.PackError, match="no such folder"):
-        packs.use(tmp_path / "nowhere")
+        packs.read(tmp_path / "nowhere")
 
 
 def test_the_example_of_the_documents_can_be_used(folder: Path) -> None:

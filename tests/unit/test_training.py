@@ -1,6 +1,7 @@
 """Training: which lines belong is found from the expected text, and the same pack makes the same weights."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -8,9 +9,10 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner
 
-from services.extract.clean import classifier, clean
 from services.extract.clean.classifier import line_features, network
 from services.extract.clean.classifier import page_classifier as pages
+from services.extract.clean.cleaner import Cleaner
+from tests.cleaning import CLEANER, RULES
 from tests.factories import BODY
 from tools.training import gradients
 from tools.training.alignment import align
@@ -63,11 +65,13 @@ def test_an_expected_text_that_was_cut_off_is_not_learned_from() -> None:
     more = [f"On day {day} of the dry summer the lock of Tidewell stood open for all boats." for day in range(12)]
     whole = record | {"raw_text": f"{record['raw_text']}\nMore", "expected_paragraphs": PARAGRAPHS}
     cut = record | {"raw_text": "\n".join([*PARAGRAPHS, *more]), "expected_paragraphs": PARAGRAPHS[:2]}
-    assert {text.publisher for text in texts([whole | {"publisher": "whole"}, cut | {"publisher": "cut"}])} == {"whole"}
+    assert {text.publisher for text in texts([whole | {"publisher": "whole"}, cut | {"publisher": "cut"}], RULES)} == {
+        "whole"
+    }
 
 
 def test_an_article_in_another_page_is_held_out_with_either_publisher() -> None:
-    found = list(texts(records(40)))
+    found = list(texts(records(40), RULES))
     transplants = [text for text in found if text.other]
     assert transplants
     assert all(text.other != text.publisher and any(text.labels) for text in transplants)
@@ -78,7 +82,7 @@ def test_an_article_in_another_page_is_held_out_with_either_publisher() -> None:
 
 
 def test_an_article_that_follows_another_is_no_part_of_it_and_teaches_one_member_only() -> None:
-    found = list(texts(records(40)))
+    found = list(texts(records(40), RULES))
     followed = [text for text in found if text.learner is not None]
     assert len(followed) == len(records(40))
     assert all(text.learner in range(PLAN.members) for text in followed)
@@ -147,8 +151,9 @@ def test_the_model_of_pages_is_made_the_same_each_time_and_finds_the_article(tmp
         result = CliRunner().invoke(app, ["train", "pages", str(pack), "--out", str(file)])
         assert result.exit_code == 0, result.output
     assert files[0].read_bytes() == files[1].read_bytes()
-    with classifier.using(network.load(files[0].read_bytes(), pages.WIDTH), classifier.PAGES):
-        assert clean(str(page_records()[0]["html"]), "text/html").paragraphs == tuple(PARAGRAPHS)
+    made = network.load(files[0].read_bytes(), pages.WIDTH)
+    cleaner = Cleaner(RULES, replace(CLEANER.networks, pages=made))
+    assert cleaner.clean(str(page_records()[0]["html"]), "text/html").paragraphs == tuple(PARAGRAPHS)
 
 
 def test_folds_of_pages_tell_how_many_were_lost(tmp_path: Path) -> None:
@@ -166,7 +171,7 @@ def test_what_is_learned_from_another_pack_is_not_measured_and_not_of_a_publishe
     result = CliRunner().invoke(app, ["train", "lines", str(pack), "--also", str(other), "--folds"])
     assert result.exit_code == 0, result.output
     assert "raw_text\t20" in result.stdout
-    for seen, unseen in parted(records(20), list(texts([*records(20), *records(40)]))):
+    for seen, unseen in parted(records(20), list(texts([*records(20), *records(40)], RULES))):
         assert not {record["publisher"] for record in unseen} & {text.publisher for text in seen}
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any
 
 import typer
 
-from services.extract.clean import clean
+from services.extract.clean.cleaner import Cleaner, load
 from shared.errors import Rejected
 from tools.evaluation.text_scores import Heading, Score, heading, score, summary
 from wireroom.cli.output import err, fail, json_line, table
@@ -39,10 +39,12 @@ def bench_clean(
         fail(EX_DATA, f"{pack} is no pack of JSON lines: {error}.")
     if any(record.get("html") for record in records) and not _bare_extractor():
         err.print("HTML is measured without the bare extractor: trafilatura is not installed.")
-    rows = [row for field in _FIELDS if (part := [r for r in records if r.get(field)]) for row in _measure(field, part)]
+    cleaner = load()
+    parts = {field: [record for record in records if record.get(field)] for field in _FIELDS}
+    rows = [row for field, part in parts.items() if part for row in _measure(cleaner, field, part)]
     if not rows:
         fail(EX_DATA, f"{pack} has none of the fields {', '.join(_FIELDS)}.")
-    heads = list(_heads([record for record in records if record.get("html")]))
+    heads = list(_heads(cleaner, [record for record in records if record.get("html")]))
     if as_json:
         for row in rows + heads:
             json_line({"v": 1, **row})
@@ -63,12 +65,12 @@ def records_of(pack: Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in lines)
 
 
-def _measure(field: str, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _measure(cleaner: Cleaner, field: str, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     kind = "text/html" if field == "html" else "text/plain"
     beside: dict[str, Method] = {"nothing": str.splitlines}
     if field == "html":
         beside = {_BARE: _bare} if _bare_extractor() else {}
-    methods: dict[str, Method] = {**beside, "wireroom": lambda body: cleaned(body, kind)}
+    methods: dict[str, Method] = {**beside, "wireroom": lambda body: cleaned(cleaner, body, kind)}
     scores: dict[str, list[Score]] = {name: [] for name in methods}
     seconds = dict.fromkeys(methods, 0.0)
     for method in methods.values():
@@ -88,9 +90,11 @@ def _measure(field: str, records: list[dict[str, Any]]) -> Iterator[dict[str, An
         yield {"field": field, "method": name, **figures, "articles_per_second": len(records) / taken}
 
 
-def _heads(records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
+def _heads(cleaner: Cleaner, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield how often title, day and authors of a page are exactly those that were expected, where any were."""
-    methods = {_BARE: _bare_head, "wireroom": _head} if _bare_extractor() else {"wireroom": _head}
+    methods: dict[str, Callable[[str], Heading]] = {"wireroom": lambda body: _head(cleaner, body)}
+    if _bare_extractor():
+        methods = {_BARE: _bare_head, **methods}
     told = [record for record in records if record.get("title")]
     found = {name: [method(record["html"]) for record in told] for name, method in methods.items()}
     for number, field in enumerate(("title", "date", "authors")):
@@ -108,9 +112,9 @@ def _bare_extractor() -> bool:
     return True
 
 
-def _head(body: str) -> Heading:
+def _head(cleaner: Cleaner, body: str) -> Heading:
     try:
-        article = clean(body, "text/html")
+        article = cleaner.clean(body, "text/html")
     except Rejected:
         return heading({})
     day = article.published_at and article.published_at.date().isoformat()
@@ -127,9 +131,9 @@ def _bare_head(body: str) -> Heading:
     return heading({"title": found.title, "date": found.date, "authors": (found.author or "").split("; ")})
 
 
-def cleaned(body: str, media_type: str) -> list[str]:
+def cleaned(cleaner: Cleaner, body: str, media_type: str) -> list[str]:
     try:
-        return list(clean(body, media_type).paragraphs)
+        return list(cleaner.clean(body, media_type).paragraphs)
     except Rejected:
         return []
 

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from services.extract.clean.text.words import tokens
+from services.extract.clean.text import tokens
 
 _MAX_PLACES = 20  # at which a line is looked for
 _FUZZY_WORDS = 4  # lines of so many words may differ a little;

@@ -7,10 +7,9 @@ from typing import Any
 import numpy as np
 
 from services.extract.clean.classifier import line_features
-from services.extract.clean.language import identify
-from services.extract.clean.rules.line_facts import Facts, describe
-from services.extract.clean.rules.site import is_own_text
-from services.extract.clean.text.lines import Line, split
+from services.extract.clean.language import LanguageModel
+from services.extract.clean.rules.line_facts import Facts, Rules, describe, is_own_text
+from services.extract.clean.text import Line, split
 from tools.training.alignment import align
 from tools.training.fitting import Text
 from tools.training.gradients import Plan
@@ -39,19 +38,20 @@ class _Source:
     labels: Sequence[int]
     body: slice
     language: str
+    rules: Rules
 
 
-def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+def texts(records: Sequence[Mapping[str, Any]], rules: Rules) -> Iterator[Text]:
     """Yield the texts of a pack: as they are, with their titles, crops, transplants, brief and followed ones.
 
     Articles whose expected text was evidently cut off teach nothing and are left out.
     """
-    random = np.random.default_rng(0)
-    sources = [source for record in records for source in _sources(record)]
+    random, languages = np.random.default_rng(0), LanguageModel()
+    sources = [source for record in records for source in _sources(record, rules, languages)]
     for source in sources:
-        yield _text(source.publisher, source.lines, source.labels, None)
+        yield _text(source, source.lines, source.labels, None)
         if source.title:
-            yield _text(source.publisher, source.lines, source.labels, source.title)
+            yield _text(source, source.lines, source.labels, source.title)
         if any(source.labels):
             yield from _crops(source, random)
             yield from _transplants(source, sources, random)
@@ -65,17 +65,17 @@ def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
             yield text
 
 
-def _sources(record: Mapping[str, Any]) -> Iterator[_Source]:
+def _sources(record: Mapping[str, Any], rules: Rules, languages: LanguageModel) -> Iterator[_Source]:
     for field in FIELDS:
         lines = split(record.get(field) or "")
         labels = align([line.text for line in lines], record["expected_paragraphs"])
-        if field == FIELDS[0] and cut_off(describe(lines, None), labels):
+        if field == FIELDS[0] and cut_off(describe(lines, None, rules), labels):
             return
         at = np.flatnonzero(labels)
         body = slice(int(at[0]), int(at[-1]) + 1) if len(at) else slice(0, 0)
-        language = identify(" ".join(record["expected_paragraphs"]), None).language
+        language = languages.identify(" ".join(record["expected_paragraphs"]), None).language
         if lines:
-            yield _Source(record["publisher"], field, record.get("title"), lines, labels, body, language)
+            yield _Source(record["publisher"], field, record.get("title"), lines, labels, body, language, rules)
 
 
 def cut_off(facts: Sequence[Facts], labels: Sequence[int]) -> bool:
@@ -100,7 +100,7 @@ def _crops(source: _Source, random: np.random.Generator) -> Iterator[Text]:
         sparse = float(random.choice([0, 0.2, 0.5]))
         kept = [at for at in range(begin, end) if random.random() >= (_LOST * (sparse > 0) if labels[at] else sparse)]
         if kept:
-            yield _text(source.publisher, [lines[at] for at in kept], [labels[at] for at in kept], None)
+            yield _text(source, [lines[at] for at in kept], [labels[at] for at in kept], None)
 
 
 def _transplants(source: _Source, sources: Sequence[_Source], random: np.random.Generator) -> Iterator[Text]:
@@ -117,7 +117,7 @@ def _transplants(source: _Source, sources: Sequence[_Source], random: np.random.
     other = others[int(random.integers(len(others)))]
     lines = [*source.lines[: source.body.start], *other.lines[other.body], *source.lines[source.body.stop :]]
     labels = [*source.labels[: source.body.start], *other.labels[other.body], *source.labels[source.body.stop :]]
-    yield _text(source.publisher, lines, labels, None, other.publisher)
+    yield _text(source, lines, labels, None, other.publisher)
 
 
 def _brief(source: _Source, random: np.random.Generator) -> Text:
@@ -132,7 +132,7 @@ def _brief(source: _Source, random: np.random.Generator) -> Text:
         *range(source.body.stop, min(len(source.lines), source.body.stop + int(after))),
     ]
     title = source.title if random.random() < _HALF else None
-    return _text(source.publisher, [source.lines[at] for at in kept], [source.labels[at] for at in kept], title)
+    return _text(source, [source.lines[at] for at in kept], [source.labels[at] for at in kept], title)
 
 
 def _followed(source: _Source, sources: Sequence[_Source], random: np.random.Generator) -> Text | None:
@@ -158,7 +158,7 @@ def _followed(source: _Source, sources: Sequence[_Source], random: np.random.Gen
         more += other.lines[other.body.stop : other.body.stop + int(random.integers(_FOOT))]
     at = min(len(source.lines), source.body.stop + int(random.integers(_GAP)))
     return _text(
-        source.publisher,
+        source,
         [*source.lines[:at], *more, *source.lines[at:]],
         [*source.labels[:at], *[0] * len(more), *source.labels[at:]],
         source.title if random.random() < _HALF else None,
@@ -168,13 +168,13 @@ def _followed(source: _Source, sources: Sequence[_Source], random: np.random.Gen
 
 
 def _text(
-    publisher: str,
+    source: _Source,
     lines: Sequence[Line],
     labels: Sequence[int],
     title: str | None,
     other: str | None = None,
     learner: int | None = None,
 ) -> Text:
-    facts = describe(lines, title)
+    facts = describe(lines, title, source.rules)
     dense, buckets = line_features.dense(facts, title), line_features.buckets(facts)
-    return Text(publisher, dense, buckets, [line.words for line in facts], list(labels), other, learner)
+    return Text(source.publisher, dense, buckets, [line.words for line in facts], list(labels), other, learner)

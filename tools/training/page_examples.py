@@ -4,10 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.extract.clean.classifier import page_classifier
-from services.extract.clean.html.blocks import Page, read
+from services.extract.clean.html.blocks import Page, parse, read
 from services.extract.clean.html.page_metadata import Head, head_of
-from services.extract.clean.html.parse import parse
-from services.extract.clean.rules.line_facts import describe
+from services.extract.clean.rules.line_facts import Rules, describe
 from tools.training.alignment import align
 from tools.training.fitting import Text
 from tools.training.gradients import Plan
@@ -27,7 +26,7 @@ PLAN = Plan(  # there are fewer pages than texts: more is left out each time, so
 )
 
 
-def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
+def texts(records: Sequence[Mapping[str, Any]], rules: Rules) -> Iterator[Text]:
     """Yield each page of a pack, and again as if it had said nothing of itself.
 
     Pages whose expected text was evidently cut off teach nothing and are left out.
@@ -38,14 +37,14 @@ def texts(records: Sequence[Mapping[str, Any]]) -> Iterator[Text]:
         if not page.lines:
             continue
         labels = align([line.text for line in page.lines], record["expected_paragraphs"])
-        for head in (head_of(tree), Head()):
-            if text := _text(record["publisher"], page, labels, head):
+        for head in (head_of(tree, rules.vocabulary), Head()):
+            if text := _text(record["publisher"], page, labels, head, rules):
                 yield text
 
 
-def _text(publisher: str, page: Page, labels: Sequence[int], head: Head) -> Text | None:
+def _text(publisher: str, page: Page, labels: Sequence[int], head: Head, rules: Rules) -> Text | None:
     region = page_classifier.region_of(page, head)
-    facts = describe(region.lines, head.title)
+    facts = describe(region.lines, head.title, rules)
     belongs = [labels[index] for index in region.near]
     if cut_off(facts, belongs):
         return None

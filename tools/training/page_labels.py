@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from services.extract.clean.html.blocks import read
+from services.extract.clean.html.blocks import parse, read
 from services.extract.clean.html.page_metadata import head_of
-from services.extract.clean.html.parse import parse
+from services.extract.clean.rules.vocabulary import Vocabulary
 
 Marks = Mapping[str, Any]
 
@@ -18,15 +18,17 @@ class OtherPage(Exception):  # noqa: N818 - what is wrong
     """The page is not the one that was read."""
 
 
-def packed(pages: Iterable[Mapping[str, Any]], marks: Iterable[Marks]) -> Iterator[dict[str, Any]]:
+def packed(
+    pages: Iterable[Mapping[str, Any]], marks: Iterable[Marks], vocabulary: Vocabulary
+) -> Iterator[dict[str, Any]]:
     """Yield a record for each page that has marks; raise OtherPage if its text is not the one they were made on."""
     read_ones = {mark["id"]: mark for mark in marks}
     for page in pages:
         if mark := read_ones.get(page["id"]):
-            yield _record(page["html"], mark)
+            yield _record(page["html"], mark, vocabulary)
 
 
-def _record(html: str, mark: Marks) -> dict[str, Any]:
+def _record(html: str, mark: Marks, vocabulary: Vocabulary) -> dict[str, Any]:
     tree = parse(html)
     lines = [line.text for line in read(tree).lines] if tree is not None else []
     if check(lines) != mark["check"]:
@@ -34,7 +36,7 @@ def _record(html: str, mark: Marks) -> dict[str, Any]:
     return {
         "id": mark["id"],
         "publisher": mark["publisher"],
-        "title": head_of(tree).title,
+        "title": head_of(tree, vocabulary).title,
         "raw_text": "\n".join(lines[number] for number in numbers(mark["region"])),
         "full_text": "\n".join(lines),
         "expected_paragraphs": [lines[number] for number in numbers(mark["article"])],

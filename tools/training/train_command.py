@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.extract.clean.cleaner import Cleaner, shipped
+from services.extract.clean.rules import packs
+from services.extract.clean.rules.line_facts import Rules
 from tools.evaluation.clean_quality import EX_DATA, cleaned, records_of
 from tools.evaluation.text_scores import Score, score, summary
 from wireroom.cli.output import err, fail, table
@@ -30,11 +33,11 @@ Parting = Annotated[int, typer.Option(help="Which way of parting the publishers 
 
 @dataclass(frozen=True)
 class _Model:
-    weights: str
+    network: str  # field of Networks
     media_type: str
     fields: Sequence[str]
     plan: "Plan"
-    texts: "Callable[[Sequence[Record]], Iterator[Text]]"
+    texts: "Callable[[Sequence[Record], Rules], Iterator[Text]]"
 
 
 def train_lines(
@@ -49,10 +52,9 @@ def train_lines(
 
     Examples: `wireroom train lines texts.jsonl.xz --out lines.npz`, `wireroom train lines texts.jsonl.xz --folds`
     """
-    from services.extract.clean.classifier import LINES  # noqa: PLC0415
     from tools.training import line_examples  # noqa: PLC0415 - numpy, which no other command needs
 
-    model = _Model(LINES, "text/plain", line_examples.FIELDS, line_examples.PLAN, line_examples.texts)
+    model = _Model("lines", "text/plain", line_examples.FIELDS, line_examples.PLAN, line_examples.texts)
     _train(model, _records(pack), _more(also), out, seed, parting if folds else None)
 
 
@@ -68,10 +70,9 @@ def train_pages(
 
     Examples: `wireroom train pages pages.jsonl.xz --out pages.npz`, `wireroom train pages pages.jsonl.xz --folds`
     """
-    from services.extract.clean.classifier import PAGES  # noqa: PLC0415
     from tools.training import page_examples as pages  # noqa: PLC0415 - numpy, which no other command needs
 
-    model = _Model(PAGES, "text/html", pages.FIELDS, pages.PLAN, pages.texts)
+    model = _Model("pages", "text/html", pages.FIELDS, pages.PLAN, pages.texts)
     _train(model, _records(pack), _more(also), out, seed, parting if folds else None)
 
 
@@ -90,7 +91,7 @@ def train_pack(
     try:
         marked = list(records_of(marks))
         with part.open("w", encoding="utf-8") as file:
-            for record in packed(records_of(pages), marked):
+            for record in packed(records_of(pages), marked, Rules.of(packs.read()).vocabulary):
                 file.write(json.dumps(record, ensure_ascii=False) + "\n")
                 count += 1
         part.replace(out)
@@ -124,11 +125,12 @@ def _train(
 ) -> None:
     from tools.training import fitting  # noqa: PLC0415 - numpy
 
-    found = list(model.texts([*records, *more]))
+    rules = Rules.of(packs.read())
+    found = list(model.texts([*records, *more], rules))
     if not found:
         fail(EX_DATA, f"no article has one of the fields {', '.join(model.fields)}.")
     if parting is not None:
-        _measure_folds(model, records, found, seed, parting)
+        _measure_folds(model, rules, records, found, seed, parting)
         return
     err.print(f"{len(found)} texts of {len({text.publisher for text in found})} publishers")
     out.write_bytes(fitting.fit(found, model.plan, seed=seed, report=_report))
@@ -139,19 +141,21 @@ def _report(epoch: int, loss: float) -> None:
     err.print(f"epoch {epoch}: loss {loss:.4f}")
 
 
-def _measure_folds(model: _Model, records: Sequence[Record], found: "Sequence[Text]", seed: int, parting: int) -> None:
-    from services.extract.clean.classifier import using  # noqa: PLC0415 - with numpy
+def _measure_folds(
+    model: _Model, rules: Rules, records: Sequence[Record], found: "Sequence[Text]", seed: int, parting: int
+) -> None:
     from tools.training import fitting  # noqa: PLC0415
 
+    networks = shipped()
     scores: dict[str, list[Score]] = {field: [] for field in model.fields}
     for network, unseen in fitting.held_out(
         records, found, model.plan, seed=seed, parting=parting, report=_report
     ):  # fmt: skip
-        with using(network, model.weights):
-            for record in unseen:
-                for field in model.fields:
-                    if body := record.get(field):
-                        scores[field].append(score(record["expected_paragraphs"], cleaned(body, model.media_type)))
+        cleaner = Cleaner(rules, replace(networks, **{model.network: network}))
+        for record in unseen:
+            for field in model.fields:
+                if body := record.get(field):
+                    scores[field].append(score(record["expected_paragraphs"], cleaned(cleaner, body, model.media_type)))
     rows = [(field, summary(each)) for field, each in scores.items() if each]
     names = ("articles", "precision", "recall", "f1", "paragraph_f1", "good", "bad", "lost")
     cells = [[field, *(f"{getattr(means, name):.3f}" for name in names)] for field, means in rows]

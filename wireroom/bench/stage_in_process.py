@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from services.extract import tagging
+from services.extract import configured, tagging
 from services.extract.entities import Tagger
 from services.extract.extraction import extract_batch
 from services.extract.settings import ExtractSettings
@@ -19,6 +19,7 @@ class Alone:
         now = datetime.now(UTC)
         self._options, self._warm = ExtractSettings(), warm
         self._raw = [ingested(item, version=number, received_at=now) for number, item in enumerate(submissions, 1)]
+        self._cleaner = configured.cleaner(self._options)
         self._tagger = self._fresh()
 
     def _fresh(self) -> Tagger:
@@ -28,7 +29,7 @@ class Alone:
 
     def _extract(self, raw: Sequence[ArticleIngested], tagger: Tagger) -> None:
         for start in range(0, len(raw), self._options.batch):
-            extract_batch(raw[start : start + self._options.batch], tagger)
+            extract_batch(raw[start : start + self._options.batch], self._cleaner, tagger)
 
     def rate(self) -> float:
         """Return articles a second, in batches as a worker takes them."""
@@ -40,5 +41,5 @@ class Alone:
     def seconds(self, number: int) -> float:
         """Return how long one article takes by itself."""
         began = time.perf_counter()
-        extract_batch([self._raw[number]], self._tagger)
+        extract_batch([self._raw[number]], self._cleaner, self._tagger)
         return time.perf_counter() - began

@@ -5,7 +5,7 @@ import sys
 import time
 from datetime import UTC, datetime
 
-from services.extract import tagging
+from services.extract import configured, tagging
 from services.extract.extraction import extract_batch
 from services.extract.settings import ExtractSettings
 from services.ingest.identity import ingested
@@ -14,7 +14,7 @@ from shared.messages import ArticleSubmitted
 
 def main(_model: str, way: str) -> None:
     options = ExtractSettings()
-    tagger, now = tagging.tagger(options), datetime.now(UTC)
+    cleaner, tagger, now = configured.cleaner(options), tagging.tagger(options), datetime.now(UTC)
     for line in sys.stdin:
         texts = json.loads(line)
         raw = [
@@ -26,7 +26,7 @@ def main(_model: str, way: str) -> None:
             if way == "tag":
                 tagger.tag([("en", (text,), None) for text in texts[start : start + options.batch]])
             else:
-                results = extract_batch(raw[start : start + options.batch], tagger)
+                results = extract_batch(raw[start : start + options.batch], cleaner, tagger)
                 refused += sum(isinstance(result, Exception) for result in results)
         sys.stdout.write(json.dumps({"seconds": time.process_time() - began, "refused": refused}) + "\n")
         sys.stdout.flush()

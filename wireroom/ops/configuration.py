@@ -80,9 +80,9 @@ def _database() -> None:
 
 
 def _rules() -> None:
-    from services.extract.configured import use_rules  # noqa: PLC0415
+    from services.extract.configured import rules  # noqa: PLC0415
 
-    use_rules(ExtractSettings())
+    rules(ExtractSettings())
 
 
 def _names_and_models() -> None:

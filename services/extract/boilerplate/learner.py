@@ -16,7 +16,7 @@ from nats.errors import Error as NatsError
 from services.extract.boilerplate import shared_table
 from services.extract.boilerplate.line_table import learn
 from services.extract.boilerplate.sightings import Sighting
-from services.extract.clean import Furniture
+from services.extract.clean.rules.line_facts import LearnedBoilerplate
 from shared.broker.nats_address import login, servers
 from shared.broker.nats_client import Client
 from shared.errors import Unavailable
@@ -36,12 +36,12 @@ class Learner:
 
     def __init__(self, url: str, *, pause: float = _PAUSE, patience: float = _PATIENCE) -> None:
         self._url, self._pause, self._patience = url, pause, patience
-        self._known: dict[str, Furniture] = {}
+        self._known: dict[str, LearnedBoilerplate] = {}
         self._waiting: dict[str, list[Sighting]] = {}
         self._loaded, self._enough = asyncio.Event(), asyncio.Event()
         self._away = False
 
-    def known(self, source: str) -> Furniture:
+    def known(self, source: str) -> LearnedBoilerplate:
         """Return what is known of a source now: a plain value that may be handed to another process."""
         return self._known.get(source, {})
 

@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import AwareDatetime, Field
 
 from services.extract.boilerplate.sightings import MAX_CHARS, Seen, Sighting
-from services.extract.clean.rules.site import APPROVED
+from services.extract.clean.rules.line_facts import APPROVED
 from shared.messages import Value
 
 HALF_LIFE = timedelta(days=14)

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from services.extract.clean.rules.datelines import is_date_line
-from services.extract.clean.rules.line_facts import STRONG_WORDS
-from services.extract.clean.rules.site import key_of
-from services.extract.clean.rules.vocabulary import vocabulary
-from services.extract.clean.text.words import count, ends_sentence, tokens
+from services.extract.clean.rules.agencies import is_date_line
+from services.extract.clean.rules.line_facts import STRONG_WORDS, key_of
+from services.extract.clean.rules.vocabulary import Vocabulary
+from services.extract.clean.text import count, ends_sentence, tokens
 from shared.messages import ArticleExtracted
 
 MAX_CHARS = 200  # a longer line is never furniture by counting alone: losing a paragraph is worse than keeping a notice
@@ -41,11 +40,11 @@ class Sighting:
     sketch: frozenset[str]
 
 
-def sighting(article: ArticleExtracted) -> Sighting:
+def sighting(article: ArticleExtracted, vocabulary: Vocabulary) -> Sighting:
     """Look at an article after its cleaning; what has a role, such as captions and dates, is nobody's furniture."""
-    kept = _lines(article.paragraphs)
-    removed = _lines([entry.text for entry in article.removed if entry.rule in _COUNTED])
-    learned = _lines([entry.text for entry in article.removed if entry.rule == "furniture"])
+    kept = _lines(article.paragraphs, vocabulary)
+    removed = _lines([entry.text for entry in article.removed if entry.rule in _COUNTED], vocabulary)
+    learned = _lines([entry.text for entry in article.removed if entry.rule == "furniture"], vocabulary)
     known = frozenset(line.key for line in learned)
     # sentences outside the article are the beginnings of other articles, whose own text they are
     removed = tuple(line for line in removed if not line.sentence or line.key in known)
@@ -53,20 +52,20 @@ def sighting(article: ArticleExtracted) -> Sighting:
     return Sighting(article.id[:12], article.version, kept, removed, known, frozenset(own[:_SKETCH]))
 
 
-def _lines(texts: list[str] | tuple[str, ...]) -> tuple[Seen, ...]:
+def _lines(texts: list[str] | tuple[str, ...], vocabulary: Vocabulary) -> tuple[Seen, ...]:
     half = _MAX_LINES // 2
     if len(texts) > _MAX_LINES:
         texts = [*texts[:half], *texts[-half:]]
-    return tuple(line for text in texts if (line := _line(text)))
+    return tuple(line for text in texts if (line := _line(text, vocabulary)))
 
 
-def _line(text: str) -> Seen | None:
+def _line(text: str, vocabulary: Vocabulary) -> Seen | None:
     ends, text = ends_sentence(text), text[:_LOOK_AT]
     found = tokens(text)
     key = key_of(found)
-    if key is None or is_date_line(found):
+    if key is None or is_date_line(found, vocabulary):
         return None
     words = count(text, len(found))
     figures = any(word.startswith("#") for word in found)
-    asks = len(text) <= MAX_CHARS and bool(vocabulary().cues(found))  # of longer lines nobody wants to know
+    asks = len(text) <= MAX_CHARS and bool(vocabulary.cues(found))  # of longer lines nobody wants to know
     return Seen(key, text, ends and not asks, figures, ends and words >= STRONG_WORDS)

@@ -1,21 +1,22 @@
-"""From lines to a clean article; nothing disappears without being named."""
+"""Assemble the clean article from judged lines: paragraphs, captions, the metadata that lines carry, removed lines."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
-from services.extract.clean.classifier import probabilities
-from services.extract.clean.rules.decide import Decisions, decide
-from services.extract.clean.rules.line_facts import Facts, describe
-from services.extract.clean.rules.site import ANY_SITE, KEPT, Site, recognise
-from services.extract.clean.text import line_metadata
-from services.extract.clean.text.lines import Line, visible
+from services.extract.clean.rules.agencies import Dateline
+from services.extract.clean.rules.bylines import agency_in_byline, is_name
+from services.extract.clean.rules.decide import Decisions, LineDecision, by_line
+from services.extract.clean.rules.line_facts import Facts, Rules
 from shared.errors import Reason, Rejected
 from shared.messages import Caption, Removed
 
 MAX_CHARACTERS = 500_000  # of clean text, a whole book; the model needs some seconds for it
 MAX_REMOVED = 1000  # entries and
 MAX_REMOVED_CHARS = 1000  # characters of each: what is removed may not outgrow the message that carries it
+_TITLE_WORDS = range(3, 31)
+_LONG_TITLE = 5  # words; shorter lines above a heading name a section
+_CAPTION_WORDS = 40  # the line above a lone credit is its caption only if it is no longer
 
 
 @dataclass(frozen=True)
@@ -32,66 +33,106 @@ class CleanArticle:
     published_at: datetime | None = None  # these three only from pages that say so
     updated_at: datetime | None = None
     url: str | None = None
-    places: tuple[int, ...] = field(default=(), compare=False)  # number of the line that each paragraph begins with
+    line_numbers: tuple[int, ...] = field(default=(), compare=False)  # of the line that each paragraph begins with
 
 
-Judged = tuple[Decisions, Sequence[float] | None]  # and how likely each line belongs, where a model told it
-Judge = Callable[[Sequence[Facts], str | None], Judged]
+def assembled(facts: Sequence[Facts], decisions: Decisions, title: str | None, rules: Rules) -> CleanArticle:
+    """Return the article of the lines that are kept; all that is removed is listed, however much it is.
 
-
-def by_text(facts: Sequence[Facts], title: str | None) -> Judged:
-    """Decide by nothing but the text of the lines."""
-    likely = probabilities(facts, title)
-    return decide(facts, likely), likely
-
-
-def assemble(lines: Sequence[Line], title: str | None, *, site: Site = ANY_SITE) -> CleanArticle:
-    """Clean the lines; raise ``Rejected`` if no article is among them."""
-    article = judged(lines, title, by_text, site)
-    return replace(article, removed=bounded(article.removed))
-
-
-def judged(lines: Sequence[Line], title: str | None, judge: Judge, site: Site) -> CleanArticle:
-    """Clean the lines as the judge decides; all that is removed is listed, however much it is."""
-    title = visible(title or "") or None
-    facts = recognise(describe(lines, title), site)
-    decisions, likely = judge(facts, title)
-    decided = [None if line.known == KEPT else rule for line, rule in zip(facts, decisions, strict=True)]
-    if None not in decided:
-        raise Rejected(Reason.NO_ARTICLE_TEXT, f"no line of {len(lines)} reads like a part of an article")
-    return _assemble(facts, decided, likely, title)
-
-
-def _assemble(
-    facts: Sequence[Facts], decided: Decisions, likely: Sequence[float] | None, title: str | None
-) -> CleanArticle:
-    captions, claimed = line_metadata.captions(facts, decided)
-    rules = [claimed.get(index, rule) for index, rule in enumerate(decided)]
-    heading = None if title else line_metadata.found_title(facts, rules)
+    Raise ``Rejected`` where no line is kept, or too much text.
+    """
+    decided = list(decisions)
+    first = next((index for index, line in enumerate(decided) if line.rule is None), None)
+    if first is None:
+        raise Rejected(Reason.NO_ARTICLE_TEXT, f"no line of {len(facts)} reads like a part of an article")
+    captions, claimed = _captions(facts, decided)
+    for index in claimed:
+        decided[index] = by_line("caption")
+    heading = None if title else _title_line(facts, decided, first)
     if heading is not None:
-        title, rules[heading] = facts[heading].line.text, "title"
-    byline = line_metadata.found_byline(facts, rules)
+        title, decided[heading] = facts[heading].line.text, by_line("title")
+    byline = _byline(facts, decided, first)
     if byline:
-        rules[byline[0]] = "byline"
-    dateline = line_metadata.found_dateline(facts, rules)
-    names = byline[1] if byline else None
-    paragraphs = _paragraphs(facts, rules, dateline.text if dateline else "")
+        decided[byline[0]] = by_line("byline")
+    dateline, names = _dateline(facts[first]), byline[1] if byline else None
+    lead = dateline.text if dateline else ""
+    kept = [facts[index].line for index, line in enumerate(decided) if line.rule is None]
+    paragraphs = (kept[0].text[len(lead) :].lstrip(), *(line.text for line in kept[1:]))
     _check_length(paragraphs)
     return CleanArticle(
         title=title,
         byline=names,
-        agency=line_metadata.found_agency(facts, rules, dateline, names),
+        agency=_agency(facts, decided, dateline)
+        or (agency_in_byline(names, rules.vocabulary, rules.agencies) if names else None),
         dateline=dateline.place if dateline else None,
         paragraphs=paragraphs,
         captions=tuple(captions),
-        removed=tuple(_removed(facts, rules, likely, dateline.text if dateline else "")),
-        places=tuple(line.line.number for line, rule in zip(facts, rules, strict=True) if rule is None),
+        removed=tuple(_removed(facts, decided, first, lead)),
+        line_numbers=tuple(line.number for line in kept),
     )
 
 
-def _paragraphs(facts: Sequence[Facts], rules: Decisions, dateline: str) -> tuple[str, ...]:
-    kept = [line.line.text for line, rule in zip(facts, rules, strict=True) if rule is None]
-    return (kept[0][len(dateline) :].lstrip(), *kept[1:])
+def _title_line(facts: Sequence[Facts], decided: Decisions, first: int) -> int | None:
+    """Return which line above the article is its heading: the first long one that is no sentence."""
+    above = [index for index in range(first) if decided[index].by_position and _may_be_title(facts[index])]
+    return next((index for index in above if facts[index].words >= _LONG_TITLE), above[0] if above else None)
+
+
+def _may_be_title(line: Facts) -> bool:
+    return line.words in _TITLE_WORDS and not line.line.text.endswith(".") and "://" not in line.line.text
+
+
+def _byline(facts: Sequence[Facts], decided: Decisions, first: int) -> tuple[int, str] | None:
+    """Return the line and the names of the first byline; a bare name counts above the article beside a date."""
+    for index, line in enumerate(facts):
+        if decided[index].rule == "byline" and line.named:
+            return index, line.named
+    for index in range(first):
+        around = {decided[at].rule for at in (index - 1, index + 1) if 0 <= at < first}
+        if decided[index].by_position and "date_line" in around and is_name(facts[index].line.text):
+            return index, facts[index].line.text
+    return None
+
+
+def _dateline(first: Facts) -> Dateline | None:
+    """Return what stands before the first sentence of the article; a place alone counts only before a sentence."""
+    dateline = first.dateline
+    return dateline if dateline and (dateline.agency or first.strong) else None
+
+
+def _agency(facts: Sequence[Facts], decided: Decisions, dateline: Dateline | None) -> str | None:
+    """Return the agency that the dateline or a line of its own names."""
+    if dateline and dateline.agency:
+        return dateline.agency
+    return next(
+        (line.named for line, by in zip(facts, decided, strict=True) if by.rule == "agency" and line.named), None
+    )
+
+
+def _captions(facts: Sequence[Facts], decided: Decisions) -> tuple[list[Caption], list[int]]:
+    """Return each caption once, and which further lines belong to captions: the text above a lone credit."""
+    unique: dict[str, Caption] = {}
+    claimed: list[int] = []
+    for index, caption in _all_captions(facts, decided):
+        text = caption.text
+        if not text and index and _may_be_caption(facts[index - 1], decided[index - 1]):
+            text = facts[index - 1].line.text
+            claimed.append(index - 1)
+        known = unique.get(text.casefold())
+        if text and (known is None or known.credit is None):
+            unique[text.casefold()] = Caption(text=text, credit=caption.credit)
+    return list(unique.values()), claimed
+
+
+def _all_captions(facts: Sequence[Facts], decided: Decisions) -> Iterator[tuple[int, Caption]]:
+    for index, line in enumerate(facts):
+        if decided[index].rule == "caption" and line.caption:
+            yield index, line.caption
+
+
+def _may_be_caption(line: Facts, decision: LineDecision) -> bool:
+    """Allow only what is not in the article anyway: a lone credit never pulls a paragraph out of it."""
+    return decision.by_position and line.words <= _CAPTION_WORDS
 
 
 def _check_length(paragraphs: Sequence[str]) -> None:
@@ -100,27 +141,20 @@ def _check_length(paragraphs: Sequence[str]) -> None:
         raise Rejected(Reason.TOO_LARGE, f"the text has {characters} characters, at most {MAX_CHARACTERS} are read")
 
 
-def _removed(facts: Sequence[Facts], rules: Decisions, likely: Sequence[float] | None, dateline: str) -> list[Removed]:
-    start = line_metadata.first_kept(rules)
-    taken = [(index, line.line.text, rule) for index, (line, rule) in enumerate(zip(facts, rules, strict=True)) if rule]
-    if dateline:
-        taken.append((start, dateline, "dateline"))
-    return [
-        Removed(
-            text=text,
-            rule=rule,
-            line=facts[index].line.number,
-            score=_score(facts[index], rule, likely[index] if likely else None),
-        )
-        for index, text, rule in sorted(taken)
+def _removed(facts: Sequence[Facts], decided: Decisions, first: int, dateline: str) -> list[Removed]:
+    """List the lines that are removed, and the dateline as a part of the first line that is kept."""
+    taken = [
+        (index, line.line.text, decision)
+        for index, (line, decision) in enumerate(zip(facts, decided, strict=True))
+        if decision.rule
     ]
-
-
-def _score(line: Facts, rule: str, likely: float | None) -> float | None:
-    """Return how sure what was learned of the line, or the model, was."""
-    if rule == "model" and likely is not None:
-        return round(1 - likely, 3)
-    return line.known.score if line.known and line.known.rule == rule else None
+    if dateline:
+        taken.append((first, dateline, by_line("dateline")))
+        taken.sort(key=lambda entry: entry[0])
+    return [
+        Removed(text=text, rule=decision.rule or "", line=facts[index].line.number, score=decision.score)
+        for index, text, decision in taken
+    ]
 
 
 def bounded(removed: Sequence[Removed]) -> tuple[Removed, ...]:

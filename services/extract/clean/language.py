@@ -1,6 +1,6 @@
-"""Which language an article is written in: the text decides, what the publisher declared helps where it is unsure."""
+"""Language identification: the text decides, what the publisher declared helps where it is unsure."""
 
-from functools import cache
+from functools import cached_property
 from typing import NamedTuple
 
 from py3langid.langid import MODEL_FILE, LanguageIdentifier
@@ -26,22 +26,29 @@ class Identified(NamedTuple):
     confidence: float
 
 
-def identify(text: str, declared: str | None) -> Identified:
-    """Return the language of a text; ``declared`` is BCP 47, such as de-AT."""
-    sample = text[:_SAMPLE]
-    hint = _code(declared)
-    ranked = _ranked(sample)
-    language = _choose(ranked, hint, long=len(sample) >= _ENOUGH)
-    return Identified(language, round(min(ranked.get(language, 0.0), 1.0), 3))
+class LanguageModel:
+    """The model of languages; it is loaded when the first text comes, which takes 0.4 s and 60 MB."""
 
+    def identify(self, text: str, declared: str | None) -> Identified:
+        """Return the language of a text; ``declared`` is BCP 47, such as de-AT."""
+        sample = text[:_SAMPLE]
+        hint = _code(declared)
+        ranked = self._ranked(sample)
+        language = _choose(ranked, hint, long=len(sample) >= _ENOUGH)
+        return Identified(language, round(min(ranked.get(language, 0.0), 1.0), 3))
 
-def _ranked(sample: str) -> dict[str, float]:
-    if len(sample) > 2 * _EVERY:
-        glance = "".join(sample[start : start + _GLANCE] for start in range(0, len(sample), _EVERY))
-        ranked = dict(_identifier().rank(glance))
-        if max(ranked.values()) >= _NO_DOUBT:
-            return ranked
-    return dict(_identifier().rank(sample))
+    def _ranked(self, sample: str) -> dict[str, float]:
+        """Return the probability of each language."""
+        if len(sample) > 2 * _EVERY:
+            glance = "".join(sample[start : start + _GLANCE] for start in range(0, len(sample), _EVERY))
+            ranked = dict(self._identifier.rank(glance))
+            if max(ranked.values()) >= _NO_DOUBT:
+                return ranked
+        return dict(self._identifier.rank(sample))
+
+    @cached_property
+    def _identifier(self) -> LanguageIdentifier:
+        return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)
 
 
 def _choose(ranked: dict[str, float], hint: str | None, *, long: bool) -> str:
@@ -63,9 +70,3 @@ def _code(declared: str | None) -> str | None:
 
 def _known(language: str) -> str:
     return UNDETERMINED if language == _NO_LANGUAGE else language
-
-
-@cache
-def _identifier() -> LanguageIdentifier:
-    """Load the model once, when the first article comes: 0.4 s and 60 MB."""
-    return LanguageIdentifier.from_model_file(MODEL_FILE, norm_probs=True)

@@ -133,7 +133,7 @@ def check(folder: Annotated[Path, typer.Argument(help="A folder of rule packs, a
     Example: `wireroom rules check my-rules`
     """
     try:
-        names = packs.use(folder)
+        names = packs.read(folder).files
     except packs.PackError as error:
         fail(EX_CONFIG, f"{error}.")
     out.print(f"{len(names)} packs can be used: {', '.join(names) or 'the folder is empty'}")

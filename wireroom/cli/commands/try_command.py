@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -15,6 +15,9 @@ from wireroom.cli import subject_arguments
 from wireroom.cli.output import err, fail, json_line, out
 from wireroom.cli.rendering import render, render_lines
 from wireroom.publisher import submissions as intake
+
+if TYPE_CHECKING:
+    from services.extract.clean.cleaner import Cleaner
 
 EX_PARTLY = 1
 EX_DATA = 65
@@ -35,13 +38,17 @@ def trial(
 
     Examples: `wireroom try article.txt`, `wireroom try --diff page.html`, `wireroom try articles.jsonl --json`
     """
+    from services.extract import configured  # noqa: PLC0415 - numpy
+    from services.extract.settings import ExtractSettings  # noqa: PLC0415
+
     refused = 0
-    for submission, result in results(_read(paths, source)):
+    cleaner = configured.cleaner(ExtractSettings())
+    for submission, result in results(_read(paths, source), cleaner):
         refused += isinstance(result, Exception)
         if as_json:
             json_line(as_object(submission, result))
         elif isinstance(result, ArticleExtracted) and diff:
-            _show_lines(submission)
+            _show_lines(submission, cleaner)
         elif isinstance(result, ArticleExtracted):
             render(result.model_dump(mode="json") | {"_id": result.id}, out, removed=True)
         else:
@@ -58,32 +65,28 @@ def _read(paths: list[str], source: str) -> Iterator[intake.Submission]:
         fail(EX_DATA, f"{error}.")
 
 
-def _show_lines(submission: intake.Submission) -> None:
-    from services.extract.clean import clean  # noqa: PLC0415
-
+def _show_lines(submission: intake.Submission, cleaner: "Cleaner") -> None:
     raw = decode(submission.data, ArticleSubmitted)
-    article = clean(raw.body, raw.media_type, title=raw.title, source=raw.source)
+    article = cleaner.clean(raw.body, raw.media_type, title=raw.title, source=raw.source)
     out.print(submission.origin, style="bold")
-    render_lines(list(zip(article.places, article.paragraphs, strict=True)), article.removed, out)
+    render_lines(list(zip(article.line_numbers, article.paragraphs, strict=True)), article.removed, out)
 
 
 def results(
-    submissions: Iterable[intake.Submission],
+    submissions: Iterable[intake.Submission], cleaner: "Cleaner"
 ) -> Iterator[tuple[intake.Submission, ArticleExtracted | Exception]]:
     """Run each submission through the services' own functions, in micro-batches, keeping the order."""
-    from services.extract import configured, tagging  # noqa: PLC0415 - loading spaCy takes a second
+    from services.extract import tagging  # noqa: PLC0415 - loading spaCy takes a second
     from services.extract.extraction import extract_batch  # noqa: PLC0415
     from services.extract.settings import ExtractSettings  # noqa: PLC0415
 
-    options = ExtractSettings()
-    configured.use_rules(options)
-    tagger = tagging.tagger(options)
+    tagger = tagging.tagger(ExtractSettings())
     now = datetime.now(UTC)
     numbered = iter(enumerate(submissions, 1))
     while batch := list(islice(numbered, _BATCH)):
         ingested = [_ingested(submission, number, now) for number, submission in batch]
         good = [item for item in ingested if isinstance(item, ArticleIngested)]
-        extracted = iter(extract_batch(good, tagger))
+        extracted = iter(extract_batch(good, cleaner, tagger))
         for (_, submission), item in zip(batch, ingested, strict=True):
             yield submission, next(extracted) if isinstance(item, ArticleIngested) else item
 

@@ -8,7 +8,6 @@ What it judges comes as rows of numbers and as buckets of words of two sorts: th
 import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 from importlib import resources
 from io import BytesIO
 from itertools import chain
@@ -21,6 +20,7 @@ Matrix = npt.NDArray[np.float32]
 Integers = npt.NDArray[np.int64]
 Buckets = Sequence[Sequence[int]]  # for each line those of its words
 
+LINES, PAGES = "lines.npz", "pages.npz"  # weights, which are data: loading them runs nothing
 VERSION = 2  # of the weights' format and of all features; weights of another version are refused
 SORTS = ("edge", "inside")  # of words
 REACHES = (1, 2, 4, 8)  # lines to either side that each convolution looks at
@@ -81,6 +81,20 @@ class Network:
         return found
 
 
+@dataclass(frozen=True)
+class Networks:
+    """The network that classifies lines of plain text, and the one that classifies lines of pages."""
+
+    lines: Network
+    pages: Network
+
+    @classmethod
+    def read(cls, lines_width: int, pages_width: int) -> "Networks":
+        """Read the weights that come with the package, for rows of so many numbers."""
+        package = resources.files(__package__)
+        return cls(load((package / LINES).read_bytes(), lines_width), load((package / PAGES).read_bytes(), pages_width))
+
+
 def known(vocabulary: Integers, buckets: Buckets) -> Words:
     """Return the words of all lines that the vocabulary has."""
     counts = [len(line) for line in buckets]
@@ -125,12 +139,6 @@ def around(hidden: Matrix, reach: int) -> Matrix:
     seen[..., width : 2 * width] = hidden
     seen[..., :-reach, 2 * width :] = hidden[..., reach:, :]
     return seen
-
-
-@cache
-def shipped(name: str, width: int) -> Network:
-    """Return a network that comes with the package, read once in a process."""
-    return load((resources.files(__package__) / name).read_bytes(), width)
 
 
 def load(data: bytes, width: int) -> Network:

@@ -1,29 +1,21 @@
-"""The judge of pages: as that of lines, and it sees too which boxes a line stands in and what those are called."""
+"""The classifier of pages: as that of lines, with features of the boxes (elements) that a line stands in."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from services.extract.clean.classifier import (
-    MAX_LINES,
-    PAGES,
-    ancestor_features,
-    attribute_features,
-    jsonld_features,
-    judge_of,
-    layout_features,
-    line_features,
-)
-from services.extract.clean.classifier.network import Buckets
+from services.extract.clean.classifier import line_features, page_features
+from services.extract.clean.classifier.line_classifier import MAX_LINES
+from services.extract.clean.classifier.network import Buckets, Network
 from services.extract.clean.html.blocks import Page
 from services.extract.clean.html.layout import Layout, Numbers, Places, layout_of
 from services.extract.clean.html.page_metadata import Head
 from services.extract.clean.rules.line_facts import Facts
-from services.extract.clean.text.lines import Line
+from services.extract.clean.text import Line
 
 MIN_LINES = 8  # near an article; in fewer there is too little around a line to judge it by
-WIDTH = line_features.WIDTH + layout_features.WIDTH + ancestor_features.WIDTH + jsonld_features.WIDTH
+WIDTH = line_features.WIDTH + page_features.WIDTH  # features of a line
 
 
 @dataclass(frozen=True)
@@ -51,24 +43,19 @@ def region_of(page: Page, head: Head) -> Region:
     return Region(layout, near if len(near) else np.arange(layout.size), head)
 
 
-def probabilities(region: Region, facts: Sequence[Facts], title: str | None) -> list[float] | None:
-    """Return for each line of the region how likely it belongs to the article; None if there are too few or many."""
+def probabilities(network: Network, region: Region, facts: Sequence[Facts], title: str | None) -> list[float] | None:
+    """Return the probability of each line of the region; None if there are too few lines or too many."""
     if not MIN_LINES <= len(facts) <= MAX_LINES:
         return None
-    return judge_of(PAGES, WIDTH).judge(dense(region, facts, title), buckets(region, facts))
+    return network.judge(dense(region, facts, title), buckets(region, facts))
 
 
 def dense(region: Region, facts: Sequence[Facts], title: str | None) -> Numbers:
     """Return a row of numbers for each line of the region."""
-    layout, near = region.layout, region.near
-    markup = np.hstack(
-        (layout_features.places(layout, title)[near], ancestor_features.inside(layout.page.boxes, region.within))
-    )
-    return np.hstack((line_features.dense(facts, title), markup, jsonld_features.said(facts, region.head))).astype(
-        np.float32
-    )
+    markup = page_features.dense(region.layout, region.near, facts, region.head, title)
+    return np.hstack((line_features.dense(facts, title), markup)).astype(np.float32)
 
 
 def buckets(region: Region, facts: Sequence[Facts]) -> tuple[Buckets, Buckets]:
     """Return for each line the buckets of the words at its edges, and those of the names of the boxes around it."""
-    return line_features.edge_buckets(facts), attribute_features.buckets(region.layout.page.boxes, region.within)
+    return line_features.edge_buckets(facts), page_features.buckets(region.layout.page.boxes, region.within)

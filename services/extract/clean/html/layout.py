@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from services.extract.clean.html.blocks import BLOCKS, Page
-from services.extract.clean.text.words import ends_sentence, roughly
+from services.extract.clean.text import ends_sentence, roughly
 
 Numbers = npt.NDArray[np.float32]
 Places = npt.NDArray[np.int64]

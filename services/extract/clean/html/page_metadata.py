@@ -10,11 +10,10 @@ from itertools import chain, islice
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from services.extract.clean.html.parse import Element
+from services.extract.clean.html.blocks import Element
 from services.extract.clean.rules.bylines import is_name
-from services.extract.clean.rules.vocabulary import vocabulary
-from services.extract.clean.text.lines import visible
-from services.extract.clean.text.words import tokens
+from services.extract.clean.rules.vocabulary import Vocabulary
+from services.extract.clean.text import tokens, visible
 
 Node = Mapping[str, Any]
 
@@ -78,7 +77,7 @@ class Head:
     text: str | None = None  # of the article, as JSON-LD has it: often whole, often cut, sometimes with markup
 
 
-def head_of(tree: Element) -> Head:
+def head_of(tree: Element, vocabulary: Vocabulary) -> Head:
     """Read the page's own statements; the tree stays as it is."""
     nodes = list(_nodes(tree))
     article = _article(nodes)
@@ -87,7 +86,7 @@ def head_of(tree: Element) -> Head:
     url = _address(tree, meta)
     return Head(
         title=_title(tree, article, meta, site),
-        authors=_authors(tree, article, meta, site),
+        authors=_authors(tree, article, meta, site, vocabulary),
         signed=_signed(article, meta, site),
         published_at=_first_moment(
             chain([article.get("datePublished")], _all(meta, _PUBLISHED), _times(tree), [_dated(url)])
@@ -224,13 +223,17 @@ def _overlap(a: str, b: str) -> float:
 
 
 def _authors(
-    tree: Element, article: Node, meta: Mapping[str, Sequence[str]], site: set[tuple[str, ...]]
+    tree: Element,
+    article: Node,
+    meta: Mapping[str, Sequence[str]],
+    site: set[tuple[str, ...]],
+    vocabulary: Vocabulary,
 ) -> tuple[str, ...]:
     """Return the people that JSON-LD names, else the meta elements, else what is marked as the byline."""
     for said in (_texts(article.get("author")), _all(meta, _AUTHORS)):
-        if found := _people([name for text in said for name in _names(text)], site):
+        if found := _people([name for text in said for name in _names(text, vocabulary)], site):
             return found
-    return _people(_marked(tree), site)
+    return _people(_marked(tree, vocabulary), site)
 
 
 def _signed(article: Node, meta: Mapping[str, Sequence[str]], site: set[tuple[str, ...]]) -> str | None:
@@ -238,7 +241,7 @@ def _signed(article: Node, meta: Mapping[str, Sequence[str]], site: set[tuple[st
     return next((name for name in said if tuple(tokens(name)) in site), None)
 
 
-def _marked(tree: Element) -> list[str]:
+def _marked(tree: Element, vocabulary: Vocabulary) -> list[str]:
     """Return the names in elements whose rel, itemprop or class speaks of an author, without role or date."""
     found: list[str] = []
     for element in tree.iter("a", "span", "div", "p", "address", "li", "cite"):
@@ -247,18 +250,20 @@ def _marked(tree: Element) -> list[str]:
             continue
         text = visible(" ".join(element.itertext()))
         if len(tokens(text)) <= _BYLINE_WORDS:
-            found += [name for name in _names(text) if is_name(name) and not vocabulary().roles & set(tokens(name))]
+            found += [
+                name for name in _names(text, vocabulary) if is_name(name) and not vocabulary.roles & set(tokens(name))
+            ]
         if len(found) >= _MAX_MARKED:
             break
     return found
 
 
-def _names(text: str) -> list[str]:
+def _names(text: str, vocabulary: Vocabulary) -> list[str]:
     text = visible(_plain(text))
     if "://" in text or text.startswith(("@", "/")):
         return []
     first, *more = (_ROLE.sub("", _BY.sub("", name)).strip() for name in _LISTED.split(text))
-    return [first, *(name for name in more if not vocabulary().roles & set(tokens(name)))]
+    return [first, *(name for name in more if not vocabulary.roles & set(tokens(name)))]
 
 
 def _people(names: Iterable[str], site: set[tuple[str, ...]]) -> tuple[str, ...]:

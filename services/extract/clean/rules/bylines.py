@@ -1,11 +1,11 @@
 """Who wrote it: lines such as "By Jane Doe, Political Editor"."""
 
 import re
+from collections.abc import Set as AbstractSet
 
-from services.extract.clean.rules.agencies import agencies_in
-from services.extract.clean.rules.packs import from_packs
-from services.extract.clean.rules.vocabulary import vocabulary
-from services.extract.clean.text.words import looks_like_names, tokens
+from services.extract.clean.rules.agencies import Agencies
+from services.extract.clean.rules.vocabulary import Vocabulary
+from services.extract.clean.text import looks_like_names, tokens
 
 _WORDS = range(2, 19)
 _NAME = re.compile(r"[^\W\d_][\w.'’\-]*(?:\s+[^\W\d_][\w.'’\-]*){1,3}")  # noqa: RUF001 - the apostrophe of names
@@ -14,14 +14,14 @@ _COMPOUND = 8  # letters; a shorter role ends many a name
 _SENTENCE = re.compile(r"[!?;:]|[^\W\d_]{3,}\.\s")
 
 
-def byline_in(text: str, found: list[str]) -> str | None:
+def byline_in(text: str, found: list[str], vocabulary: Vocabulary) -> str | None:
     """Return the names of a line that begins as bylines do and goes on with nothing but names."""
-    if len(found) not in _WORDS or found[0] not in _first_words():
+    if len(found) not in _WORDS or found[0] not in vocabulary.byline_words:
         return None
-    for phrase in sorted(vocabulary().byline, key=len, reverse=True):
+    for phrase in vocabulary.byline:
         if tuple(found[: len(phrase)]) == phrase and len(found) > len(phrase):
             rest = _after(text, len(phrase))
-            return _names(rest) if _is_names(rest) else None
+            return _names(rest, vocabulary) if _is_names(rest, vocabulary) else None
     return None
 
 
@@ -30,17 +30,12 @@ def is_name(text: str) -> bool:
     return _NAME.fullmatch(text) is not None and all(word[0].isupper() for word in text.split())
 
 
-def agency_in_byline(names: str) -> str | None:
+def agency_in_byline(names: str, vocabulary: Vocabulary, agencies: Agencies) -> str | None:
     """Return the agency among the names, as in "Jane Doe and Reuters"."""
-    for piece in re.split(rf"\s*[,/]\s*|\s+(?:{'|'.join(sorted(vocabulary().joins))})\s+", names):
-        if agency := agencies_in(piece):
+    for piece in re.split(rf"\s*[,/]\s*|\s+(?:{'|'.join(sorted(vocabulary.joins))})\s+", names):
+        if agency := agencies.named_by(piece):
             return agency
     return None
-
-
-@from_packs
-def _first_words() -> frozenset[str]:
-    return frozenset(phrase[0] for phrase in vocabulary().byline)
 
 
 def _after(text: str, words: int) -> str:
@@ -48,25 +43,24 @@ def _after(text: str, words: int) -> str:
     return text[found.end() :].strip(" :.,|–—-") if found else ""  # noqa: RUF001 - the dashes are meant
 
 
-def _is_names(rest: str) -> bool:
+def _is_names(rest: str, vocabulary: Vocabulary) -> bool:
     if not rest or _SENTENCE.search(rest) or rest[0].islower() or not rest[0].isalpha():
         return False
-    return looks_like_names(_names(rest)) and not any(word.isdecimal() for word in rest.split()[:2])
+    return looks_like_names(_names(rest, vocabulary)) and not any(word.isdecimal() for word in rest.split()[:2])
 
 
-def _is_role(word: str) -> bool:
+def _is_role(word: str, roles: AbstractSet[str]) -> bool:
     """Tell whether a word is a role, or a compound of one, as German makes them."""
-    roles = vocabulary().roles
     return word in roles or any(word.endswith(role) for role in roles if len(role) >= _COMPOUND)
 
 
-def _names(rest: str) -> str:
+def _names(rest: str, vocabulary: Vocabulary) -> str:
     """Return what stands before the first role: "Jane Doe, Political Editor" is Jane Doe."""
     pieces = re.split(r"(\s*[,|•·–—]\s*)", rest)  # noqa: RUF001
     kept = [pieces[0]]
     for separator, piece in zip(pieces[1::2], pieces[2::2], strict=True):
         words = tokens(piece)
-        if any(map(_is_role, words)) or any(word.startswith("#") for word in words):
+        if any(_is_role(word, vocabulary.roles) for word in words) or any(word.startswith("#") for word in words):
             break
         kept += [separator, piece]
     return _FIGURES.sub("", "".join(kept)).strip()

@@ -1,18 +1,14 @@
-"""From facts to decisions: for each line the rule that takes it out, or None if it is a part of the article.
+"""Decide for each line whether it belongs to the article, from its facts and the probabilities of the classifier.
 
-What a line says of itself is decided by rules; of the others the model keeps those that are most likely the article.
+What a line says of itself is decided by rules; of the others those are kept that the classifier finds most likely.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from enum import Enum
+from itertools import accumulate, groupby
 
-from services.extract.clean.rules.datelines import dateline_of
-from services.extract.clean.rules.line_facts import Facts
-from services.extract.clean.rules.site import is_own_text
-from services.extract.clean.text.span import best_span, distances, score
-
-Decisions = list[str | None]
+from services.extract.clean.rules.line_facts import ALWAYS_KEPT, Facts, is_own_text
 
 _NEAR = 3  # lines
 _NEXT_TO_ONE = range(3, 9)  # words a subhead or list item has that stands beside only one strong line
@@ -20,81 +16,143 @@ _SHORT_SENTENCE_WORDS = 3
 _ONLY_FRAGMENT_WORDS = 8
 _SCRAP_WORDS = 4  # no article begins with so few that are no sentence, as the result above a match report
 _FRAME = -1.0
-_NOT_SAID_BY_ITSELF = (None, "outside_body", "model")
 _UNLIKELY = 0.15  # no article is made of lines less likely than this
 _NO_ARTICLE, _SOME_PROSE = 0.5, 3  # no line is so likely: rules judge, and of fewer lines of prose make no article
-_SURE = 0.8  # what rules keep although it looks like furniture is at least so likely
-_SAY = 1.6  # how many times more likely what the rules keep becomes, and less likely what they leave out
-_SENTENCE_SAY = 3.0  # the same of a whole sentence that nothing speaks against: recall comes first
-_OPEN = (None, "outside_body", "fragment")  # what rules say of where a line stands, which the model knows better
+_SURE = 0.8  # what rules keep although it looks like boilerplate is at least so likely
+_WEIGHT = 1.6  # how many times more likely what the rules keep becomes, and less likely what they leave out
+_SENTENCE_WEIGHT = 3.0  # the same of a whole sentence that nothing speaks against: recall comes first
 _SENTENCE_HOLE, _HOLE = 0.1, 0.4  # so likely a sentence, and any other line, stays between two of the article
 _TINY = 1e-9
 _HALF = 0.5  # of a word for each line, so that one without words counts too
+_FULL_SCORE_WORDS = 40  # beyond this length a line is no more likely to belong
+_BOILERPLATE = -0.9
+_METADATA = -0.1
+_FRAGMENT = -0.3
+_SHORT_SENTENCE = 0.2
+_LONG_FRAGMENT = 0.5
+_LONG_FRAGMENT_WORDS = 24
+_MIN_SENTENCE_WORDS = 3
+
+
+class Origin(Enum):
+    """What decided about a line."""
+
+    POSITION = "position"  # where it stands, how long it is, whether it ends as a sentence
+    CLASSIFIER = "classifier"  # the network
+    LINE = "line"  # what it says of itself: its role, the vocabulary, a copy of it
+    SOURCE = "source"  # the rule pack of its source, or what was learned of that
+    MARKUP = "markup"  # of the page
+
+
+@dataclass(frozen=True, slots=True)
+class LineDecision:
+    """The rule that removes a line, or None if it is kept; and how certain its origin was, from 0 to 1, where known."""
+
+    rule: str | None
+    score: float | None = None
+    origin: Origin = Origin.POSITION
+
+    @property
+    def by_position(self) -> bool:
+        """Whether the line was removed for where it stands, which says nothing of what it is."""
+        return self.rule is not None and self.origin in {Origin.POSITION, Origin.CLASSIFIER}
+
+
+Decisions = list[LineDecision]
+KEPT = LineDecision(None)
+OUTSIDE, FRAGMENT = LineDecision("outside_body"), LineDecision("fragment")
+REPEAT = LineDecision("repeat", origin=Origin.LINE)
 
 
 @dataclass(frozen=True)
-class Say:
-    """What else has a say beside a model, as measured on held-out publishers.
+class RuleWeight:
+    """What else counts beside the probabilities, as measured on held-out publishers.
 
-    ``place`` is how much rules count that know only where a line stands, from 0, nothing; ``neighbours`` whether a
-    single line between two of the article stays at a lower likelihood.
+    ``position`` is how much rules count that know only where a line stands, from 0, nothing; ``neighbours`` whether a
+    single line between two of the article stays at a lower probability.
     """
 
-    place: float
+    position: float
     neighbours: bool
 
 
-IN_TEXT = Say(place=1.0, neighbours=True)
-IN_PAGE = Say(place=0.4, neighbours=False)  # the markup tells more of a line's place than rules do
+IN_TEXT = RuleWeight(position=1.0, neighbours=True)
+IN_PAGE = RuleWeight(position=0.4, neighbours=False)  # the markup tells more of a line's position than rules do
 
 
-def decide(facts: Sequence[Facts], likely: Sequence[float] | None = None, say: Say = IN_TEXT) -> Decisions:
+def by_line(rule: str) -> LineDecision:
+    """Return the decision of a rule about what a line says of itself."""
+    return LineDecision(rule, origin=Origin.LINE)
+
+
+def by_classifier(probability: float) -> LineDecision:
+    """Return the decision to remove a line that belongs to the article with this probability."""
+    return LineDecision("model", round(1 - probability, 3), Origin.CLASSIFIER)
+
+
+def any_kept(decisions: Sequence[LineDecision]) -> bool:
+    return any(decision.rule is None for decision in decisions)
+
+
+def decide(
+    facts: Sequence[Facts], probabilities: Sequence[float] | None = None, weight: RuleWeight = IN_TEXT
+) -> Decisions:
     """Return one decision per line; where rules find no body, every sentence that nothing speaks against is kept.
 
-    ``likely`` is how likely each line belongs to the article. Without it, and where it finds no line likely, the rules
-    judge all lines; if they find little prose where it found nothing, no line is kept.
+    ``probabilities`` are those that each line belongs to the article. Without them, and where none is high, the rules
+    judge all lines; if they find little prose where the classifier found nothing, no line is kept.
     """
     frame = _frame(facts)
-    certain = [_certain(line) or ("repeat" if index in frame else None) for index, line in enumerate(facts)]
+    certain = [_certain(line) or (REPEAT if index in frame else None) for index, line in enumerate(facts)]
     span = best_span([_FRAME if index in frame else score(line) for index, line in enumerate(facts)])
-    decided = _inside(facts, certain, span)
-    if likely and max(likely) < _NO_ARTICLE:
-        if not _reads_like_one(facts, decided):
-            return [rule or "model" for rule in decided]
-        likely = None
-    judged = _by_model(facts, decided, likely, say) if likely else decided
-    decided = _without_repeats(facts, judged if None in judged else decided)
-    return decided if None in decided else _fallback(facts, certain)
+    by_rules = _in_span(facts, certain, span)
+    if probabilities and max(probabilities) < _NO_ARTICLE:
+        if not _reads_like_one(facts, by_rules):
+            pairs = zip(by_rules, probabilities, strict=True)
+            return [by_classifier(value) if rule.rule is None else rule for rule, value in pairs]
+        probabilities = None
+    judged = _by_classifier(facts, by_rules, probabilities, weight) if probabilities else by_rules
+    decided = _without_repeats(facts, judged if any_kept(judged) else by_rules)
+    return decided if any_kept(decided) else _fallback(facts, certain)
 
 
-def _by_model(facts: Sequence[Facts], by_rules: Sequence[str | None], likely: Sequence[float], say: Say) -> Decisions:
+def _by_classifier(
+    facts: Sequence[Facts], by_rules: Decisions, probabilities: Sequence[float], weight: RuleWeight
+) -> Decisions:
     """Keep the lines whose text is expected to agree best with the article; what says itself what it is goes."""
     judged = [
-        _with_rules(line, rule, value, say.place) for line, rule, value in zip(facts, by_rules, likely, strict=True)
-    ]  # fmt: skip
+        _with_rules(line, rule, value, weight.position)
+        for line, rule, value in zip(facts, by_rules, probabilities, strict=True)
+    ]
     enough = threshold(judged, [line.words + _HALF for line in facts])
     decided = [
-        None if value >= enough else "model" if rule in _OPEN else rule
-        for value, rule in zip(judged, by_rules, strict=True)
+        KEPT if value >= enough else by_classifier(probability) if _is_open(rule) else rule
+        for value, rule, probability in zip(judged, by_rules, probabilities, strict=True)
     ]
     for index, line in enumerate(facts):
-        if decided[index] is None:
+        if decided[index].rule is None:
             if line.ends or line.strong or line.words > _SCRAP_WORDS:
                 break
-            decided[index] = "fragment"
-    return _without_holes(facts, decided, by_rules, likely) if say.neighbours else decided
+            decided[index] = FRAGMENT
+    return _without_holes(facts, decided, by_rules, probabilities) if weight.neighbours else decided
+
+
+def _is_open(decision: LineDecision) -> bool:
+    """Tell whether rules said only where a line stands, which the classifier knows better."""
+    return decision.origin is Origin.POSITION
 
 
 def _without_holes(
-    facts: Sequence[Facts], decided: Decisions, by_rules: Sequence[str | None], likely: Sequence[float]
+    facts: Sequence[Facts], decided: Decisions, by_rules: Decisions, probabilities: Sequence[float]
 ) -> Decisions:
-    """Keep single lines between two of the article at a lower likelihood: a lost one is missed more there."""
+    """Keep single lines between two of the article at a lower probability: a lost one is missed more there."""
     result = list(decided)
     for index in range(1, len(facts) - 1):
-        if decided[index] == "model" and decided[index - 1] is decided[index + 1] is None:
-            sentence = by_rules[index] is None and facts[index].ends and not facts[index].cues
-            if likely[index] >= (_SENTENCE_HOLE if sentence else _HOLE):
-                result[index] = None
+        between = decided[index - 1].rule is decided[index + 1].rule is None
+        if between and decided[index].origin is Origin.CLASSIFIER:
+            sentence = by_rules[index].rule is None and facts[index].ends and not facts[index].cues
+            if probabilities[index] >= (_SENTENCE_HOLE if sentence else _HOLE):
+                result[index] = KEPT
     return result
 
 
@@ -107,54 +165,62 @@ def with_lists(decided: Decisions, listed: Sequence[int]) -> Decisions:
     start = 0
     for number, run in groupby(listed):
         end = start + len(list(run))
-        between = start > 0 and end < len(decided) and decided[start - 1] is decided[end] is None
-        if number >= 0 and between and set(decided[start:end]) <= {None, "model"}:
-            result[start:end] = [None] * (end - start)
+        between = start > 0 and end < len(decided) and decided[start - 1].rule is decided[end].rule is None
+        if number >= 0 and between and {line.rule for line in decided[start:end]} <= {None, "model"}:
+            result[start:end] = [KEPT] * (end - start)
         start = end
     return result
 
 
-def _with_rules(line: Facts, rule: str | None, likely: float, weight: float) -> float:
-    """Return how likely a line belongs, given also what the rules say of it."""
-    if rule is None and (line.role or line.furniture or _opens(line)):
-        return max(likely, _SURE)
-    if rule not in _OPEN:
+def with_kept(facts: Sequence[Facts], decided: Decisions) -> Decisions:
+    """Keep the lines that the rule pack of the source keeps."""
+    return [KEPT if line.known == ALWAYS_KEPT else decision for line, decision in zip(facts, decided, strict=True)]
+
+
+def _with_rules(line: Facts, decision: LineDecision, probability: float, weight: float) -> float:
+    """Return the probability that a line belongs, given also what the rules say of it."""
+    if decision.rule is None and (line.role or line.boilerplate or _opens(line)):
+        return max(probability, _SURE)
+    if not _is_open(decision):
         return 0.0
-    say = 1 / _SAY if rule else _SENTENCE_SAY if line.ends and not line.cues else _SAY
-    odds = likely / (1 - likely + _TINY) * float(say**weight)
+    factor = 1 / _WEIGHT if decision.rule else _SENTENCE_WEIGHT if line.ends and not line.cues else _WEIGHT
+    odds = probability / (1 - probability + _TINY) * float(factor**weight)
     return odds / (1 + odds)
 
 
-def _reads_like_one(facts: Sequence[Facts], by_rules: Sequence[str | None]) -> bool:
+def _reads_like_one(facts: Sequence[Facts], by_rules: Decisions) -> bool:
     """Tell whether the rules are as sure of an article as they can be: some of its prose, or what opens one."""
-    prose = sum(rule is None and is_own_text(line) for line, rule in zip(facts, by_rules, strict=True))
+    prose = sum(rule.rule is None and is_own_text(line) for line, rule in zip(facts, by_rules, strict=True))
     return prose >= _SOME_PROSE or any(map(_opens, facts))
 
 
 def _opens(line: Facts) -> bool:
     """Tell whether an article begins here: "CITY (AGENCY) -" and a sentence."""
-    found = dateline_of(line.line.text) if line.strong else None
-    return found is not None and found.agency is not None
+    return line.strong and line.dateline is not None and line.dateline.agency is not None
 
 
-def threshold(likely: Sequence[float], words: Sequence[float]) -> float:
+def threshold(probabilities: Sequence[float], words: Sequence[float]) -> float:
     """Return from which probability on lines are kept, so that the expected F1 of their words is greatest."""
-    expected = sum(value * count for value, count in zip(likely, words, strict=True))
+    expected = sum(value * count for value, count in zip(probabilities, words, strict=True))
     hits = kept = best = 0.0
     enough = 1.0
-    for value, count in sorted(zip(likely, words, strict=True), reverse=True):
+    for value, count in sorted(zip(probabilities, words, strict=True), reverse=True):
         hits, kept = hits + value * count, kept + count
         if value >= _UNLIKELY and 2 * hits / (kept + expected) > best:
             best, enough = 2 * hits / (kept + expected), value
     return enough
 
 
-def _certain(line: Facts) -> str | None:
-    """Return the rule that holds wherever the line stands."""
-    return line.role or line.furniture
+def _certain(line: Facts) -> LineDecision | None:
+    """Return the decision that holds wherever the line stands."""
+    if line.role:
+        return by_line(line.role)
+    if line.known and line.known.rule:
+        return LineDecision(line.known.rule, line.known.score, Origin.SOURCE)
+    return by_line(line.boilerplate) if line.boilerplate else None
 
 
-def _inside(facts: Sequence[Facts], certain: Sequence[str | None], span: range) -> Decisions:
+def _in_span(facts: Sequence[Facts], certain: Sequence[LineDecision | None], span: range) -> Decisions:
     """Keep the sentences of the span, and what is short or unfinished only where it stands among them."""
     strong = [line.strong and rule is None for line, rule in zip(facts, certain, strict=True)]
     near = distances([is_strong and index in span for index, is_strong in enumerate(strong)])
@@ -162,14 +228,15 @@ def _inside(facts: Sequence[Facts], certain: Sequence[str | None], span: range) 
     among_links = False
     for index, line in enumerate(facts):
         rule = certain[index]
-        among_links = not strong[index] and (among_links or rule == "related_link")
+        among_links = not strong[index] and (among_links or (rule is not None and rule.rule == "related_link"))
+        decision = rule or KEPT
         if rule and index in span and near[index] == (1, 1) and _belongs_between(line):
-            rule = None
+            decision = KEPT
         elif rule is None and index not in span:
-            rule = "related_link" if among_links and index > span.start else "outside_body"
+            decision = by_line("related_link") if among_links and index > span.start else OUTSIDE
         elif rule is None and not strong[index]:
-            rule = "related_link" if among_links else _fragment(line, *near[index])
-        decided.append(rule)
+            decision = by_line("related_link") if among_links else _fragment(line, *near[index])
+        decided.append(decision)
     return decided
 
 
@@ -178,24 +245,25 @@ def _belongs_between(line: Facts) -> bool:
     return line.role == "date_line" or (line.role is None and line.doubtful)
 
 
-def _fragment(line: Facts, before: int, after: int) -> str | None:
+def _fragment(line: Facts, before: int, after: int) -> LineDecision:
     """Judge a short or unfinished line of the body by how far away the sentences around it are."""
     beside, near = before == 1 or after == 1, before <= _NEAR and after <= _NEAR
     if line.ends:
-        return None if line.words >= _SHORT_SENTENCE_WORDS and (beside or near) else "fragment"
+        return KEPT if line.words >= _SHORT_SENTENCE_WORDS and (beside or near) else FRAGMENT
     if before == 1 and after == 1:
-        return None
-    return None if near and beside and line.words in _NEXT_TO_ONE else "fragment"
+        return KEPT
+    return KEPT if near and beside and line.words in _NEXT_TO_ONE else FRAGMENT
 
 
 def _without_repeats(facts: Sequence[Facts], decided: Decisions) -> Decisions:
     """Of the copies of a long line keep the first that belongs to the body."""
     kept: set[int] = set()
     result: Decisions = []
-    for index, (line, rule) in enumerate(zip(facts, decided, strict=True)):
+    for index, (line, decision) in enumerate(zip(facts, decided, strict=True)):
         first = index if line.copy_of is None else line.copy_of
-        result.append("repeat" if rule in _NOT_SAID_BY_ITSELF and first in kept else rule)
-        if rule is None:
+        unnamed = decision.rule in {None, "outside_body", "model"}
+        result.append(REPEAT if unnamed and first in kept else decision)
+        if decision.rule is None:
             kept.add(first)
     return result
 
@@ -214,12 +282,54 @@ def _frame(facts: Sequence[Facts]) -> set[int]:
     return around | {index for index, line in enumerate(facts) if line.copy_of in around}
 
 
-def _fallback(facts: Sequence[Facts], certain: Sequence[str | None]) -> Decisions:
+def _fallback(facts: Sequence[Facts], certain: Sequence[LineDecision | None]) -> Decisions:
     """Keep each sentence that nothing speaks against; where there is none, the longer lines."""
     sentences = [line.ends and line.words >= _SHORT_SENTENCE_WORDS for line in facts]
     longer = [line.words >= _ONLY_FRAGMENT_WORDS for line in facts]
     for keep in (sentences, longer):
-        decided = [rule or (None if kept else "fragment") for rule, kept in zip(certain, keep, strict=True)]
-        if None in decided:
+        decided = [rule or (KEPT if kept else FRAGMENT) for rule, kept in zip(certain, keep, strict=True)]
+        if any_kept(decided):
             return _without_repeats(facts, decided)
-    return [rule or "fragment" for rule in certain]
+    return [rule or FRAGMENT for rule in certain]
+
+
+def score(facts: Facts) -> float:
+    """Return how much a line speaks for an article where it stands: above 0 for, below 0 against."""
+    if facts.known and facts.known.rule:
+        return min(_by_itself(facts), _FRAGMENT)  # what is known of it says little of the lines around it
+    return _by_itself(facts)
+
+
+def _by_itself(facts: Facts) -> float:
+    if facts.cue_rule or facts.copy_of is not None:
+        return _BOILERPLATE
+    if facts.role:
+        return _METADATA
+    if facts.strong:
+        return min(facts.words, _FULL_SCORE_WORDS) / 10
+    if facts.ends:
+        return _SHORT_SENTENCE if facts.words >= _MIN_SENTENCE_WORDS else 0.0
+    return _LONG_FRAGMENT if facts.words >= _LONG_FRAGMENT_WORDS else _FRAGMENT
+
+
+def best_span(scores: Sequence[float]) -> range:
+    """Return the contiguous indices with the greatest sum (Kadane); empty if no score is above 0."""
+    best, best_sum = range(0), 0.0
+    start, running = 0, 0.0
+    for index, value in enumerate(scores):
+        if running <= 0:
+            start, running = index, 0.0
+        running += value
+        if running > best_sum:
+            best, best_sum = range(start, index + 1), running
+    return best
+
+
+def distances(marked: Sequence[bool]) -> list[tuple[int, int]]:
+    """Return for each index how far the nearest marked ones before and after it are; itself does not count."""
+    far = len(marked) + 1
+    before = accumulate([far, *(0 if mark else far for mark in marked)], lambda near, mark: min(near + 1, mark))
+    after = accumulate(
+        [far, *(0 if mark else far for mark in reversed(marked))], lambda near, mark: min(near + 1, mark)
+    )
+    return [(b + 1, a + 1) for b, a in zip(list(before)[:-1], reversed(list(after)[:-1]), strict=True)]

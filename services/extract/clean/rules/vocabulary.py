@@ -1,13 +1,13 @@
-"""What page furniture says, in all languages at once: made of the packs when it is first needed."""
+"""The vocabulary of boilerplate, bylines, captions and dates in all languages at once, compiled from the rule packs."""
 
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from services.extract.clean.rules.packs import FURNITURE, Pack, from_packs, languages
-from services.extract.clean.text.words import tokens
+from services.extract.clean.rules.packs import BOILERPLATE_RULES, Pack
+from services.extract.clean.text import tokens
 
-_LOOK_AT = 80  # words; what a long line says after these no longer makes it furniture
+_LOOK_AT = 80  # words; what a long line says after these no longer makes it boilerplate
 
 Phrase = tuple[str, ...]
 
@@ -31,7 +31,8 @@ class Vocabulary:
     inside: dict[str, list[tuple[Phrase, str]]] = field(default_factory=dict)
     credit: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
-    byline: frozenset[Phrase] = frozenset()
+    byline: tuple[Phrase, ...] = ()  # longest first
+    byline_words: frozenset[str] = frozenset()  # the first words of those
     roles: frozenset[str] = frozenset()
     joins: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
@@ -60,25 +61,25 @@ def _said(phrases: Iterable[tuple[Phrase, str]], words: Phrase, position: int) -
     return None
 
 
-@from_packs
-def vocabulary() -> Vocabulary:
-    """Read the packs of all languages; about 20 ms, once in a process."""
+def compiled(packs: Sequence[Pack]) -> Vocabulary:
+    """Return the vocabulary of the packs of all languages; of two that give a line a rule, the first counts."""
     made = Vocabulary()
     lists: dict[str, set[str]] = {}
-    packs = list(languages())
     off = {phrase_of(text) for pack in packs for text in pack.get("off", {}).get("phrases", ())}
     for pack in packs:
         _add(made, lists, pack, off)
     for index in (made.starts, made.inside):
         for phrases in index.values():
             phrases.sort(key=lambda entry: -len(entry[0]))
+    byline = {tuple(tokens(text)) for text in lists["byline.starts"]}
     return Vocabulary(
         made.lines,
         made.starts,
         made.inside,
         credit=_longest_first(lists["caption.credit"]),
         marks=_longest_first(lists["caption.mark"]),
-        byline=frozenset(tuple(tokens(text)) for text in lists["byline.starts"]),
+        byline=tuple(sorted(byline, key=len, reverse=True)),
+        byline_words=frozenset(phrase[0] for phrase in byline),
         roles=frozenset(lists["byline.roles"]),
         joins=frozenset(lists["byline.and"]),
         dates=frozenset(word for text in lists["date_line.words"] for word in tokens(text)),
@@ -86,7 +87,7 @@ def vocabulary() -> Vocabulary:
 
 
 def _add(made: Vocabulary, lists: dict[str, set[str]], language: Pack, off: AbstractSet[Phrase]) -> None:
-    for rule in FURNITURE:
+    for rule in BOILERPLATE_RULES:
         entries = {
             kind: [phrase for phrase in map(phrase_of, texts) if phrase not in off]
             for kind, texts in language.get(rule, {}).items()

@@ -1,1 +1,0 @@
-"""Plain text: lines and words, and the metadata that lines carry."""
