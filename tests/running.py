@@ -1,19 +1,56 @@
 """Services and readers inside a test's own event loop."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
+from dataclasses import replace
+from functools import cache, partial
 
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, DeliverPolicy
 
+from services.extract import app as extract
+from services.extract.pool import Job, Task
+from services.extract.worker_job import open_job
 from shared.messages import ArticleSubmitted
 from shared.runtime.http_server import server
+from shared.runtime.run import load
 from shared.runtime.service import Service
 from shared.settings import Settings
 
 PATIENCE = 60.0  # no test waits longer for a message
+
+
+class Thread:
+    """Runs the job of extract in a thread of this process instead of in workers that may be killed."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+
+    async def run(self, tasks: Sequence[Task]) -> list[bytes | Exception]:
+        return [*await asyncio.to_thread(self._job, [task.payload for task in tasks])]
+
+
+@asynccontextmanager
+async def _in_this_process(*_given: object, **_options: object) -> AsyncIterator[Thread]:
+    yield Thread(await asyncio.to_thread(_loaded_job))
+
+
+@cache
+def _loaded_job() -> Job:
+    """Load the models once for all tests of this process."""
+    return open_job()
+
+
+def real_extract() -> Service:
+    """Return extract with its models and rules, without its processes, which have tests of their own."""
+    return replace(extract.service, open_handler=partial(extract.open_handler, open_pool=_in_this_process))
+
+
+def everything() -> list[Service]:
+    """Return the three services, last first, so that nothing is there before its reader; extract without processes."""
+    return [load("store"), real_extract(), load("ingest")]
 
 
 @asynccontextmanager

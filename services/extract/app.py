@@ -1,7 +1,8 @@
 """news.v1.raw -> extract -> news.v1.extracted: clean text with entities, and what was taken away and why."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import Protocol
 
 from services.extract import configured, pool, transport
 from services.extract.boilerplate.learner import Learner
@@ -19,15 +20,23 @@ SLOWER = 8  # times as much is done for a byte when an article's lines are looke
 JOB = "services.extract.worker_job:open_job"
 
 
+class Workers(Protocol):
+    """What runs batches: processes, or, in tests of what is around them, a thread."""
+
+    async def run(self, tasks: Sequence[pool.Task]) -> list[bytes | Exception]: ...
+
+
 @asynccontextmanager
-async def open_handler(settings: Settings, job: str = JOB) -> AsyncIterator[Handler]:
+async def open_handler(
+    settings: Settings, job: str = JOB, open_pool: Callable[..., AbstractAsyncContextManager[Workers]] = pool.opened
+) -> AsyncIterator[Handler]:
     options = ExtractSettings()
     vocabulary = configured.rules(options).vocabulary
     learner = Learner(settings.nats_url)
     limits = pool.Limits(options.time_limit, options.memory_limit, options.renew_after)
     async with (
         learner.running(),
-        pool.opened(job, limits, workers=options.workers, on_loss=probes.end_process) as workers,
+        open_pool(job, limits, workers=options.workers, on_loss=probes.end_process) as workers,
         Batcher(workers.run, size=options.batch, lanes=options.workers).running() as batches,
     ):
 

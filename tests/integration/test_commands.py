@@ -3,10 +3,8 @@
 import asyncio
 import base64
 import json
-import os
 import sys
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -14,60 +12,27 @@ import pytest
 from nats.aio.client import Client
 from pymongo.database import Database
 
-from shared.runtime.run import SERVICES, load
+from shared.runtime.run import SERVICES
 from shared.settings import Settings
+from tests.commands import Wireroom, command_of
 from tests.factories import BODY
-from tests.running import read, running
+from tests.running import everything, read, running
 from wireroom.samples import sample_lines
 
 CORRECTED = BODY.replace("Monday", "Tuesday")
 CORRECTION = f"{CORRECTED}\n\nAn earlier version of this article gave a wrong date for the opening of the lock."
 
 
-@dataclass
-class Answer:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self) -> list[dict[str, Any]]:
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-@dataclass
-class Wireroom:
-    """The command with the settings of this test."""
-
-    environment: dict[str, str]
-    folder: Path
-
-    async def __call__(self, *arguments: str, stdin: bytes = b"", **environment: str) -> Answer:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", "wireroom", *arguments,
-            cwd=self.folder, env=os.environ | self.environment | environment,
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
-        )  # fmt: skip
-        out, err = await asyncio.wait_for(process.communicate(stdin), 60)
-        return Answer(process.returncode or 0, out.decode(), err.decode())
-
-
 @pytest.fixture
 def command(settings: Settings, tmp_path: Path) -> Wireroom:
     """The command beside a broker and a database, without any service."""
-    environment = {
-        "WIREROOM_NATS_URL": settings.nats_url,
-        "WIREROOM_MONGO_URL": settings.mongo_url,
-        "WIREROOM_MONGO_DATABASE": settings.mongo_database,
-        "PYTHONPATH": str(Path(__file__).parents[2]),
-    }
-    return Wireroom(environment, tmp_path)
+    return command_of(settings, tmp_path)
 
 
 @pytest.fixture
 async def wireroom(command: Wireroom, settings: Settings) -> AsyncIterator[Wireroom]:
     """The command while the services run."""
-    async with running(*(load(name) for name in reversed(SERVICES)), settings=settings):
+    async with running(*everything(), settings=settings):
         yield command
 
 
@@ -246,10 +211,7 @@ async def test_a_database_that_is_away_is_named_within_seconds_with_what_to_do(
 
 async def test_a_broker_without_streams_says_to_set_it_up(empty_broker: Client, mongo_url: str, tmp_path: Path) -> None:
     url = empty_broker.connected_url.geturl() if empty_broker.connected_url else ""
-    command = Wireroom(
-        {"WIREROOM_NATS_URL": url, "WIREROOM_MONGO_URL": mongo_url, "PYTHONPATH": str(Path(__file__).parents[2])},
-        tmp_path,
-    )
+    command = command_of(Settings(nats_url=url, mongo_url=mongo_url), tmp_path)
     for arguments in (("publish", "-"), ("tail", "--all")):
         answer = await command(*arguments, stdin=b"An article.")
         assert answer.code == 69, answer
