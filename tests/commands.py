@@ -20,9 +20,12 @@ LIMIT = 60.0  # seconds for one command
 
 @dataclass(frozen=True)
 class Answer:
+    """``said`` is standard output and standard error in the order in which they were written."""
+
     code: int
     out: str
     err: str
+    said: str
 
     @property
     def lines(self) -> list[dict[str, Any]]:
@@ -47,7 +50,7 @@ class Wireroom:
             ended = CliRunner().invoke(app, arguments, input=stdin, env=self.environment | environment)
         if ended.exception and not isinstance(ended.exception, SystemExit):
             raise ended.exception
-        return Answer(ended.exit_code, ended.stdout, ended.stderr)
+        return Answer(ended.exit_code, ended.stdout, ended.stderr, ended.output)
 
 
 def command_of(settings: Settings, folder: Path | None = None) -> Wireroom:
@@ -61,6 +64,6 @@ def command_of(settings: Settings, folder: Path | None = None) -> Wireroom:
 
 
 async def wireroom(settings: Settings, *arguments: str) -> tuple[int, str]:
-    """Run the command; return its exit code and what it said, standard output before standard error."""
+    """Run the command; return its exit code and what it said, as on a terminal."""
     answer = await command_of(settings)(*arguments)
-    return answer.code, answer.out + answer.err
+    return answer.code, answer.said

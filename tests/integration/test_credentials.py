@@ -22,6 +22,7 @@ from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.runtime.healthcheck import ask
 from shared.settings import Settings
+from tests.commands import Wireroom
 from wireroom.local import ports, server_binaries
 
 pytestmark = pytest.mark.timeout(90)
@@ -94,9 +95,8 @@ def run(*command: str, **settings: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def told(ended: subprocess.CompletedProcess[str], variable: str) -> list[str]:
-    """Return the lines that name the variable; none of what it said shows a password or is a traceback."""
-    said = ended.stdout + ended.stderr
+def told(said: str, variable: str) -> list[str]:
+    """Return the lines that name the variable; none of what was said shows a password or is a traceback."""
     assert "Traceback" not in said
     assert [word for word in HIDDEN if word in said] == []
     return [line for line in said.splitlines() if variable in line]
@@ -107,21 +107,23 @@ async def test_a_password_is_percent_decoded_for_the_broker(nats_port: int) -> N
         assert (await connection.jetstream().stream_info("INBOX")).config.name == "INBOX"
 
 
-@pytest.mark.parametrize("password", ["wrong-one", None])
-@pytest.mark.parametrize("name", ["ingest", "extract", "setup"])
+@pytest.mark.parametrize(
+    ("name", "password"), [("ingest", "wrong-one"), ("ingest", None), ("extract", "wrong-one"), ("setup", "wrong-one")]
+)
 def test_a_service_that_the_broker_refuses_ends_with_one_line(name: str, password: str | None, nats_port: int) -> None:
     module = ("services.setup",) if name == "setup" else ("shared.runtime.run", name)
-    ended = run("-m", *module, WIREROOM_NATS_URL=address("nats", nats_port, password))
+    url = address("nats", nats_port, password)
+    ended = run("-m", *module, WIREROOM_NATS_URL=url, WIREROOM_EXTRACT_MODELS="{}")
     assert ended.returncode == 78, ended.stderr
-    assert len(told(ended, "WIREROOM_NATS_URL")) == 1, ended.stderr
+    assert len(told(ended.stdout + ended.stderr, "WIREROOM_NATS_URL")) == 1, ended.stderr
 
 
 @pytest.mark.parametrize("arguments", [("status",), ("dead", "ls"), ("setup",), ("publish", "-")], ids=lambda a: a[0])
 def test_a_command_that_the_broker_refuses_ends_with_one_line(arguments: tuple[str, ...], nats_port: int) -> None:
     url = address("nats", nats_port, "wrong-one")
-    ended = run("-m", "wireroom", "--data", "/nonexistent", *arguments, WIREROOM_NATS_URL=url)
-    assert ended.returncode == 78, ended.stderr
-    [line] = told(ended, "WIREROOM_NATS_URL")
+    ended = Wireroom({"WIREROOM_NATS_URL": url}).run("--data", "/nonexistent", *arguments)
+    assert ended.code == 78, ended.err
+    [line] = told(ended.said, "WIREROOM_NATS_URL")
     assert f"127.0.0.1:{nats_port}" in line
 
 
@@ -141,10 +143,10 @@ def test_a_store_that_mongodb_refuses_ends_with_one_line(case: str, nats_port: i
     }
     ended = run("-m", "shared.runtime.run", "store", **urls)
     assert ended.returncode == code, ended.stderr
-    assert len(told(ended, "WIREROOM_MONGO_URL")) == 1, ended.stderr
-    searched = run("-m", "wireroom", "--data", "/nonexistent", "search", **urls)
-    assert searched.returncode == code, searched.stderr
-    assert len(told(searched, "WIREROOM_MONGO_URL")) == 1, searched.stderr
+    assert len(told(ended.stdout + ended.stderr, "WIREROOM_MONGO_URL")) == 1, ended.stderr
+    searched = Wireroom(urls).run("--data", "/nonexistent", "search")
+    assert searched.code == code, searched.err
+    assert len(told(searched.said, "WIREROOM_MONGO_URL")) == 1, searched.err
 
 
 def test_a_store_whose_user_loses_its_password_ends_and_sets_nothing_aside(nats_port: int, mongo_port: int) -> None:

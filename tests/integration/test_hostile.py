@@ -28,14 +28,13 @@ from shared.broker.stream_reader import all_of, get
 from shared.logs import JsonLine, PlainLine
 from shared.messages import ArticleStored
 from shared.runtime.crash_guard import Suspects
-from shared.runtime.run import SERVICES, load
 from shared.sanitizing import harmless
 from shared.settings import Settings
 from shared.topology import MARKS
 from tests import hostile
 from tests.factories import BODY, a_submission
 from tests.fakes import FakeMsg
-from tests.running import PATIENCE, publish, running
+from tests.running import PATIENCE, everything, publish, running
 from wireroom.bench.raw_nats import Publication
 from wireroom.cli.main import app
 
@@ -88,7 +87,7 @@ async def test_services_start_beside_hostile_values_and_store_good_articles_betw
     publications = [
         Publication(name, subject, b"no json") for name, subject in hostile.subjects(b"news.v1.raw").items()
     ]
-    async with running(*(load(name) for name in reversed(SERVICES)), settings=settings):
+    async with running(*everything(), settings=settings):
         await hostile.put(broker, publications)
         places = await publish(broker, *(a_submission(guid=str(number)) for number in range(GOOD)))
         await until_stored(broker, set(places))
@@ -306,7 +305,7 @@ async def test_every_command_does_its_work_and_prints_nothing_that_is_obeyed(
 ) -> None:
     wrong = []
     answers = await hostile.put(broker, hostile.everything())
-    services = [load(name) for name in reversed(SERVICES)]
+    services = everything()
     with logged() as logs:
         async with running(*services, settings=settings), wireroom(settings, tmp_path, terminal=terminal) as run:
             good = await good_things(broker, database, tmp_path, answers)

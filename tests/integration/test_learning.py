@@ -15,13 +15,12 @@ from services.extract.boilerplate.sightings import sighting
 from services.extract.clean.rules.line_facts import line_key
 from shared.errors import Unavailable
 from shared.messages import ArticleExtracted
-from shared.runtime.run import load
 from shared.settings import Settings
 from shared.topology import FURNITURE
 from tests.cleaning import RULES
 from tests.commands import wireroom
 from tests.factories import a_raw_article, an_extracted_article
-from tests.running import idle, read, running
+from tests.running import idle, read, real_extract, running
 from tests.sources import generated
 
 SOURCE = "harbour-gazette"
@@ -62,11 +61,11 @@ async def test_a_line_that_articles_share_is_taken_out_after_a_restart(broker: C
         raw = a_raw_article(guid=str(number), version=number + 1, body=body)
         await js.publish(raw.subject, raw.model_dump_json().encode(), stream="RAW")
 
-    async with running(load("extract"), settings=settings):
+    async with running(real_extract(), settings=settings):
         for number in range(10):
             await publish(number)
         await idle(broker, "RAW", "extract")
-    async with running(load("extract"), settings=settings):
+    async with running(real_extract(), settings=settings):
         await publish(10)
         results = await read(broker, "NEWS", "news.v1.extracted.>", 11)
     first, last = (ArticleExtracted.model_validate_json(results[at].data) for at in (0, 10))

@@ -14,7 +14,7 @@ from shared.messages import ArticleExtracted, ArticleStored
 from shared.runtime.run import SERVICES, load
 from shared.settings import Settings
 from tests.factories import BODY, a_submission
-from tests.running import publish, read, running
+from tests.running import everything, publish, read, running
 from wireroom.samples import sample_lines
 
 Articles = Database[dict[str, Any]]
@@ -28,7 +28,7 @@ async def outcomes(broker: Client, count: int) -> list[ArticleStored]:
 
 @pytest.fixture
 def services() -> list[Any]:
-    return [load(name) for name in reversed(SERVICES)]  # readers first: nothing needs to be there before them
+    return everything()
 
 
 async def test_a_published_article_is_in_mongodb_with_its_entities(
@@ -71,10 +71,11 @@ async def test_a_changed_article_is_one_document_with_a_second_version(
 
 
 async def test_the_samples_end_as_they_should_and_every_one_is_accounted_for(
-    broker: Client, settings: Settings, database: Articles, services: list[Any]
+    broker: Client, settings: Settings, database: Articles
 ) -> None:
+    """Extract with its own processes here."""
     lines = sample_lines()
-    async with running(*services, settings=settings):
+    async with running(*(load(name) for name in reversed(SERVICES)), settings=settings):
         places = await publish(broker, *lines)
         [letter] = await read(broker, "DEAD", "news.dead.>", 1)
         events = await outcomes(broker, len(lines) - 1)

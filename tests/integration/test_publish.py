@@ -15,11 +15,10 @@ import nats
 from nats.aio.client import Client
 
 from shared.broker import provisioning
-from shared.runtime.run import SERVICES, load
 from shared.settings import Settings
 from tests.commands import wireroom
 from tests.factories import BODY
-from tests.running import read, running
+from tests.running import everything, read, running
 from wireroom.local import ports
 from wireroom.local.servers import nats_server
 
@@ -192,7 +191,7 @@ async def test_it_waits_for_the_outcomes_and_a_dead_letter_tells_its_file_and_li
     bad = b'{"body": "x", "titel": "y"}\n'
     short = b'{"body": "<p></p>", "media_type": "text/html"}\n'
     path.write_bytes(line(1) + line(2) + bad + short)
-    async with running(*(load(name) for name in reversed(SERVICES)), settings=settings):
+    async with running(*everything(), settings=settings):
         code, said = await wireroom(settings, "publish", str(path), "--wait")
         assert code == 1
         assert "acknowledged 4\n4 published = 2 inserted + 2 set aside" in said

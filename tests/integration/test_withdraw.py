@@ -13,12 +13,12 @@ from services.store.repository import Articles, connect
 from shared.broker.stream_reader import all_of
 from shared.broker.withdrawals import TOMBSTONES, Withdrawn, withdrawal
 from shared.messages import ArticleIngested, ArticleWithdrawn
-from shared.runtime.run import SERVICES, load
+from shared.runtime.run import load
 from shared.settings import Settings
 from shared.topology import streams
 from tests.commands import wireroom
 from tests.factories import BODY, a_submission, an_extracted_article
-from tests.running import idle, publish, read, running
+from tests.running import everything, idle, publish, read, real_extract, running
 from wireroom.ops.audit import balance, gather
 
 LINK = "https://harbour-gazette.example/news/lock"
@@ -41,7 +41,7 @@ async def withdrawn(broker: Client, count: int) -> list[ArticleWithdrawn]:
 async def test_a_withdrawn_article_is_gone_everywhere_and_stays_gone(
     broker: Client, settings: Settings, database: Database[dict[str, Any]]
 ) -> None:
-    services = [load(name) for name in reversed(SERVICES)]
+    services = everything()
     correction = f"{BODY}\n\nAn earlier version of this article gave a wrong date for the opening of the lock."
     async with running(*services, settings=settings):
         places = await publish(
@@ -99,7 +99,7 @@ async def test_what_waits_for_extract_is_withdrawn_when_it_comes_to_it(
         assert code == 0, said
         assert (await withdrawn(broker, 1))[0].version == place
         await broker.jetstream().publish(raw.subject, raw.data, stream="RAW")  # as if ingest had been about to
-        async with running(load("extract"), settings=settings):
+        async with running(real_extract(), settings=settings):
             await idle(broker, "RAW", "extract")
     assert await holding(broker, TELLING) == []
     assert database["articles"].find_one({"_id": article.id}) is None
@@ -116,7 +116,7 @@ async def test_an_article_with_a_guid_is_withdrawn_shown_and_lifted_by_link_guid
     broker: Client, settings: Settings, database: Database[dict[str, Any]]
 ) -> None:
     article = a_submission(url=f"{LINK}?utm_source=mail", guid="lock-17")
-    async with running(*(load(name) for name in reversed(SERVICES)), settings=settings):
+    async with running(*everything(), settings=settings):
         await publish(broker, article)
         await read(broker, "NEWS", "news.v1.stored.>", 1)
         code, said = await wireroom(settings, "withdraw", LINK, "--lift")
@@ -146,7 +146,7 @@ async def test_a_source_is_taken_down_with_all_its_articles_and_no_other(
 ) -> None:
     others = a_submission(guid="ferry", source="tide-times", body=OTHER)
     bad = b'{"source": "harbour-gazette", "body": "Brackwater", "titel": "x"}'
-    async with running(load("extract"), load("store"), settings=settings):
+    async with running(real_extract(), load("store"), settings=settings):
         async with running(load("ingest"), settings=settings):
             await publish(broker, a_submission(guid="1"), a_submission(guid="2"), others, bad)
             await read(broker, "NEWS", "news.v1.stored.>", 3)
