@@ -16,7 +16,7 @@ from shared.settings import Settings
 from shared.topology import STORE
 from tests.fakes import FakeMsg, FakeSuspects, Metadata, Sequence, a_desk
 from tests.model import INGEST, Document, quick, without_a_model
-from wireroom.ops.dead_letter_queries import origins
+from wireroom.ops.dead_letter_queue import origins
 
 ANSWERS: dict[Step, Outcome] = {
     Step.INSERT: "inserted",

@@ -9,6 +9,7 @@ from pymongo.errors import OperationFailure
 ARTICLES = "articles"
 VERSIONS = "article_versions"
 WITHDRAWN = "withdrawn"  # tombstones: `_id` of the article, `source`, `reason`, `withdrawn_at`; nothing it said
+ACCEPTED_LOSSES = "accepted_losses"  # what `wireroom audit --accept` notes: places, ids of articles, why, who, when
 
 _NAMESPACE_EXISTS = 48
 

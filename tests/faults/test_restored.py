@@ -13,6 +13,7 @@ from nats.js import JetStreamContext
 from pymongo import MongoClient
 
 from services.setup.app import Wish, setup
+from services.store.queries import stored_places
 from shared.broker import accounting
 from shared.limits import HOUR, Limits
 from shared.runtime.retention import trim
@@ -29,7 +30,6 @@ from tests.stacks import broker_at
 from wireroom.local import mongod, ports, service_process
 from wireroom.local.child_process import until_ready
 from wireroom.ops.audit import balance, gather
-from wireroom.ops.stored_versions import stored_places
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(300)]
 

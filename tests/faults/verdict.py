@@ -20,7 +20,7 @@ from shared.broker.stream_reader import all_of
 from shared.messages import ArticleStored, Identity
 from tests.faults.load import Entry
 from wireroom.ops.audit import balance, gather
-from wireroom.ops.dead_letter_queries import origins
+from wireroom.ops.dead_letter_queue import origins
 from wireroom.ops.outcomes import follow
 
 _PAUSE = 1.0

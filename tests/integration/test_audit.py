@@ -10,9 +10,9 @@ from shared.settings import Settings
 from tests.factories import a_submission
 from tests.model import without_a_model
 from tests.running import idle, publish, read, running
-from wireroom.ops import dead_letter_queries
+from wireroom.ops import dead_letter_queue
 from wireroom.ops.audit import balance, gather
-from wireroom.ops.dead_letter_queries import Choice
+from wireroom.ops.dead_letter_queue import Choice
 
 
 async def test_what_moves_on_while_it_is_counted_is_not_called_missing(broker: Client, settings: Settings) -> None:
@@ -33,7 +33,7 @@ async def test_a_letter_that_was_dropped_is_counted_and_hides_no_loss(broker: Cl
         await publish(broker, b"{", b"{", a_submission(guid="kept"), a_submission(guid="lost"))
         await read(broker, "DEAD", "news.dead.>", 2)
         await idle(broker, "INBOX", "ingest")
-    await dead_letter_queries.drop(js, [letter async for letter in dead_letter_queries.read(js)], Choice())
+    await dead_letter_queue.drop(js, [letter async for letter in dead_letter_queue.read(js)], Choice())
     found = balance(await gather(js))
     assert (found.accepted, found.dropped, found.in_flight, found.missing) == (4, 2, 2, ())
     await js.delete_msg("RAW", 2)

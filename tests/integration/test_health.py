@@ -25,8 +25,8 @@ from shared.settings import Settings
 from tests.factories import a_submission
 from tests.running import idle, publish, read, running
 from wireroom.local import local_stack, ports
-from wireroom.ops import dead_letter_queries
-from wireroom.ops.dead_letter_replay import replay
+from wireroom.ops import dead_letter_queue
+from wireroom.ops.dead_letter_queue import replay
 
 SOON = 20.0  # seconds to notice a fault or its end, on a machine that does other things too
 
@@ -100,11 +100,11 @@ async def test_a_service_that_fails_at_everything_stops_and_goes_on_by_itself_on
         await until(port, green)
         await idle(broker, "INBOX", "ingest")
         js = broker.jetstream()
-        dead = [letter.sequence async for letter in dead_letter_queries.read(js)]
+        dead = [letter.sequence async for letter in dead_letter_queue.read(js)]
         assert len(dead) <= Limits().failing
         assert bool(dead) == (attempts.limit == 1)
         for number in dead:
-            found = await dead_letter_queries.get(js, number)
+            found = await dead_letter_queue.get(js, number)
             assert found
             assert await replay(js, *found)
         raw = await read(broker, "RAW", "news.v1.raw.>", len(guids))

@@ -22,9 +22,8 @@ from shared.broker.envelope import REPLAYED_FROM
 from shared.errors import Reason, Rejected
 from shared.settings import Settings
 from tests.running import idle, running
-from wireroom.ops import dead_letter_queries
-from wireroom.ops.dead_letter_queries import Choice, Letter
-from wireroom.ops.dead_letter_replay import NotReplayable, as_line, from_line, replay, replay_line
+from wireroom.ops import dead_letter_queue
+from wireroom.ops.dead_letter_queue import Choice, Letter, NotReplayable, as_line, from_line, replay, replay_line
 
 BODY = b'{"source": "tide-times"}'
 
@@ -46,8 +45,8 @@ async def set_aside(js: JetStreamContext, *, reason: Reason = Reason.SCHEMA, ser
 async def test_a_letter_listed_and_fetched_is_the_same_letter(broker: Client) -> None:
     js = broker.jetstream()
     number = await set_aside(js)
-    [listed] = [letter async for letter in dead_letter_queries.read(js)]
-    found = await dead_letter_queries.get(js, number)
+    [listed] = [letter async for letter in dead_letter_queue.read(js)]
+    found = await dead_letter_queue.get(js, number)
     assert found
     fetched, data = found
     assert (listed.sequence, listed.size, listed.fact("reason")) == (number, len(BODY), "schema")
@@ -58,18 +57,16 @@ async def test_a_letter_listed_and_fetched_is_the_same_letter(broker: Client) ->
 async def test_letters_are_chosen_by_service_and_reason_the_oldest_first(broker: Client) -> None:
     js = broker.jetstream()
     first, second = await set_aside(js), await set_aside(js, reason=Reason.TOO_LARGE, service="extract")
-    assert [letter.sequence async for letter in dead_letter_queries.read(js)] == [first, second]
-    assert [letter.sequence async for letter in dead_letter_queries.read(js, reason="too_large")] == [second]
-    assert [
-        letter.sequence async for letter in dead_letter_queries.read(js, service="ingest", reason="too_large")
-    ] == []
+    assert [letter.sequence async for letter in dead_letter_queue.read(js)] == [first, second]
+    assert [letter.sequence async for letter in dead_letter_queue.read(js, reason="too_large")] == [second]
+    assert [letter.sequence async for letter in dead_letter_queue.read(js, service="ingest", reason="too_large")] == []
 
 
 async def test_a_letter_is_replayed_once_however_it_was_found(broker: Client) -> None:
     js = broker.jetstream()
     number = await set_aside(js)
-    [listed] = [letter async for letter in dead_letter_queries.read(js)]
-    found = await dead_letter_queries.get(js, number)
+    [listed] = [letter async for letter in dead_letter_queue.read(js)]
+    found = await dead_letter_queue.get(js, number)
     assert found
     assert await replay(js, *found), "the broker took it"
     assert not await replay(js, listed, BODY), "it was there already"
@@ -84,7 +81,7 @@ async def test_a_letter_is_replayed_once_however_it_was_found(broker: Client) ->
 async def test_a_letter_that_does_not_say_where_it_came_from_is_read_and_stays(broker: Client) -> None:
     js = broker.jetstream()
     number = (await js.publish("news.dead.stranger.because", b"hello", stream="DEAD")).seq
-    found = await dead_letter_queries.get(js, number)
+    found = await dead_letter_queue.get(js, number)
     assert found
     assert found[0].fact("reason") == ""
     with pytest.raises(NotReplayable, match=str(number)):
@@ -93,12 +90,12 @@ async def test_a_letter_that_does_not_say_where_it_came_from_is_read_and_stays(b
 
 
 async def some(js: JetStreamContext, **choice: Any) -> list[Letter]:  # noqa: ANN401 - as a choice takes them
-    return [letter async for letter, _ in dead_letter_queries.choose(js, Choice(**choice))]
+    return [letter async for letter, _ in dead_letter_queue.choose(js, Choice(**choice))]
 
 
 async def states(js: JetStreamContext) -> dict[int, str]:
     return {
-        letter.sequence: fate.value async for letter, fate in dead_letter_queries.choose(js, Choice(fates=tuple(Fate)))
+        letter.sequence: fate.value async for letter, fate in dead_letter_queue.choose(js, Choice(fates=tuple(Fate)))
     }
 
 
@@ -111,8 +108,8 @@ async def test_dropping_what_was_chosen_leaves_other_letters_and_those_that_came
     gone = [await set_aside(js) for _ in range(100)]
     chosen = await some(js, reason="schema")
     later = await set_aside(js)
-    await dead_letter_queries.drop(js, chosen, every)
-    assert [letter.sequence async for letter in dead_letter_queries.read(js)] == [other, later]
+    await dead_letter_queue.drop(js, chosen, every)
+    assert [letter.sequence async for letter in dead_letter_queue.read(js)] == [other, later]
     assert await states(js) == {other: "open", later: "open"} | dict.fromkeys(gone, "dropped")
 
 
@@ -121,12 +118,12 @@ async def test_dropping_a_letter_that_is_gone_changes_nothing(broker: Client) ->
     first, second = await set_aside(js), await set_aside(js)
     [letter, _] = await some(js)
     for _ in range(2):
-        await dead_letter_queries.drop(js, [letter])
+        await dead_letter_queue.drop(js, [letter])
     assert await states(js) == {first: "dropped", second: "open"}
 
 
 async def replayed(js: JetStreamContext, number: int, data: bytes = BODY) -> bool:
-    found = await dead_letter_queries.get(js, number)
+    found = await dead_letter_queue.get(js, number)
     assert found
     return await replay(js, found[0], data, edited=data != found[1])
 
@@ -147,7 +144,7 @@ async def test_what_became_of_a_replayed_letter_is_told_by_its_service(broker: C
     again = foreign + 1
     expected = {mended: "succeeded", wrong: "failed_again", left: "open", foreign: "replayed"}
     assert await states(js) == expected | {again: "open", again + 1: "open"}
-    counted = await dead_letter_queries.summary(js)
+    counted = await dead_letter_queue.summary(js)
     assert counted.of(Fate.OPEN) == {"ingest schema": 3}
     assert counted.of(Fate.SUCCEEDED) == {"ingest schema": 1}
     assert counted.replayed is not None
@@ -164,7 +161,7 @@ async def test_an_edited_letter_is_checked_before_it_is_sent(broker: Client) -> 
     mark, _ = await Marks(js).get(number)
     assert mark
     assert mark.edited
-    found = await dead_letter_queries.get(js, number)
+    found = await dead_letter_queue.get(js, number)
     assert found
     assert found[1] == BODY, "the letter stays as it was"
 
@@ -202,7 +199,7 @@ async def test_nobody_marks_a_letter_by_sending_its_header(broker: Client, setti
 async def test_letters_go_through_a_file_and_back(broker: Client) -> None:
     js = broker.jetstream()
     number = await set_aside(js)
-    found = await dead_letter_queries.get(js, number)
+    found = await dead_letter_queue.get(js, number)
     assert found
     line = orjson.dumps(as_line(*found, Fate.OPEN))
     assert from_line(line) == found
@@ -211,7 +208,7 @@ async def test_letters_go_through_a_file_and_back(broker: Client) -> None:
     assert await states(js) == {number: "open"}, "the number is one of another broker"
     assert await replay_line(js, *from_line(line))
     assert await states(js) == {number: "replayed"}
-    await dead_letter_queries.drop(js, [found[0]])
+    await dead_letter_queue.drop(js, [found[0]])
     assert not await replay_line(js, *found), "the broker has it already"
     assert (await js.stream_info("INBOX")).state.messages == 2
 
@@ -225,7 +222,7 @@ def test_a_line_that_is_no_letter_is_refused(line: bytes) -> None:
 @pytest.mark.parametrize("subject", ["$JS.API.STREAM.PURGE.RAW", "$KV.withdrawn.x", "news.dead.ingest.schema", "x"])
 async def test_a_letter_goes_back_to_no_subject_but_those_of_news(subject: str, broker: Client) -> None:
     js = broker.jetstream()
-    found = await dead_letter_queries.get(js, await set_aside(js))
+    found = await dead_letter_queue.get(js, await set_aside(js))
     assert found
     forged = replace(found[0], headers=found[0].headers | {"wireroom-subject": subject})
     with pytest.raises(NotReplayable):
@@ -237,7 +234,7 @@ async def test_a_letter_that_was_cut_goes_back_whole_while_its_stream_has_it(bro
     js = broker.jetstream()
     whole = b"x" * 5000
     place = await js.publish("news.v1.raw.tide-times", whole, stream="RAW")
-    found = await dead_letter_queries.get(js, await set_aside(js, service="extract"))
+    found = await dead_letter_queue.get(js, await set_aside(js, service="extract"))
     assert found
     facts = {"wireroom-subject": "news.v1.raw.tide-times", "wireroom-stream": "RAW", "wireroom-cut": "5000"}
     facts |= {"wireroom-sequence": str(place.seq), "wireroom-sha256": hashlib.sha256(whole).hexdigest()}
@@ -251,7 +248,7 @@ async def test_a_letter_that_was_cut_goes_back_whole_while_its_stream_has_it(bro
 
 async def test_a_letter_that_stands_for_many_has_no_bytes_to_send_back(broker: Client) -> None:
     js = broker.jetstream()
-    found = await dead_letter_queries.get(js, await set_aside(js, reason=Reason.OVER_QUOTA))
+    found = await dead_letter_queue.get(js, await set_aside(js, reason=Reason.OVER_QUOTA))
     assert found
     with pytest.raises(NotReplayable, match="sums up several"):
         await replay(js, replace(found[0], headers=found[0].headers | {"wireroom-places": "3-9"}), BODY)

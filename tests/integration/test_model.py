@@ -23,7 +23,7 @@ from shared.runtime.service import Service
 from shared.settings import Settings
 from tests.fakes import a_desk
 from tests.model import INGEST, Document, Driven, Machine, quick, without_a_model
-from wireroom.ops.dead_letter_queries import origins
+from wireroom.ops.dead_letter_queue import origins
 
 
 class RealPipeline:

@@ -6,12 +6,14 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.database import Database
 
+from services.store import queries
+from services.store.queries import Filters
 from services.store.repository import Articles
 from shared.messages import Entity
 from shared.settings import Settings
 from tests.factories import an_extracted_article
-from wireroom.ops import article_queries
-from wireroom.ops.article_queries import Filters, NotFound
+from wireroom.ops import article_lookup
+from wireroom.ops.article_lookup import NotFound
 
 
 async def store(settings: Settings, *found: Any) -> None:  # noqa: ANN401 - extracted articles
@@ -25,7 +27,7 @@ async def store(settings: Settings, *found: Any) -> None:  # noqa: ANN401 - extr
 def test_a_database_that_no_store_has_written_to_has_no_articles(
     database: Database[dict[str, Any]], words: str
 ) -> None:
-    assert list(article_queries.search(database, words, Filters(), 5)) == []
+    assert list(queries.search(database, words, Filters(), 5)) == []
 
 
 async def test_words_entity_source_and_language_narrow_a_search(
@@ -36,7 +38,7 @@ async def test_words_entity_source_and_language_narrow_a_search(
     await store(settings, lock, quay)
 
     def found(words: str, **filters: Any) -> set[str]:  # noqa: ANN401 - whatever Filters takes
-        return {article["title"] for article in article_queries.search(database, words, Filters(**filters), 5)}
+        return {article["title"] for article in queries.search(database, words, Filters(**filters), 5)}
 
     assert found("opens") == {lock.title, quay.title}
     assert found("quay") == found("", source="harbour-gazette") == found("opens", language="cy") == {quay.title}
@@ -49,8 +51,8 @@ async def test_a_guid_that_two_sources_use_names_neither(
     one, other = (an_extracted_article(guid="n-17", source=source) for source in ("tide-times", "harbour-gazette"))
     await store(settings, one, other)
     with pytest.raises(NotFound, match=f"{other.id}.*{one.id}|{one.id}.*{other.id}"):
-        article_queries.one(database, "n-17")
-    assert article_queries.one(database, one.id)["source"] == "tide-times"
+        article_lookup.one(database, "n-17")
+    assert article_lookup.one(database, one.id)["source"] == "tide-times"
 
 
 async def test_an_entity_is_found_under_every_name_and_its_identifier(
@@ -60,8 +62,8 @@ async def test_an_entity_is_found_under_every_name_and_its_identifier(
     named, other = an_extracted_article(entities=(entity,)), an_extracted_article(title="Another")
     await store(settings, named, other)
     for wanted in ("Q1234", "ID:Q1234", "nfa", "ORG:northmoor ferry authority"):
-        assert [one["_id"] for one in article_queries.search(database, "", Filters(entity=wanted), 5)] == [named.id]
-    assert list(article_queries.search(database, "", Filters(entity="ORG:Q1234"), 5)) == []
+        assert [one["_id"] for one in queries.search(database, "", Filters(entity=wanted), 5)] == [named.id]
+    assert list(queries.search(database, "", Filters(entity="ORG:Q1234"), 5)) == []
 
 
 async def test_articles_that_no_model_reads_are_counted_by_language(
@@ -72,7 +74,7 @@ async def test_articles_that_no_model_reads_are_counted_by_language(
         for number, language in enumerate(("fi", "cy", "fi"))
     ]
     await store(settings, *unread, an_extracted_article())
-    assert article_queries.without_model(database) == {"fi": 2, "cy": 1}
+    assert queries.without_model(database) == {"fi": 2, "cy": 1}
 
 
 async def test_an_article_with_a_guid_is_found_by_its_link_too(
@@ -80,5 +82,5 @@ async def test_an_article_with_a_guid_is_found_by_its_link_too(
 ) -> None:
     article = an_extracted_article(guid="n-18", url="https://tide.example/n-18")
     await store(settings, article)
-    assert article_queries.one(database, "https://tide.example/n-18")["_id"] == article.id
-    assert article_queries.one(database, "https://tide.example/n-18?utm_source=mail")["_id"] == article.id
+    assert article_lookup.one(database, "https://tide.example/n-18")["_id"] == article.id
+    assert article_lookup.one(database, "https://tide.example/n-18?utm_source=mail")["_id"] == article.id

@@ -13,7 +13,7 @@ from services.extract.settings import ExtractSettings
 from services.store.documents import entity_keys
 from shared.messages import Entity
 from wireroom.cli.main import app
-from wireroom.ops.article_queries import names_entity
+from wireroom.ops.article_lookup import names_entity
 
 FILE = """\
 [[entity]]

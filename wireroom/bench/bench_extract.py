@@ -14,8 +14,7 @@ import typer
 
 from wireroom.bench.bench_processes import Child, child
 from wireroom.bench.texts import given, renamed
-from wireroom.cli.commands.stack_command import say
-from wireroom.cli.output import fail, json_line, table
+from wireroom.cli.output import fail, json_line, say, table
 
 EX_DATA = 65
 _STAGE = "the extract stage"

@@ -14,10 +14,8 @@ from nats.js import JetStreamContext
 
 from shared.broker.connect import brief_connection
 from shared.errors import Reason
-from shared.runtime.run import SERVICES
 from shared.topology import CONSUMERS
-from wireroom.cli.commands.stack_command import say
-from wireroom.cli.output import json_line, out, table
+from wireroom.cli.output import json_line, out, say, table
 from wireroom.ops.audit import balance, gather
 
 if TYPE_CHECKING:
@@ -25,6 +23,7 @@ if TYPE_CHECKING:
     from wireroom.bench.process_monitor import Memory, Steadiness
     from wireroom.bench.raw_nats import Publication
 
+_SERVICES = frozenset(consumer.durable for consumer in CONSUMERS)
 EX_CHECK = 1
 _WARM = 3.0  # seconds of good articles only, before anything is measured
 _QUIET = 10.0  # seconds of good articles only, against which the delays are held
@@ -83,7 +82,7 @@ class Result:
     def _of_processes(self) -> Iterator[str]:
         for name, found in self.memory.items():
             grows = found.growth > _GROWTH and found.last - found.middle > _GROWTH_MB
-            if name in SERVICES and self.minutes >= _FILLED and grows:
+            if name in _SERVICES and self.minutes >= _FILLED and grows:
                 yield f"the memory of {name} grows: {found.middle:g} MB, then {found.last:g} MB"
         for name, longest in self.loop_longest_ms.items():
             if longest is not None and longest > _LOOP_MS:
@@ -196,7 +195,7 @@ async def _unanswered(js: JetStreamContext) -> dict[str, int]:
 async def _dead(js: JetStreamContext) -> dict[str, int]:
     """Count the letters of our services by their subjects, which needs to read none of them."""
     subjects = (await js.stream_info("DEAD", subjects_filter="news.dead.>")).state.subjects or {}
-    ours = {f"news.dead.{name}.{reason}": f"{name} {reason}" for name in SERVICES for reason in Reason}
+    ours = {f"news.dead.{name}.{reason}": f"{name} {reason}" for name in sorted(_SERVICES) for reason in Reason}
     return {ours[subject]: count for subject, count in subjects.items() if subject in ours}
 
 

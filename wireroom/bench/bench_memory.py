@@ -10,8 +10,7 @@ import typer
 
 from wireroom.bench.bench_processes import child
 from wireroom.bench.texts import with_new_words
-from wireroom.cli.commands.stack_command import say
-from wireroom.cli.output import fail, json_line, out, table
+from wireroom.cli.output import fail, json_line, out, say, table
 from wireroom.local import process_memory
 
 EX_SOFTWARE = 70

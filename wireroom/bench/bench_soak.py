@@ -21,8 +21,7 @@ from nats.js.errors import APIError
 
 from shared.messages import ArticleSubmitted
 from wireroom.bench.texts import sample_submissions
-from wireroom.cli.commands.stack_command import say
-from wireroom.cli.output import json_line, out
+from wireroom.cli.output import json_line, out, say
 from wireroom.ops.audit import balance, gather
 from wireroom.ops.outcomes import follow
 

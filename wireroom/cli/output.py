@@ -6,10 +6,12 @@ Whatever is printed on ``out`` and ``err`` is made harmless as it is written, so
 import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 import orjson
 import typer
+from rich.cells import cell_len
 from rich.console import Console
 from rich.segment import Segment
 from rich.table import Table
@@ -50,6 +52,8 @@ _STYLES = {
     "LOC": "bold green",
     "NORP": "bold magenta",
 }
+_LONGEST_CELL = 300  # characters
+_NARROWEST_WRAPPED = 24  # characters of a column that takes several lines
 _OTHER_STYLE = "bold blue"
 
 
@@ -60,7 +64,7 @@ def one_line(text: str, limit: int) -> str:
 
 
 def counted(number: int, one: str, many: str = "") -> str:
-    """Return "1 letter" or "2 letters", "1 entity" or "2 entities"."""
+    """Return "1 dead letter" or "2 dead letters", "1 entity" or "2 entities"."""
     return f"{number} {one if number == 1 else many or f'{one}s'}"
 
 
@@ -68,6 +72,20 @@ def fail(code: int, message: str, *, lines: bool = False) -> NoReturn:
     """Say what went wrong, on standard error, and end with this exit code."""
     err.print(message, style="red", lines=lines)
     raise typer.Exit(code)
+
+
+def say(line: str) -> None:
+    """Tell on standard error what is being done; a terminal that was closed must not end a supervisor."""
+    with suppress(OSError, SystemExit):  # rich exits when a pipe is closed
+        err.print(line)
+
+
+def tell(said: str, numbers: Mapping[str, Any], *, as_json: bool) -> None:
+    """Print what was done: a sentence, or its numbers as JSON."""
+    if as_json:
+        json_line({"v": 1, **numbers})
+    else:
+        out.print(said)
 
 
 def json_line(value: Mapping[str, Any]) -> None:
@@ -84,18 +102,56 @@ def as_json(value: Mapping[str, Any]) -> str:
         return escaped_json(json.dumps(value, default=str))
 
 
-def table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, numbers: Sequence[str] = ()) -> None:
-    """Print a table on a terminal, tab-separated lines elsewhere; ``numbers`` are aligned to the right."""
+def table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    numbers: Sequence[str] = (),
+    wrapped: Sequence[str] = (),
+    dropped: Sequence[str] = (),
+) -> None:
+    """Print a table on a terminal, tab-separated lines of full width elsewhere.
+
+    ``numbers`` are aligned to the right; ``wrapped`` columns, by default the last, may take several lines. A terminal
+    that is too narrow loses whole columns, first those of ``dropped`` in their order, then others from the right; the
+    first column stays.
+    """
     if not out.is_terminal:
         for row in [columns, *rows]:
             sys.stdout.write("\t".join(one_line(str(cell), sys.maxsize) for cell in row) + "\n")
         return
+    cells = [[one_line(str(cell), _LONGEST_CELL) for cell in row] for row in rows]
+    wrapped = wrapped or columns[-1:]
     drawn = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
-    for column in columns:
-        drawn.add_column(column, justify="right" if column in numbers else "left", no_wrap=column != columns[-1])
-    for row in rows:
-        drawn.add_row(*(Text(one_line(str(cell), 100)) for cell in row))
-    out.print(drawn)
+    kept = _fitting(columns, cells, out.width, wrapped, dropped)
+    for number in kept:
+        name = columns[number]
+        drawn.add_column(name, justify="right" if name in numbers else "left", no_wrap=name not in wrapped)
+    for row in cells:
+        drawn.add_row(*(Text(row[number]) for number in kept))
+    out.print(drawn, soft_wrap=False)
+
+
+def _fitting(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], width: int, wrapped: Sequence[str], dropped: Sequence[str]
+) -> list[int]:
+    """Return the numbers of the columns that are shown whole, or wrapped between words, within a width."""
+    needed = {}
+    for number, name in enumerate(columns):
+        cells = [name, *(row[number] for row in rows)]
+        widest = max(map(cell_len, cells))
+        if name in wrapped:
+            word = max((cell_len(word) for cell in cells for word in cell.split()), default=0)
+            widest = min(widest, max(word, _NARROWEST_WRAPPED))
+        needed[number] = widest + 1  # and the space between two columns
+    others = [number for number, name in reversed([*enumerate(columns)]) if name not in dropped]
+    order = [columns.index(name) for name in dropped if name in columns] + others
+    for number in order:
+        if sum(needed.values()) - 1 <= width or len(needed) == 1:
+            break
+        if number:
+            del needed[number]
+    return list(needed)
 
 
 def highlight(text: str, entities: Sequence[Mapping[str, Any]]) -> Text:

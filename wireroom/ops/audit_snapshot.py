@@ -19,7 +19,7 @@ from shared.broker.dead_letter_status import Fate, Marks
 from shared.broker.stream_reader import all_of, get
 from shared.messages import ArticleStored, ArticleWithdrawn
 from shared.topology import EXTRACT, STORE
-from wireroom.ops.dead_letter_queries import origins
+from wireroom.ops.dead_letter_queue import origins
 
 M = TypeVar("M", ArticleStored, ArticleWithdrawn)
 

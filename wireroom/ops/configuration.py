@@ -73,10 +73,13 @@ def masked(url: str) -> str:
 
 
 def _database() -> None:
-    from wireroom.cli.connections import mongo_articles  # noqa: PLC0415 - pymongo is slow to import
+    from pymongo import MongoClient  # noqa: PLC0415 - slow to import
 
-    with mongo_articles(Settings()):
-        """Made, which checks the address; it connects at the first question."""
+    from services.store.mongo_connection import usable  # noqa: PLC0415
+
+    settings = Settings()
+    with usable(), MongoClient[dict[str, object]](settings.mongo_url, connect=False) as client:
+        _ = client[settings.mongo_database]  # made, which checks the name; it connects at the first question
 
 
 def _rules() -> None:

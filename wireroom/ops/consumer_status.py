@@ -10,8 +10,8 @@ from nats.js.errors import NotFoundError
 from shared.broker.dead_letter_status import Fate
 from shared.limits import age_text
 from shared.topology import CONSUMERS, KEEP, Consumer, streams
-from wireroom.ops import dead_letter_queries
-from wireroom.ops.dead_letter_queries import Choice
+from wireroom.ops import dead_letter_queue
+from wireroom.ops.dead_letter_queue import Choice
 
 STILL = 60.0  # seconds without progress until work that nobody asks for is a finding
 _SHARE = 0.5  # of the time that something is kept
@@ -89,10 +89,10 @@ async def oldest_unread(js: JetStreamContext, info: ConsumerInfo) -> float | Non
 async def expiring_letters(js: JetStreamContext) -> str | None:
     """Say how long the oldest open dead letter is kept, once more than half of that is over."""
     try:
-        age = (await js.stream_info(dead_letter_queries.STREAM)).config.max_age
+        age = (await js.stream_info(dead_letter_queue.STREAM)).config.max_age
     except NotFoundError:
         return None
-    async for letter, _ in dead_letter_queries.choose(js, Choice(fates={Fate.OPEN})):
+    async for letter, _ in dead_letter_queue.choose(js, Choice(fates={Fate.OPEN})):
         old = (datetime.now(UTC) - letter.at).total_seconds()
         if age and old > _SHARE * age:
             left = _rounded(age - old)

@@ -18,7 +18,7 @@ from shared.broker.envelope import BATCH
 from shared.broker.stream_reader import all_of, place
 from shared.broker.withdrawals import TOMBSTONES, Tombstone
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleStored
-from wireroom.ops import dead_letter_queries, withdraw
+from wireroom.ops import dead_letter_queue, withdraw
 from wireroom.ops.withdraw import Found
 
 _SUBJECTS = (
@@ -65,7 +65,7 @@ async def runs(js: JetStreamContext) -> dict[str, Run]:
         if name := unread.headers.get(BATCH):
             found[name].seen(unread.at)
             found[name].waiting += 1
-    async for letter in dead_letter_queries.read(js):
+    async for letter in dead_letter_queue.read(js):
         if name := letter.headers.get(BATCH):
             found[name].seen(letter.at)
             found[name].dead += 1

@@ -11,7 +11,7 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from pydantic import ValidationError
 
 from shared.messages import ArticleStored, ArticleWithdrawn
-from wireroom.ops.dead_letter_queries import origins
+from wireroom.ops.dead_letter_queue import origins
 
 SET_ASIDE = "set aside"
 WITHDRAWN = "withdrawn"

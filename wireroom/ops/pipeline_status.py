@@ -8,7 +8,7 @@ from nats.js.errors import NotFoundError
 
 from shared.broker.dead_letter_status import Fate
 from shared.topology import CONSUMERS, Consumer, buckets, streams
-from wireroom.ops import dead_letter_queries
+from wireroom.ops import dead_letter_queue
 from wireroom.ops import foreign_values as foreign
 from wireroom.ops.consumer_status import (
     STILL,
@@ -108,7 +108,7 @@ async def look(js: JetStreamContext) -> PipelineState:
     names = [str(config.name) for config in streams()] + [f"KV_{bucket.bucket}" for bucket in buckets()]
     held = [await _stream(js, name) for name in names]
     letters_expire = await expiring_letters(js)
-    dead = await dead_letter_queries.summary(js)
+    dead = await dead_letter_queue.summary(js)
     handled = {fate.value: sum(dead.of(fate).values()) for fate in Fate if fate is not Fate.OPEN}
     return PipelineState(
         services=tuple(services),

@@ -1,4 +1,4 @@
-"""Raw articles sent through the pipeline again: which, and how without being in the way of new ones."""
+"""Replay: publishes raw articles of RAW again, behind new ones, chosen by source, time, id or a condition."""
 
 import asyncio
 import re
@@ -33,7 +33,7 @@ Test = Callable[[Mapping[str, Any]], bool]
 
 
 @dataclass(frozen=True)
-class Kept:
+class RawArticle:
     """A raw article that RAW still has, without its text."""
 
     sequence: int
@@ -42,7 +42,7 @@ class Kept:
     taken_at: datetime
 
 
-async def kept(js: JetStreamContext, source: str | None = None) -> list[Kept]:
+async def raw_articles(js: JetStreamContext, source: str | None = None) -> list[RawArticle]:
     """Return the raw articles, by source if one is given, each version once, the oldest first."""
     subject = ArticleIngested.subject_pattern.format(source=source or "*")
     found = [item async for item in _headers(js, subject)]
@@ -50,13 +50,13 @@ async def kept(js: JetStreamContext, source: str | None = None) -> list[Kept]:
     return sorted(latest.values(), key=lambda item: item.version)
 
 
-async def _headers(js: JetStreamContext, subject: str) -> AsyncIterator[Kept]:
+async def _headers(js: JetStreamContext, subject: str) -> AsyncIterator[RawArticle]:
     async for message in all_of(js, STREAM, subject):
-        if found := _kept(message):
+        if found := _raw_article(message):
             yield found
 
 
-def _kept(message: Msg) -> Kept | None:
+def _raw_article(message: Msg) -> RawArticle | None:
     """Return the raw article; None for what others put there: at another subject, or with other headers than ours."""
     given = message.headers or {}
     event = _EVENT.fullmatch(given.get("ce-id", ""))
@@ -68,11 +68,11 @@ def _kept(message: Msg) -> Kept | None:
         return None
     if event is None or version is None or taken_at.tzinfo is None:
         return None
-    return Kept(message.metadata.sequence.stream, event["id"], version, taken_at)
+    return RawArticle(message.metadata.sequence.stream, event["id"], version, taken_at)
 
 
-async def resend(
-    js: JetStreamContext, wanted: Collection[Kept], *, rate: float | None, progress: Callable[[], None]
+async def replay(
+    js: JetStreamContext, wanted: Collection[RawArticle], *, rate: float | None, progress: Callable[[], None]
 ) -> int:
     """Publish raw articles again behind new work, at most ``rate`` a second; return how many.
 
@@ -85,12 +85,12 @@ async def resend(
             await _until_little_is_in_front(js)
         if rate:
             await asyncio.sleep(started + number / rate - asyncio.get_running_loop().time())
-        sent += await _resend(js, item, run)
+        sent += await _send_again(js, item, run)
         progress()
     return sent
 
 
-async def _resend(js: JetStreamContext, item: Kept, run: str) -> int:
+async def _send_again(js: JetStreamContext, item: RawArticle, run: str) -> int:
     """Return how many were sent: none of what left the stream meanwhile, or has headers that no client can send."""
     if (message := await get(js, STREAM, item.sequence)) is None:
         return 0

@@ -20,7 +20,7 @@ from shared.decoding import decode
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleStored, ArticleSubmitted, Identity
 from shared.topology import NEWS
-from wireroom.ops import dead_letter_queries, tombstones
+from wireroom.ops import dead_letter_queue, tombstones
 
 _HOLDING_TEXT: tuple[tuple[str, type[Identity]], ...] = (  # the announcement holds the title
     ("RAW", ArticleIngested),
@@ -80,10 +80,10 @@ async def find(js: JetStreamContext, wanted: Wanted, stored: Iterable[Mapping[st
             if message and identity and wanted.has(identity):
                 found[identity.id].add(identity, fields(message.data))
                 found[identity.id].places.append((stream, place))
-    async for letter in all_of(js, dead_letter_queries.STREAM, "news.dead.>"):
+    async for letter in all_of(js, dead_letter_queue.STREAM, "news.dead.>"):
         named = _names(letter.data)
         if named in wanted.ids or (wanted.source is not None and fields(letter.data).get("source") == wanted.source):
-            found[named or ""].places.append((dead_letter_queries.STREAM, letter.metadata.sequence.stream))
+            found[named or ""].places.append((dead_letter_queue.STREAM, letter.metadata.sequence.stream))
     if wanted.source is not None:
         async for unread in waiting(js):
             note_waiting(found, unread, wanted.source)
@@ -159,7 +159,7 @@ async def _announce(js: JetStreamContext, article: Found, tombstone: Tombstone) 
 
 async def _erase(js: JetStreamContext, article: Found) -> None:
     for stream, place in article.places:
-        if stream != dead_letter_queries.STREAM:
+        if stream != dead_letter_queue.STREAM:
             await erase(js, stream, place)
-        elif letter := await dead_letter_queries.get(js, place):
-            await dead_letter_queries.drop(js, [letter[0]])  # which leaves a mark: the audit asks for it
+        elif letter := await dead_letter_queue.get(js, place):
+            await dead_letter_queue.drop(js, [letter[0]])  # which leaves a mark: the audit asks for it

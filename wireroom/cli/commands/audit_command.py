@@ -9,6 +9,7 @@ import typer
 from nats.js.errors import NotFoundError
 from pymongo.database import Database
 
+from services.store import queries
 from shared.errors import Unavailable
 from shared.messages import ArticleStored
 from shared.settings import Settings
@@ -16,7 +17,6 @@ from wireroom.cli.connections import mongo_articles, nats_connection
 from wireroom.cli.output import fail, json_line, out
 from wireroom.ops.audit import Balance, balance, gather, ledger_places
 from wireroom.ops.audit_snapshot import Evidence
-from wireroom.ops.stored_versions import number_behind, stored_places
 
 EX_CHECK = 1
 EX_DATA = 65
@@ -29,7 +29,7 @@ def audit(
     ledger: Annotated[Path | None, typer.Option(help="Only what this ledger of `publish --ledger` names.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Check that accepted = inserted + updated + duplicate + superseded + withdrawn + set aside + dropped + in flight.
+    """Check that accepted = inserted + updated + duplicate + superseded + withdrawn + dead + dropped + in flight.
 
     Looks back as far as the streams do. Exit code 1 if something is missing.
 
@@ -39,8 +39,8 @@ def audit(
     evidence = asyncio.run(_gather(Settings().nats_url))
     with mongo_articles(Settings()) as database:
         unsaid = _not_in_mongo(evidence, database)
-        evidence = replace(evidence, kept=stored_places(database, evidence.gaps))
-        behind = number_behind(database, evidence.last)
+        evidence = replace(evidence, kept=queries.stored_places(database, evidence.gaps))
+        behind = queries.number_behind(database, evidence.last)
     found = balance(evidence, places)
     fine = found.adds_up and not unsaid and behind is None
     if as_json:
@@ -74,13 +74,13 @@ def _not_in_mongo(evidence: Evidence, database: Database[dict[str, Any]]) -> lis
     newest: dict[str, ArticleStored] = {}
     for _, event in sorted(evidence.stored.items()):
         newest[event.id] = event
-    kept = {found["_id"]: found["version"] for found in database["articles"].find({}, {"version": 1})}
+    kept = queries.current_versions(database)
     return sorted(id_ for id_, event in newest.items() if kept.get(id_, 0) < event.version)
 
 
 def _show(found: Balance, unsaid: list[str], *, fine: bool) -> None:
     parts = [f"{number} {outcome}" for outcome, number in sorted(found.outcomes.items())]
-    parts += [f"{found.dead} set aside", f"{found.in_flight} in flight"]
+    parts += [f"{found.dead} dead", f"{found.in_flight} in flight"]
     parts += [f"{number} {what}" for number, what in ((found.dropped, "dropped"), (found.too_old, "too old")) if number]
     if found.missing:
         parts.append(f"{len(found.missing)} without a trace")

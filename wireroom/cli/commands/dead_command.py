@@ -1,33 +1,68 @@
-"""``wireroom dead``: the messages that were set aside, and why."""
+"""``wireroom dead``: list, show, export and drop dead letters."""
 
 import asyncio
 import base64
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from pathlib import Path
+from typing import IO, Annotated
 
 import typer
+from nats.js import JetStreamContext
 
 from shared.broker.dead_letter_status import Fate, Mark, Marks
+from shared.errors import Reason
 from shared.settings import Settings
-from wireroom.cli.commands import dead_edit, dead_export, dead_replay
-from wireroom.cli.commands.dead_arguments import EX_USAGE, AsJson, ByReason, ByService, ByState, Number, one
+from wireroom.cli import subject_arguments
 from wireroom.cli.connections import nats_connection
-from wireroom.cli.output import err, fail, json_line, one_line, out, table
-from wireroom.ops import dead_letter_queries
-from wireroom.ops.dead_letter_queries import Choice, Letter
+from wireroom.cli.output import as_json, counted, err, fail, json_line, one_line, out, table, tell
+from wireroom.ops import dead_letter_queue
+from wireroom.ops.dead_letter_queue import Choice, Letter
+
+EX_NOT_FOUND = 1
+EX_USAGE = 2
+NO_LETTER = "there is no dead letter {}. `wireroom dead ls --each` lists them."
+
+Number = Annotated[int, typer.Argument(help="As `dead ls --each` lists it.")]
+Places = Annotated[list[int] | None, typer.Argument(help="Numbers as `dead ls --each` lists them.")]
+ByReason = Annotated[Reason | None, typer.Option(help="Only with this reason.")]
+ByService = Annotated[
+    str | None, typer.Option(callback=subject_arguments.service, help="Only set aside by this service.")
+]
+ByState = Annotated[list[Fate] | None, typer.Option("--state", help="Only with this state; can be given again.")]
+Everything = Annotated[bool, typer.Option("--all", help="All that are there.")]
+AsJson = Annotated[bool, typer.Option("--json", help="JSON, one object per line.")]
+
+
+def need_a_choice(numbers: Collection[int] | None, *, otherwise: bool, options: str) -> None:
+    """End with a usage error unless letters are named in exactly one way: both could mean two things."""
+    if bool(numbers) == otherwise:
+        fail(EX_USAGE, f"which ones? Give either numbers or some of {options}.")
+
+
+async def meant(js: JetStreamContext, numbers: Collection[int] | None, choice: Choice) -> list[Letter]:
+    """Return the letters in the order in which they were set aside, which is that of an article's versions.
+
+    A number that names no letter ends the command before it acts.
+    """
+    if not numbers:
+        return [letter async for letter, _ in dead_letter_queue.choose(js, choice)]
+    return [(await one(js, number))[0] for number in sorted(set(numbers))]
+
+
+async def one(js: JetStreamContext, number: int) -> tuple[Letter, bytes]:
+    """Return one letter with its bytes, or end the command."""
+    if (found := await dead_letter_queue.get(js, number)) is None:
+        fail(EX_NOT_FOUND, NO_LETTER.format(number))
+    return found
+
 
 _AT = "%Y-%m-%d %H:%M:%S"
 _SHOWN_BYTES = 4000
 _LONGEST_NAME = 28  # characters
-
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
-app.command()(dead_replay.replay)
-app.command()(dead_edit.edit)
-app.command()(dead_export.export)
-app.command()(dead_export.drop)
 
 
 @dataclass
@@ -40,7 +75,6 @@ class _Group:
     example: str
 
 
-@app.command("ls")
 def list_letters(
     reason: ByReason = None,
     service: ByService = None,
@@ -98,11 +132,10 @@ async def _by_reason(choice: Choice) -> tuple[tuple[str, ...], list[tuple[object
 
 async def _letters(choice: Choice) -> AsyncIterator[tuple[Letter, Fate]]:
     async with nats_connection(Settings().nats_url) as connection:
-        async for found in dead_letter_queries.choose(connection.jetstream(timeout=5), choice):
+        async for found in dead_letter_queue.choose(connection.jetstream(timeout=5), choice):
             yield found
 
 
-@app.command()
 def show(
     number: Number,
     raw: Annotated[
@@ -111,7 +144,7 @@ def show(
     force: Annotated[bool, typer.Option("--force", help="With --raw, also to a terminal, which obeys them.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Show one dead letter: why and when it was set aside, what became of it, its headers, its original bytes.
+    """Show one dead letter: why and when it was put there, what became of it, its headers, its original bytes.
 
     Examples: `wireroom dead show 12`, `wireroom dead show 12 --raw > letter.json`
     """
@@ -157,3 +190,87 @@ def _as_text(data: bytes) -> dict[str, str]:
         return {"body": data.decode()}
     except UnicodeDecodeError:
         return {"body_base64": base64.b64encode(data).decode()}
+
+
+EX_CANNOT_CREATE = 73
+
+
+def export(
+    numbers: Places = None,
+    reason: ByReason = None,
+    service: ByService = None,
+    state: ByState = None,
+    everything: Everything = False,
+    to: Annotated[Path, typer.Option(help="A new file; - for standard output.")] = Path("-"),
+) -> None:
+    """Write dead letters as JSON Lines: number, state, error, headers, and the original bytes as base64.
+
+    The letters stay. `wireroom dead replay --from FILE` sends such a file back, also after you changed it.
+
+    Examples: `wireroom dead export --reason schema --to schema.jsonl`,
+    `wireroom dead export 12 | jq -r .body_base64 | base64 -d`
+    """
+    need_a_choice(
+        numbers, otherwise=bool(reason or service or state or everything), options="--reason, --service, --state, --all"
+    )
+    count = asyncio.run(_export(numbers, Choice(service, reason, tuple(state or ())), to))
+    err.print(f"exported {count}")
+
+
+async def _export(numbers: list[int] | None, choice: Choice, to: Path) -> int:
+    count = 0
+    async with nats_connection(Settings().nats_url) as connection:
+        js = connection.jetstream(timeout=5)
+        chosen = await meant(js, numbers, choice)
+        marks = await Marks(js).all()
+        with _opened(to) as file:
+            for letter in chosen:
+                if found := await dead_letter_queue.get(js, letter.sequence):
+                    fate = marks[letter.sequence].fate if letter.sequence in marks else Fate.OPEN
+                    line = dead_letter_queue.as_line(*found, fate)
+                    file.write(as_json(line).encode() + b"\n")
+                    count += 1
+    return count
+
+
+def _opened(to: Path) -> AbstractContextManager[IO[bytes]]:
+    try:
+        return nullcontext(sys.stdout.buffer) if str(to) == "-" else to.open("xb")
+    except OSError as error:
+        fail(EX_CANNOT_CREATE, f"{to} cannot be written: {error.strerror}. Name a file that is not there yet.")
+
+
+def drop(
+    numbers: Places = None,
+    reason: ByReason = None,
+    service: ByService = None,
+    succeeded: Annotated[bool, typer.Option("--succeeded", help="Only those whose replay succeeded.")] = False,
+    everything: Everything = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Delete dead letters for good; those that come meanwhile stay.
+
+    Examples: `wireroom dead drop 12`, `wireroom dead drop --succeeded --yes`, `wireroom dead drop --reason empty_body`
+    """
+    otherwise = bool(reason or service or succeeded or everything)
+    need_a_choice(numbers, otherwise=otherwise, options="--reason, --service, --succeeded and --all")
+    choice = Choice(service, reason, (Fate.SUCCEEDED,) if succeeded else ())
+    chosen = asyncio.run(_chosen(numbers, choice))
+    if chosen and not yes:
+        those = counted(len(chosen), "letter")
+        if not sys.stdin.isatty():
+            fail(EX_USAGE, f"{those} would be deleted for good; say --yes where nobody can be asked.")
+        typer.confirm(f"Delete {those} for good?", abort=True, err=True)
+    asyncio.run(_drop(chosen, None if numbers or succeeded else choice))
+    tell(f"dropped {len(chosen)}", {"dropped": len(chosen)}, as_json=as_json)
+
+
+async def _chosen(numbers: list[int] | None, choice: Choice) -> list[Letter]:
+    async with nats_connection(Settings().nats_url) as connection:
+        return await meant(connection.jetstream(timeout=5), numbers, choice)
+
+
+async def _drop(chosen: list[Letter], every: Choice | None) -> None:
+    async with nats_connection(Settings().nats_url) as connection:
+        await dead_letter_queue.drop(connection.jetstream(timeout=30), chosen, every)

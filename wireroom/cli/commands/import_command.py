@@ -2,19 +2,19 @@
 
 import asyncio
 import time
-from collections import defaultdict
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from pymongo.database import Database
 
+from services.store import queries
+from services.store.queries import Article, Documents
 from shared.broker.withdrawals import lift
 from shared.errors import Unavailable
 from shared.settings import Settings
 from wireroom.cli.commands.withdraw_command import take_down
 from wireroom.cli.connections import mongo_articles, nats_connection
-from wireroom.cli.output import counted, err, fail, json_line, out, table
+from wireroom.cli.output import counted, err, fail, json_line, table, tell
 from wireroom.ops import import_runs, withdraw
 from wireroom.ops.withdraw import Found, Wanted
 
@@ -23,8 +23,6 @@ EX_UNAVAILABLE = 69
 EX_TEMPORARY = 75
 _PAUSE = 0.5  # seconds between two looks at what is left
 _NAMED = 20
-
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 
 @dataclass(frozen=True)
@@ -36,7 +34,6 @@ class _Plan:
     stored: int
 
 
-@app.command("ls")
 def list_runs(
     as_json: Annotated[bool, typer.Option("--json", help="JSON, one object per line.")] = False,
 ) -> None:
@@ -64,7 +61,6 @@ async def _runs() -> dict[str, import_runs.Run]:
         return await import_runs.runs(connection.jetstream(timeout=10))
 
 
-@app.command()
 def undo(
     run: Annotated[str, typer.Argument(help="As `wireroom publish` prints it and `wireroom import ls` lists it.")],
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be taken back.")] = False,
@@ -85,11 +81,11 @@ def undo(
         numbers = {"run": run, "articles": len(plan.found), "stored": plan.stored, "kept": sorted(plan.kept)}
         said = f"{counted(len(plan.found), 'article')} of run {run}, {plan.stored} of them stored"
         if dry_run:
-            _tell(f"would take back {said}", numbers | {"dry_run": True}, as_json=as_json)
+            tell(f"would take back {said}", numbers | {"dry_run": True}, as_json=as_json)
         else:
             _undo(settings, run, plan, ask=f"Take back {said}?" if not yes and plan.found else "", patience=patience)
             lifted = 0 if for_good else asyncio.run(_lift_all(settings, run))
-            _tell(f"took back {said}", numbers | {"lifted": lifted}, as_json=as_json)
+            tell(f"took back {said}", numbers | {"lifted": lifted}, as_json=as_json)
     except Unavailable as outage:
         fail(EX_UNAVAILABLE, f"{outage}. Repeat it: what was done already stays done.")
     if plan.kept:
@@ -120,10 +116,10 @@ def _plan(settings: Settings, run: str) -> _Plan:
             with mongo_articles(settings) as database:
                 kept.update(_older(database, content))
                 ids = list(content.versions.keys() - kept)
-                stored.extend(database["articles"].find({"_id": {"$in": ids}}, withdraw.FIELDS))
+                stored.extend(queries.with_ids(database, ids, withdraw.FIELDS))
             return content, await withdraw.find(js, Wanted(set(ids)), stored)
 
-    kept, stored = set[str](), list[dict[str, Any]]()
+    kept, stored = set[str](), list[Article]()
     content, found = asyncio.run(look())
     for name, waiting in content.waiting.items():
         if name not in kept:
@@ -133,14 +129,10 @@ def _plan(settings: Settings, run: str) -> _Plan:
     return _Plan(found, kept, len(stored))
 
 
-def _older(database: Database[dict[str, Any]], content: import_runs.Content) -> set[str]:
+def _older(database: Documents, content: import_runs.Content) -> set[str]:
     ids = list(content.versions)
-    places = {"version": 1, "content_version": 1}
-    stored = {found["_id"]: found for found in database["articles"].find({"_id": {"$in": ids}}, places)}
-    history = defaultdict[str, set[int]](set)
-    for found in database["article_versions"].find({"article_id": {"$in": ids}}, {"article_id": 1, "version": 1}):
-        history[found["article_id"]].add(int(found["version"]))
-    return import_runs.older(content, stored, history)
+    stored = {found["_id"]: found for found in queries.with_ids(database, ids, ("version", "content_version"))}
+    return import_runs.older(content, stored, queries.older_versions(database, ids))
 
 
 async def _unfinished(settings: Settings, run: str) -> bool:
@@ -165,14 +157,7 @@ async def _lift_all(settings: Settings, run: str) -> int:
         js = connection.jetstream(timeout=10)
         stones = await import_runs.tombstones(js, run)
         with mongo_articles(settings) as database:
-            for stone in stones:
-                database["withdrawn"].delete_one({"_id": stone.id})
-                await lift(js, stone.id)
+            queries.forget_withdrawals(database, [stone.id for stone in stones])
+        for stone in stones:
+            await lift(js, stone.id)
     return len(stones)
-
-
-def _tell(said: str, numbers: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        json_line({"v": 1, **numbers})
-    else:
-        out.print(said)

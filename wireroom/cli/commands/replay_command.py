@@ -3,27 +3,27 @@
 import asyncio
 from collections.abc import Callable
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from services.store import queries
 from shared.errors import Unavailable
 from shared.settings import Settings
 from wireroom.cli import subject_arguments
 from wireroom.cli.connections import mongo_articles, nats_connection
-from wireroom.cli.output import err, fail, json_line, out
+from wireroom.cli.output import err, fail, tell
 from wireroom.cli.time_arguments import since as moment
-from wireroom.ops import replay as resending
-from wireroom.ops.replay import Kept
+from wireroom.ops import replay as raw_replay
+from wireroom.ops.replay import RawArticle
 
 EX_NOTHING = 1
 EX_UNAVAILABLE = 69
-_PROJECTION = dict.fromkeys(("version", "pipeline", "language", "source", "entities_status"), 1)
 
-Choose = Callable[[list[Kept]], list[Kept]]
+Choose = Callable[[list[RawArticle]], list[RawArticle]]
 AtRate = Annotated[float | None, typer.Option(min=0.1, help="At most so many a second.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Only say how many.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -45,7 +45,7 @@ def replay(
     Examples: `wireroom replay --since 2h`, `wireroom replay --source harbour-gazette --rate 20`
     """
 
-    def choose(kept: list[Kept]) -> list[Kept]:
+    def choose(kept: list[RawArticle]) -> list[RawArticle]:
         return [
             item
             for item in kept
@@ -56,7 +56,7 @@ def replay(
 
     _, sent = _run(choose, source, rate, dry_run=dry_run)
     said = f"{'would replay' if dry_run else 'replayed'} {sent}"
-    _tell(said, {"would_replay" if dry_run else "replayed": sent}, as_json=as_json)
+    tell(said, {"would_replay" if dry_run else "replayed": sent}, as_json=as_json)
     raise typer.Exit(0 if sent else EX_NOTHING)
 
 
@@ -66,7 +66,7 @@ def reprocess(
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
-    """Extract stored articles anew that meet a condition, from their raw articles, behind new ones.
+    """Replay the raw articles of stored articles that meet a condition, so that they are extracted anew.
 
     Fields: pipeline.rules, pipeline.model, pipeline.wireroom, language, source, entities_status. Exit code 1 if
     nothing could be sent.
@@ -74,13 +74,13 @@ def reprocess(
     Examples: `wireroom reprocess --where 'pipeline.rules < 2'`, `wireroom reprocess --where 'pipeline.model = none'`
     """
     try:
-        test = resending.condition(where)
+        test = raw_replay.condition(where)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from None
     with mongo_articles(Settings()) as database:
-        wanted = resending.matching(database["articles"].find({}, _PROJECTION), test)
+        wanted = raw_replay.matching(queries.made_by(database), test)
 
-    def choose(kept: list[Kept]) -> list[Kept]:
+    def choose(kept: list[RawArticle]) -> list[RawArticle]:
         return [item for item in kept if (item.id, item.version) in wanted]
 
     chosen, sent = _run(choose, None, rate, dry_run=dry_run)
@@ -88,7 +88,7 @@ def reprocess(
     said = f"{'would send' if dry_run else 'sent'} {sent} of {len(wanted)} through again"
     if gone:
         said += f"; the raw articles of {gone} have left the broker, which keeps them for a week: publish those anew"
-    _tell(said, {"matching": len(wanted), "sent": 0 if dry_run else sent, "raw_article_gone": gone}, as_json=as_json)
+    tell(said, {"matching": len(wanted), "sent": 0 if dry_run else sent, "raw_article_gone": gone}, as_json=as_json)
     raise typer.Exit(0 if sent else EX_NOTHING)
 
 
@@ -98,7 +98,7 @@ def _run(choose: Choose, source: str | None, rate: float | None, *, dry_run: boo
     async def run() -> tuple[int, int]:
         async with nats_connection(Settings().nats_url) as connection:
             js = connection.jetstream(timeout=10)
-            chosen = choose(await resending.kept(js, source))
+            chosen = choose(await raw_replay.raw_articles(js, source))
             return len(chosen), len(chosen) if dry_run else await _send(js, chosen, rate)
 
     try:
@@ -107,15 +107,8 @@ def _run(choose: Choose, source: str | None, rate: float | None, *, dry_run: boo
         fail(EX_UNAVAILABLE, f"{outage}. Run it again: what was sent already changes nothing.")
 
 
-async def _send(js: JetStreamContext, chosen: list[Kept], rate: float | None) -> int:
+async def _send(js: JetStreamContext, chosen: list[RawArticle], rate: float | None) -> int:
     columns = (TextColumn("sending"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
         bar = progress.add_task("sending", total=len(chosen))
-        return await resending.resend(js, chosen, rate=rate, progress=lambda: progress.advance(bar))
-
-
-def _tell(said: str, numbers: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        json_line({"v": 1, **numbers})
-    else:
-        out.print(said)
+        return await raw_replay.replay(js, chosen, rate=rate, progress=lambda: progress.advance(bar))

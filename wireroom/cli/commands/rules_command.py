@@ -26,7 +26,6 @@ EX_USAGE = 2
 EX_UNAVAILABLE = 69
 EX_CONFIG = 78
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
 LineId = Annotated[str, typer.Argument(help="As `rules ls` lists it; its beginning is enough.")]
 BySource = Annotated[
@@ -64,7 +63,6 @@ class Known:
         }
 
 
-@app.command("ls")
 def list_lines(
     source: BySource = None,
     everything: Annotated[bool, typer.Option("--all", help="Also what is counted and not acted upon.")] = False,
@@ -87,7 +85,6 @@ def list_lines(
         err.print(f"Nothing is learned yet: a line has to come in several articles. {len(found)} are counted.")
 
 
-@app.command()
 def show(line_id: LineId, source: BySource = None, as_json: AsJson = False) -> None:
     """Show what is known of one line.
 
@@ -108,7 +105,6 @@ def show(line_id: LineId, source: BySource = None, as_json: AsJson = False) -> N
     table(("field", "value"), [(name, "" if value is None else value) for name, value in facts.items()])
 
 
-@app.command()
 def approve(line_id: LineId, source: BySource = None, lift: Lift = False, as_json: AsJson = False) -> None:
     """Take this line out of every article of its source from now on, wherever it stands.
 
@@ -117,7 +113,6 @@ def approve(line_id: LineId, source: BySource = None, lift: Lift = False, as_jso
     _decide(line_id, source, "approved", lift=lift, as_json=as_json)
 
 
-@app.command()
 def veto(line_id: LineId, source: BySource = None, lift: Lift = False, as_json: AsJson = False) -> None:
     """Never take this line out because of what was learned; holds for ever, or until it is lifted.
 
@@ -126,7 +121,6 @@ def veto(line_id: LineId, source: BySource = None, lift: Lift = False, as_json: 
     _decide(line_id, source, "vetoed", lift=lift, as_json=as_json)
 
 
-@app.command()
 def check(folder: Annotated[Path, typer.Argument(help="A folder of rule packs, as WIREROOM_RULES names it.")]) -> None:
     """Check a folder of rule packs as extract does when it starts; exit code 78 if it cannot be used.
 

@@ -1,11 +1,11 @@
-"""``wireroom setup``, ``up`` and ``down``: the streams on a broker, and everything on one machine."""
+"""``wireroom run``, ``setup``, ``up`` and ``down``: one service, the streams, and everything on one machine."""
 
 import asyncio
 import os
 import signal
-from contextlib import suppress
+import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from nats.errors import ConnectionClosedError, NoRespondersError
@@ -16,7 +16,7 @@ from shared.broker.nats_address import without_password
 from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.settings import Settings
-from wireroom.cli.output import err, fail, out
+from wireroom.cli.output import fail, out, say
 from wireroom.local import daemon, stack_state
 from wireroom.local.server_binaries import Missing
 from wireroom.local.supervisor import NotStarted
@@ -27,6 +27,18 @@ EX_UNAVAILABLE = 69
 EX_TEMPORARY = 75
 EX_INTERRUPTED = 130
 NO_STORAGE = 10047  # JetStream: insufficient storage resources available
+
+
+def run(
+    name: Annotated[Literal["ingest", "extract", "store"], typer.Argument(help="ingest, extract or store")],
+) -> None:
+    """Run one service in the foreground, as containers do.
+
+    Examples: `wireroom run extract`, `WIREROOM_NATS_URL=nats://queue:4222 wireroom run store`
+    """
+    from shared.runtime.run import main as run_service  # noqa: PLC0415 - the service frameworks are slow to import
+
+    sys.exit(run_service([name]))
 
 
 def setup(
@@ -117,12 +129,6 @@ async def _serve(data: Path, extract: int, command: str, *, restored: bool) -> N
         if found := stack_state.running(data):
             _explain(found, command)
         await stack.until_broken()
-
-
-def say(line: str) -> None:
-    """Tell on standard error what the supervisor does; a terminal that was closed must not end the supervision."""
-    with suppress(OSError, SystemExit):  # rich exits when a pipe is closed
-        err.print(line)
 
 
 def down(context: typer.Context) -> None:

@@ -1,23 +1,24 @@
-"""``wireroom status``: how far each part has come, and with ``--check`` whether a person should look."""
+"""``wireroom status`` and ``doctor``: how far the pipeline is, and whether what it needs is there."""
 
 import asyncio
 import shutil
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from services.store import queries
 from shared.limits import size_text
 from shared.runtime.healthcheck import why
 from shared.settings import Settings
 from wireroom.cli.connections import mongo_articles, nats_connection
-from wireroom.cli.output import err, json_line, out, table
+from wireroom.cli.output import counted, err, json_line, out, table
 from wireroom.cli.time_arguments import duration
 from wireroom.local import process_memory, stack_state
-from wireroom.ops.article_queries import without_model
 from wireroom.ops.pipeline_status import PipelineState, look
 
 EX_CHECK = 1
@@ -33,7 +34,7 @@ def status(
     oldest: Annotated[float, typer.Option(parser=duration, help="Finding: work that waits longer.")] = 300.0,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Show how far behind each service is, what the streams hold, what was set aside and stored.
+    """Show how far behind each service is, what the streams hold, what is stored, and the dead letters.
 
     Examples: `wireroom status`, `wireroom status --check --oldest 1m`
     """
@@ -88,8 +89,7 @@ async def _broker(url: str) -> PipelineState:
 
 def _stored(settings: Settings) -> dict[str, Any]:
     with mongo_articles(settings) as database:
-        counts = {name: database[name].estimated_document_count() for name in ("articles", "article_versions")}
-        return {**counts, "no_model": without_model(database)}
+        return queries.counts(database)
 
 
 def _show(broker: PipelineState | None, stored: dict[str, Any] | None, processes: dict[str, int | None]) -> None:
@@ -99,7 +99,7 @@ def _show(broker: PipelineState | None, stored: dict[str, Any] | None, processes
         table(("kept in", "messages", "MB", "of MB"), kept, numbers=("messages", "MB", "of MB"))
         out.print()
         if broker.dead:
-            table(("set aside", "count"), sorted(broker.dead.items()), numbers=("count",))
+            table(("dead letters, open", "count"), sorted(broker.dead.items()), numbers=("count",))
             out.print()
         if broker.handled:
             handled = ", ".join(f"{count} {name.replace('_', ' ')}" for name, count in sorted(broker.handled.items()))
@@ -145,3 +145,51 @@ def _show_readers(broker: PipelineState) -> None:
 
 def _age(seconds: float | None) -> str:
     return "" if seconds is None else str(timedelta(seconds=int(seconds)))
+
+
+if TYPE_CHECKING:
+    from wireroom.doctor.findings import Finding
+
+EX_CHECK = 1
+
+
+def doctor(
+    context: typer.Context,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+) -> None:
+    """Look at this machine, the broker and the database: each check with what to do; exit code 1 for a problem.
+
+    Examples: `wireroom doctor`, `wireroom doctor --json`
+    """
+    from wireroom.doctor.findings import State  # noqa: PLC0415 - what it looks at is slow to import
+
+    found = list(_checks(context.find_root().params["data"]))
+    problems = sum(finding.state is State.PROBLEM for finding in found)
+    warnings = sum(finding.state is State.WARNING for finding in found)
+    if as_json:
+        json_line({"v": 1, "checks": [asdict(finding) for finding in found], "problems": problems})
+    else:
+        rows = [(f.state, f.check, f"{f.found}. {f.todo}".strip() if f.todo else f.found) for f in found]
+        table(("state", "check", "found"), rows)
+        out.print(f"{counted(len(found), 'check')}: {counted(problems, 'problem')}, {counted(warnings, 'warning')}")
+    raise typer.Exit(EX_CHECK if problems else 0)
+
+
+def _checks(data: Path) -> "Iterator[Finding]":
+    from shared.errors import WrongSetting  # noqa: PLC0415
+    from shared.limits import Limits  # noqa: PLC0415
+    from shared.settings import Settings  # noqa: PLC0415
+    from wireroom.doctor import broker_checks, database_checks, machine_checks  # noqa: PLC0415
+    from wireroom.doctor.findings import ok, problem  # noqa: PLC0415
+
+    yield from machine_checks.look(data)
+    try:
+        settings, limits = Settings(), Limits()
+    except WrongSetting as wrong:
+        yield problem("settings", str(wrong), "Nothing else can be looked at before.")
+        return
+    if data.exists():
+        yield machine_checks.disk(data, limits)
+    yield ok("settings", "can be used; `wireroom config check` looks further")
+    yield from asyncio.run(broker_checks.look(settings, limits))
+    yield from database_checks.look(settings)

@@ -25,7 +25,7 @@ from wireroom.cli.rendering import entity_names
 from wireroom.cli.subject_arguments import STREAMS, Stage, subject
 from wireroom.cli.time_arguments import duration
 from wireroom.cli.time_arguments import since as moment
-from wireroom.ops.article_queries import names_entity
+from wireroom.ops.article_lookup import names_entity
 
 EX_UNAVAILABLE = 69
 EX_INTERRUPTED = 130

@@ -17,10 +17,7 @@ from wireroom.cli.output import err, fail, json_line, out, table
 EX_NOT_FOUND = 1
 EX_UNAVAILABLE = 69
 
-app = typer.Typer(no_args_is_help=True, rich_markup_mode="markdown")
 
-
-@app.command()
 def add(
     source: Annotated[str, typer.Argument(callback=subject_arguments.source, help="Whose articles it may publish.")],
     note: Annotated[str, typer.Option(help="What it is for; shown by `token ls`.")] = "",
@@ -34,7 +31,6 @@ def add(
     err.print(f"Token {token.id} publishes for {source}. It is shown this once: keep it now.")
 
 
-@app.command("ls")
 def list_tokens(as_json: Annotated[bool, typer.Option("--json", help="JSON, one object per line.")] = False) -> None:
     """List the tokens, without their secrets.
 
@@ -52,7 +48,6 @@ def list_tokens(as_json: Annotated[bool, typer.Option("--json", help="JSON, one 
         err.print("There is no token. `wireroom token add SOURCE` makes one.")
 
 
-@app.command()
 def revoke(token_id: Annotated[str, typer.Argument(help="As `wireroom token ls` lists it.")]) -> None:
     """Revoke a token: requests with it are refused within seconds.
 

@@ -24,7 +24,7 @@ EX_DATA = 65
 _BATCH = 16
 
 
-def trial(
+def preview(
     paths: Annotated[list[str], typer.Argument(help="Files, folders, or - for standard input.")],
     source: Annotated[
         str, typer.Option(callback=subject_arguments.own_source, help="Source of articles that name none.")

@@ -8,17 +8,18 @@ from typing import Annotated, Any
 
 import typer
 from nats.js import JetStreamContext
-from pymongo.database import Database
 
 from services.ingest.identity import article_id
+from services.store import queries
+from services.store.queries import Documents
 from shared.broker.withdrawals import Tombstone, lift
 from shared.errors import Rejected, Unavailable
 from shared.messages import ArticleSubmitted
 from shared.settings import Settings
 from wireroom.cli import subject_arguments
 from wireroom.cli.connections import mongo_articles, nats_connection
-from wireroom.cli.output import counted, fail, json_line, out
-from wireroom.ops import article_queries, tombstones
+from wireroom.cli.output import counted, fail, tell
+from wireroom.ops import article_lookup, tombstones
 from wireroom.ops import withdraw as takedown
 from wireroom.ops.withdraw import Found, Wanted
 
@@ -28,8 +29,6 @@ EX_TEMPORARY = 75
 PATIENCE = 30.0  # seconds for the store to delete one more; it has the event either way
 _WHOLE_ID = re.compile(r"[0-9a-f]{32}$")
 _NAMED = 5  # tombstones listed where a name means more than one
-
-Documents = Database[dict[str, Any]]
 
 
 def withdraw(
@@ -78,16 +77,16 @@ def _withdraw_one(settings: Settings, name: str, reason: str | None, *, as_json:
     versions, messages = counted(len(article.versions), "version"), counted(len(article.places), "message")
     if reason is None:
         said = f"would withdraw {wanted}: {versions}, {messages} on the broker"
-        _tell(said, numbers | {"dry_run": True}, as_json=as_json)
+        tell(said, numbers | {"dry_run": True}, as_json=as_json)
         return
     take_down(settings, found, reason)
     said = f"withdrew {wanted}: {versions}, {messages} erased, gone from MongoDB"
-    _tell(said, numbers, as_json=as_json)
+    tell(said, numbers, as_json=as_json)
 
 
 def _withdraw_source(settings: Settings, source: str, reason: str | None, *, ask: bool, as_json: bool) -> None:
     with mongo_articles(settings) as database:
-        stored = list(database["articles"].find({"source": source}, takedown.FIELDS))
+        stored = queries.of_source(database, source, takedown.FIELDS)
     found = asyncio.run(_find(settings, Wanted(source=source), stored))
     number = len(found.keys() - {""})
     messages = sum(len(article.places) for article in found.values())
@@ -103,24 +102,24 @@ def _withdraw_source(settings: Settings, source: str, reason: str | None, *, ask
         f"{counted(messages, 'message')} on the broker, {numbers['waiting']} waiting for ingest"
     )
     if reason is None:
-        _tell(f"would withdraw {said}", numbers | {"dry_run": True}, as_json=as_json)
+        tell(f"would withdraw {said}", numbers | {"dry_run": True}, as_json=as_json)
         return
     if not found:
         fail(EX_NOT_FOUND, f"neither MongoDB nor the streams have an article of {source}; nothing was done.")
     if ask:
         typer.confirm(f"Withdraw {said}, for good?", abort=True, err=True)
     take_down(settings, found, reason)
-    _tell(f"withdrew {said}", numbers, as_json=as_json)
+    tell(f"withdrew {said}", numbers, as_json=as_json)
 
 
 def _resolved(settings: Settings, name: str) -> tuple[Mapping[str, Any] | None, str]:
     """Return the stored article, if there is one, and the id, which a link or a whole id tells without it."""
     with mongo_articles(settings) as database:
         try:
-            article = article_queries.one(database, name)
+            article = article_lookup.one(database, name)
         except Rejected as error:
             fail(EX_NOT_FOUND, f"{error}.")
-        except article_queries.NotFound as error:
+        except article_lookup.NotFound as error:
             if _WHOLE_ID.match(name):
                 return None, name
             if "://" in name:
@@ -132,8 +131,8 @@ def _resolved(settings: Settings, name: str) -> tuple[Mapping[str, Any] | None, 
 def _lift(settings: Settings, name: str, *, as_json: bool) -> None:
     stone = asyncio.run(_lifted(settings, name))
     with mongo_articles(settings) as database:
-        database["withdrawn"].delete_one({"_id": stone.id})
-    _tell(f"lifted {stone.id}: it comes in again when it is published anew", {"lifted": stone.id}, as_json=as_json)
+        queries.forget_withdrawals(database, [stone.id])
+    tell(f"lifted {stone.id}: it comes in again when it is published anew", {"lifted": stone.id}, as_json=as_json)
 
 
 async def _lifted(settings: Settings, name: str) -> Tombstone:
@@ -166,26 +165,16 @@ def take_down(settings: Settings, found: Mapping[str, Found], reason: str) -> No
 
     made = asyncio.run(all_of_it())
     with mongo_articles(settings) as database:
-        for stone in made.values():  # store sets its own from the event, which tells no names
-            document = {"source": stone.source, "reason": stone.reason, "withdrawn_at": stone.at}
-            change = {"$setOnInsert": document, "$addToSet": {"names": {"$each": list(stone.names)}}}
-            database["withdrawn"].update_one({"_id": stone.id}, change, upsert=True)
+        queries.note_withdrawals(database, made.values())
         _await_store(database, list(made))
 
 
 def _await_store(database: Documents, ids: Sequence[str]) -> None:
     deadline, before = time.monotonic() + PATIENCE, -1
-    while left := database["articles"].count_documents({"_id": {"$in": ids}}):
+    while left := queries.count_with_ids(database, ids):
         if left != before:
             deadline, before = time.monotonic() + PATIENCE, left
         if time.monotonic() > deadline:
             said = "the broker has the withdrawals and the text is erased there"
             fail(EX_TEMPORARY, f"{said}; store has not deleted {left} yet. It will once it runs: `wireroom status`.")
         time.sleep(0.1)
-
-
-def _tell(said: str, numbers: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        json_line({"v": 1, **numbers})
-    else:
-        out.print(said)

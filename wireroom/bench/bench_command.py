@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from wireroom.bench.texts import submissions
-from wireroom.cli.commands.stack_command import say
-from wireroom.cli.output import fail, json_line, out, table
+from wireroom.cli.output import fail, json_line, out, say, table
 
 if TYPE_CHECKING:
     from wireroom.bench.end_to_end import Measured, Plan

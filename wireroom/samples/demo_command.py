@@ -5,7 +5,7 @@ import json
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,14 +15,16 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 from rich.text import Text
 
+from services.store import queries
+from services.store.queries import Filters
 from shared.messages import ArticleSubmitted
 from shared.settings import Settings
-from wireroom.cli.commands.stack_command import say
 from wireroom.cli.connections import mongo_articles, nats_connection
-from wireroom.cli.output import SafeConsole, err, fail, one_line, out
+from wireroom.cli.output import SafeConsole, err, fail, one_line, out, say
 from wireroom.cli.rendering import render
 from wireroom.local.server_binaries import Missing
 from wireroom.local.supervisor import NotStarted
+from wireroom.ops import article_lookup
 from wireroom.ops.outcomes import Fate, follow
 from wireroom.samples import sample_lines
 
@@ -32,32 +34,12 @@ EX_INTERRUPTED = 130
 _PATIENCE = 60.0  # seconds for all samples together; it takes two
 _PIPED_WIDTH = 120
 _MISSING = "missing"
+_MOST_NAMED = 10
 _REASONS = {
     "updated": "a newer version; the one before is kept",
     "duplicate": "nothing new in it",
     "superseded": "a newer version was there already; this one is kept",
 }
-_TOP_ENTITIES: list[dict[str, Any]] = [  # by name; a small model gives one thing different labels: the most frequent
-    {"$unwind": "$entities"},
-    {
-        "$group": {
-            "_id": {"name": "$entities.name", "label": "$entities.label"},
-            "mentions": {"$sum": "$entities.count"},
-            "articles": {"$sum": 1},
-        }
-    },
-    {"$sort": {"mentions": -1, "_id.label": 1}},
-    {
-        "$group": {
-            "_id": "$_id.name",
-            "label": {"$first": "$_id.label"},
-            "mentions": {"$sum": "$mentions"},
-            "articles": {"$sum": "$articles"},
-        }
-    },
-    {"$sort": {"mentions": -1, "_id": 1}},
-    {"$limit": 10},
-]
 
 
 def demo() -> None:
@@ -91,9 +73,8 @@ async def _demo(folder: Path) -> bool:
             found = await _processed(js, places)
         fates = [found.get(place) for place in places]
         with mongo_articles(settings) as database:
-            articles = database["articles"]
-            top, stored = list(articles.aggregate(_TOP_ENTITIES)), articles.count_documents({})
-            first = articles.find_one({"_id": fates[0].id}) if fates[0] else None
+            top, stored = queries.most_named(database, _MOST_NAMED), queries.count(database, "", Filters())
+            first = article_lookup.one(database, fates[0].id) if fates[0] and fates[0].id else None
     _show_fates([json.loads(line) for line in lines], fates)
     _show_entities(top)
     if first:
@@ -127,7 +108,7 @@ def _show_fates(articles: list[dict[str, Any]], fates: list[Fate | None]) -> Non
     out.print(f"{len(fates)} published = " + " + ".join(f"{number} {name}" for name, number in counted.items()))
 
 
-def _show_entities(top: list[dict[str, Any]]) -> None:
+def _show_entities(top: Sequence[Mapping[str, Any]]) -> None:
     rows = [(row["_id"], row["label"], str(row["mentions"]), str(row["articles"])) for row in top]
     out.print("\nMost named:\n", lines=True)
     _table(("entity", "label", "mentions", "articles"), rows)
