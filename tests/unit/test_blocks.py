@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.extract.clean.classifier import page_classifier, page_features
-from services.extract.clean.html.blocks import Page, parse, read
+from services.extract.clean.html.blocks import Page, read
+from services.extract.clean.html.elements import parse
 from services.extract.clean.html.layout import layout_of
 from services.extract.clean.html.page_metadata import Head, head_of
 from services.extract.clean.rules.line_facts import describe

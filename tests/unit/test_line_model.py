@@ -14,7 +14,8 @@ from services.extract.clean.classifier import line_classifier, line_features, ne
 from services.extract.clean.classifier.line_classifier import MAX_LINES, MIN_LINES
 from services.extract.clean.classifier.network import LINES
 from services.extract.clean.cleaner import Cleaner
-from services.extract.clean.rules.decide import any_kept, decide, threshold
+from services.extract.clean.rules.decide import decide, threshold
+from services.extract.clean.rules.line_decisions import any_kept
 from services.extract.clean.rules.line_facts import Facts, describe
 from services.extract.clean.text import split
 from tests.cleaning import CLEANER, RULES, clean

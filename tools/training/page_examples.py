@@ -4,7 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from services.extract.clean.classifier import page_classifier
-from services.extract.clean.html.blocks import Page, parse, read
+from services.extract.clean.html.blocks import Page, read
+from services.extract.clean.html.elements import parse
 from services.extract.clean.html.page_metadata import Head, head_of
 from services.extract.clean.rules.line_facts import Rules, describe
 from tools.training.alignment import align

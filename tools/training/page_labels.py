@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from services.extract.clean.html.blocks import parse, read
+from services.extract.clean.html.blocks import read
+from services.extract.clean.html.elements import parse
 from services.extract.clean.html.page_metadata import head_of
 from services.extract.clean.rules.vocabulary import Vocabulary
 

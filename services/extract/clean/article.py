@@ -6,7 +6,7 @@ from datetime import datetime
 
 from services.extract.clean.rules.agencies import Dateline
 from services.extract.clean.rules.bylines import agency_in_byline, is_name
-from services.extract.clean.rules.decide import Decisions, LineDecision, by_line
+from services.extract.clean.rules.line_decisions import Decisions, LineDecision, by_line
 from services.extract.clean.rules.line_facts import Facts, Rules
 from shared.errors import Reason, Rejected
 from shared.messages import Caption, Removed
@@ -104,9 +104,11 @@ def _agency(facts: Sequence[Facts], decided: Decisions, dateline: Dateline | Non
     """Return the agency that the dateline or a line of its own names."""
     if dateline and dateline.agency:
         return dateline.agency
-    return next(
-        (line.named for line, by in zip(facts, decided, strict=True) if by.rule == "agency" and line.named), None
-    )
+    for line, decision in zip(facts, decided, strict=True):
+        if decision.rule == "agency" and line.named:
+            return line.named
+    signed = (line.signature for line, decision in zip(facts, decided, strict=True) if decision.rule is None)
+    return next((signature.agency for signature in signed if signature and signature.agency), None)
 
 
 def _captions(facts: Sequence[Facts], decided: Decisions) -> tuple[list[Caption], list[int]]:
@@ -142,15 +144,15 @@ def _check_length(paragraphs: Sequence[str]) -> None:
 
 
 def _removed(facts: Sequence[Facts], decided: Decisions, first: int, dateline: str) -> list[Removed]:
-    """List the lines that are removed, and the dateline as a part of the first line that is kept."""
-    taken = [
-        (index, line.line.text, decision)
-        for index, (line, decision) in enumerate(zip(facts, decided, strict=True))
-        if decision.rule
-    ]
-    if dateline:
-        taken.append((first, dateline, by_line("dateline")))
-        taken.sort(key=lambda entry: entry[0])
+    """List the lines that are removed, and of those that are kept the dateline and what they are signed with."""
+    taken = [(first, dateline, by_line("dateline"))] if dateline else []
+    for index, (line, decision) in enumerate(zip(facts, decided, strict=True)):
+        signature = line.signature
+        if decision.rule:
+            taken.append((index, f"{line.line.text} {signature.text}" if signature else line.line.text, decision))
+        elif signature:
+            taken.append((index, signature.text, by_line(signature.rule)))
+    taken.sort(key=lambda entry: entry[0])
     return [
         Removed(text=text, rule=decision.rule or "", line=facts[index].line.number, score=decision.score)
         for index, text, decision in taken

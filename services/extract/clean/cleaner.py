@@ -4,6 +4,7 @@ The lines are found (``text``; in a page ``html``), described (``rules.line_fact
 with the probabilities of a network from ``classifier``) and assembled (``article``).
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -14,22 +15,34 @@ from services.extract.clean.article import CleanArticle, assembled, bounded
 from services.extract.clean.classifier import line_classifier, page_classifier
 from services.extract.clean.classifier.network import Networks
 from services.extract.clean.classifier.page_classifier import Region, region_of
-from services.extract.clean.html.blocks import Page, is_fragment, is_page, parse, read
+from services.extract.clean.html.article_body import is_more, stated_lines, with_stated
+from services.extract.clean.html.blocks import Page, read
+from services.extract.clean.html.elements import is_fragment, is_page, parse, unescaped
+from services.extract.clean.html.markup_rules import by_markup
 from services.extract.clean.html.page_metadata import Head, head_of
 from services.extract.clean.language import LanguageModel
 from services.extract.clean.rules import packs
 from services.extract.clean.rules.dates import day_in
-from services.extract.clean.rules.decide import IN_PAGE, Decisions, LineDecision, Origin, decide, with_kept, with_lists
+from services.extract.clean.rules.decide import IN_PAGE, decide
+from services.extract.clean.rules.line_decisions import (
+    Decisions,
+    any_kept,
+    by_line,
+    lists_of,
+    with_kept,
+    with_lists,
+    without_headline,
+)
 from services.extract.clean.rules.line_facts import Facts, LearnedBoilerplate, Rules, describe, is_title, recognise
 from services.extract.clean.text import Line, split, tokens, visible
 from shared.errors import Reason, Rejected
 from shared.messages import Removed
 
-RULES_VERSION = "7"  # raise it with every change that can change a result
+RULES_VERSION = "8"  # raise it with every change that can change a result
 _HEAD_LINES = 12  # before and after the article begins: its heading, its byline and what is beside them
-_CARDS = 0.3  # of the words at most
 _DATED_LINE = 100  # characters; a longer line tells a story that has a day in it
-_CARD = LineDecision("author_card", origin=Origin.MARKUP)
+_ONLY_LINK, _LINK_WORDS = 0.8, 3  # of a line's characters; words
+_LINK_LABEL = re.compile(r"(?:[^\s:：]+\s+){0,4}[^\s:：]+\s?[:：]\s*")
 _PAGE_RULE = "html_boilerplate"
 
 
@@ -67,6 +80,8 @@ class Cleaner:
         What the body looks like counts more than the declared type: pages are sent as text, and text as pages.
         """
         of_source = _Source(self, source, learned or {})
+        if media_type == "text/html":
+            body = unescaped(body)
         if is_page(body, media_type):
             return of_source.page(body, title)
         return of_source.text(split(unescape(body) if media_type == "text/html" else body), title)
@@ -79,27 +94,46 @@ class _Source:
         self._rules, self._networks = cleaner.rules, cleaner.networks
         self._pack, self._learned = self._rules.sources.get(source or ""), learned
 
-    def text(self, lines: Sequence[Line], title: str | None) -> CleanArticle:
+    def text(self, lines: Sequence[Line], title: str | None, linked: Sequence[int] | None = None) -> CleanArticle:
+        """Clean lines of text; of a fragment of HTML ``linked`` tells how many characters of each are links."""
         title = visible(title or "") or None
         facts = self._facts(lines, title)
-        article = assembled(facts, self._by_text(facts, title), title, self._rules)
+        decided = self._by_text(facts, title)
+        if linked:
+            decided = _without_links(facts, decided, linked)
+        article = assembled(facts, decided, title, self._rules)
         return replace(article, removed=bounded(article.removed))
 
     def page(self, body: str, title: str | None) -> CleanArticle:
         """Clean a page; lines are counted in its visible text.
 
-        What is no whole page is judged as text: what a feed or an editorial system sends has no navigation around it.
-        So is a page with too few lines to tell anything from where they stand.
+        A fragment, as in a feed, is judged as text: it has no navigation around it. So is a page with too few lines
+        to tell anything from where they stand.
         """
         tree = parse(body)
         page = read(tree) if tree is not None else Page()
-        if not page.lines:
-            raise Rejected(Reason.NO_ARTICLE_TEXT, f"a page of {len(body)} characters shows no text")
-        if is_fragment(body):
-            return self.text(page.lines, title)
-        head = head_of(tree, self._rules.vocabulary)
-        article = self._page(page, head, title or head.title or "")
-        return _with(article, head, self._rules)
+        if page.lines and is_fragment(body):
+            return self.text(page.lines, title, page.linked)
+        head = head_of(tree, self._rules.vocabulary) if tree is not None else Head()
+        return _with(self._whole(page, head, title or head.title or "", len(body)), head, self._rules)
+
+    def _whole(self, page: Page, head: Head, title: str, characters: int) -> CleanArticle:
+        """Clean a page, or what it states as the article's body, where it shows only a part of that."""
+        shown = Rejected(Reason.NO_ARTICLE_TEXT, f"a page of {characters} characters shows no text")
+        article = None
+        if page.lines:
+            try:
+                article = self._page(page, head, title)
+            except Rejected as verdict:
+                shown = verdict
+        stated = stated_lines(head.text or "", after=len(page.lines))
+        if is_more(stated, article.paragraphs if article else ()):
+            facts = self._facts(stated, visible(title) or None)
+            whole = assembled(facts, self._by_text(facts, title), visible(title) or None, self._rules)
+            return with_stated(whole, article, page.lines)
+        if article is None:
+            raise shown
+        return article
 
     def _page(self, page: Page, head: Head, page_title: str) -> CleanArticle:
         region = region_of(page, head)
@@ -116,25 +150,29 @@ class _Source:
         return recognise(describe(lines, title, self._rules), self._pack, self._learned)
 
     def _by_text(self, facts: Sequence[Facts], title: str | None) -> Decisions:
-        return with_kept(facts, decide(facts, line_classifier.probabilities(self._networks.lines, facts, title)))
+        decided = decide(facts, line_classifier.probabilities(self._networks.lines, facts, title))
+        decided = with_lists(facts, decided, lists_of(facts))
+        return with_kept(facts, decided if title else without_headline(facts, decided))
 
     def _by_page(self, region: Region, facts: Sequence[Facts], title: str | None) -> Decisions:
         found = page_classifier.probabilities(self._networks.pages, region, facts, title)
         if found:
-            decided = with_lists(decide(facts, found, IN_PAGE), region.layout.listed[region.near].tolist())
+            decided = with_lists(facts, decide(facts, found, IN_PAGE), region.layout.listed[region.near].tolist())
         else:
             decided = self._by_text(facts, title)
-        return _named_by_page(with_kept(facts, _without_cards(decided, facts, region)))
+        return _named_by_page(with_kept(facts, by_markup(decided, facts, region, title)))
 
 
-def _without_cards(decided: Decisions, facts: Sequence[Facts], region: Region) -> Decisions:
-    """Take out what the markup calls a card of the author; where much of the text is in it, it is something else."""
-    kept = [index for index, line in enumerate(decided) if line.rule is None]
-    cards = region.layout.in_cards(int(region.near[index]) for index in kept)
-    of_cards = {index for index in kept if region.near[index] in cards}
-    if sum(facts[index].words for index in of_cards) > _CARDS * sum(facts[index].words for index in kept):
-        return decided
-    return [_CARD if index in of_cards else line for index, line in enumerate(decided)]
+def _without_links(facts: Sequence[Facts], decided: Decisions, linked: Sequence[int]) -> Decisions:
+    """Take out of a fragment the lines that are nothing but a link to another article, perhaps with a label."""
+    found = []
+    for line, decision, characters in zip(facts, decided, linked, strict=True):
+        text = line.line.text
+        label = _LINK_LABEL.match(text)
+        rest = len(text) - len(label[0]) if label else len(text)
+        only = characters >= _ONLY_LINK * rest and line.words >= _LINK_WORDS and (not line.ends or line.question)
+        found.append(by_line("related_link") if only and decision.rule is None else decision)
+    return found if any_kept(found) else decided
 
 
 def _named_by_page(decided: Decisions) -> Decisions:

@@ -20,7 +20,7 @@ _LONGER_THAN_WRAPPED = 0.05  # a pasted link or heading may stick out of a wrapp
 _FORCED = 0.9
 _UNFINISHED = 0.3
 _MIN_BREAKS = 3
-_ENDS_SENTENCE = re.compile(r"[.!?:…。！？؟।][\"'”’»)\]]*$")  # noqa: RUF001 - full-width punctuation is meant
+_ENDS_SENTENCE = re.compile(r"[.!?:…。！？؟।][\"'”’»)\]]*$")
 
 # Han, kana, Thai, Lao, Burmese and Khmer are written without spaces; about two characters make a word
 _UNSPACED_RANGES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -30,10 +30,12 @@ _HANGUL = re.compile(f"[{_HANGUL_RANGE}]")  # has spaces, but what stands betwee
 _OTHERWISE_COUNTED = re.compile(f"[{_UNSPACED_RANGES}{_HANGUL_RANGE}]")
 _CHARACTERS_PER_WORD = 2
 _TOKEN = re.compile(f"[^\\W_{_UNSPACED_RANGES}]+|[{_UNSPACED_RANGES}]")
-_CLOSERS = " \"'”’»«“‘)]}』」】）*_"  # noqa: RUF001 - the quotes of several languages are meant
-_FULL_STOPS = tuple(".!?。！？؟۔।॥።։;؛．｡")  # noqa: RUF001 - the full stops of several scripts are meant
-_INNER_END = re.compile(r"[^\W\d_]{3,}[)\"'”’»]*[.!?]\s+[\"'“‘«„(]*[^\W\d_a-z]\w*\s+\w")  # noqa: RUF001
-_INNER_END_UNSPACED = re.compile("[。！？][」』”）]*[^\\s」』”）]")  # noqa: RUF001
+_CLOSERS = " \"'”’»«“‘)]}』」】）*_"
+_FULL_STOPS = tuple(".!?。！？؟۔।॥።։;؛．｡")
+_THAI_AND_LAO = frozenset(map(chr, range(0x0E00, 0x0F00)))  # sentences have no full stop
+_UNPOINTED = 40  # characters from which a line of these is taken for a sentence
+_INNER_END = re.compile(r"[^\W\d_]{3,}[)\"'”’»]*[.!?]\s+[\"'“‘«„(]*[^\W\d_a-z]\w*\s+\w")
+_INNER_END_UNSPACED = re.compile("[。！？][」』”）]*[^\\s」』”）]")
 _CUT_OFF = ("...", "…", "[…]", "[...]")  # how teasers of other articles end
 _SMALL_IN_NAMES = frozenset(
     "a al and ap ben bin da das de del della der des di do dos du e ed el en et for i ibn la las le les los of och "  # noqa: SIM905 - a list of quoted words is no clearer
@@ -140,6 +142,8 @@ def count(text: str, found: int) -> int:
 def ends_sentence(text: str) -> bool:
     """Tell whether the line ends as a sentence does; a teaser that was cut off does not."""
     text = text.rstrip(_CLOSERS)
+    if text and text[-1] in _THAI_AND_LAO:
+        return len(text) >= _UNPOINTED
     return text.endswith(_FULL_STOPS) and not text.endswith(_CUT_OFF)
 
 

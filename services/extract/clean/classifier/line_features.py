@@ -28,9 +28,9 @@ _INSIDE = 60  # words of a line that are looked at as a whole
 _NO_CUES = (0.0,) * (4 + len(BOILERPLATE_RULES))
 _AT_LEAST = [tuple(float(words >= length) for length in _LENGTHS) for words in range(_LENGTHS[-1] + 1)]
 _IS_ROLE = {named: tuple(float(named == role) for role in _ROLES) for named in (None, *_ROLES)}
-_BULLETS = frozenset("•·|»›▶►→–—-*")  # noqa: RUF001 - the dashes are meant
+_BULLETS = frozenset("•·|»›▶►→–—-*")
 _DIGIT = re.compile("[0-9]")
-_QUOTES = "\"“”«»„'‘’「『"  # noqa: RUF001 - the quotes of several languages are meant
+_QUOTES = "\"“”«»„'‘’「『"
 _CONTENT_CHARS = 4  # shorter words say little about the topic
 _HEADING = range(4, 31)  # words
 _OPENING = 5  # paragraphs
@@ -108,7 +108,7 @@ def _own(line: Facts) -> list[float]:
         _digits(text) / len(text) if words < _LENGTHS[-2] else 0.0,
         log1p(text.count(",")),
         log1p(text.count(". ")),
-        "|" in text or "»" in text or "›" in text or "•" in text,  # noqa: RUF001
+        "|" in text or "»" in text or "›" in text or "•" in text,
         "@" in text or "://" in text or "www." in text,
         '"' in text or "“" in text or "«" in text or "„" in text,
         ":" in text[:30],

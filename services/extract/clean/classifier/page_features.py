@@ -9,7 +9,8 @@ from zlib import crc32
 
 import numpy as np
 
-from services.extract.clean.html.blocks import Attributes, Boxes, is_hidden
+from services.extract.clean.html.blocks import Boxes
+from services.extract.clean.html.elements import Attributes, is_hidden
 from services.extract.clean.html.layout import LEVELS, Layout, Numbers, Places
 from services.extract.clean.html.page_metadata import Head
 from services.extract.clean.rules.line_facts import Facts

@@ -2,44 +2,55 @@
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, replace
 
 from lxml import etree
 
-from services.extract.clean.text import Line, limited, visible
-from shared.errors import Reason, Rejected
-
-Element = Any  # lxml has no types
-Attributes = Sequence[tuple[str, str]]
-
-BLOCKS = frozenset(
-    "address article aside blockquote body br button caption center cell dd details dialog div dl dt fieldset "  # noqa: SIM905 - a list of quoted words is no clearer
-    "figcaption figure footer form h1 h2 h3 h4 h5 h6 head header hr html item label lb legend li list main menu nav ol "
-    "option p pre quote row section summary table tbody td textarea tfoot th thead tr ul".split()
+from services.extract.clean.html.elements import (
+    BLOCKS,
+    HEADINGS,
+    MAX_DEPTH,
+    MAX_ELEMENTS,
+    Attributes,
+    Element,
+    is_drop_cap,
+    is_hidden,
+    is_note,
+    is_panel,
+    paragraphs,
+    tail,
+    too_large,
 )
+from services.extract.clean.text import Line, limited, rejoin, split, visible
+
 _UNSEEN = frozenset(
-    "script style noscript template title meta link svg iframe object select textarea".split()  # noqa: SIM905
+    "script style noscript template title meta link svg iframe object select textarea rt rp rtc".split()  # noqa: SIM905
 )
 _PAID = 3  # hidden paragraphs,
-_LONG = 80  # each of so many characters, are an article behind a pay wall
-_HIDDEN = re.compile(r"display\s*:\s*none|visibility\s*:\s*hidden", re.IGNORECASE)
-MAX_DEPTH = 250  # real pages stay below 50, a rare one reaches 140
-MAX_ELEMENTS = 60_000  # that show; real pages have some hundred, long ones some thousand
-MAX_ATTRIBUTES = 1000  # of one element, the others are left out: the parser compares each with all before it
-
-_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
-_BLOCK_TAG = re.compile(r"<(?:p|div|br|li|h[1-6]|td|tr|article|section|body|html|blockquote)\b", re.IGNORECASE)
-_DOCUMENT_TAG = re.compile(r"<(?:!doctype|html|head|body)\b", re.IGNORECASE)
-_ATTRIBUTE = r"""[\s/=]*+[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>]*+))?+"""
-# comments and scripts, in which a sign that is less than begins no tag; and tags. What is read is never tried again
-_MARKUP = re.compile(
-    rf"<!--[^-]*+(?:-(?!->)[^-]*+)*+|<(script|style)\b[^<]*+(?:<(?!/\1)[^<]*+)*+"
-    rf"|<[a-z][^\s/>]*+(?:(?:{_ATTRIBUTE}){{{MAX_ATTRIBUTES}}}(?P<more>(?:{_ATTRIBUTE})++)|(?:{_ATTRIBUTE})*+)",
+# what is only read aloud, or shown only when it is pointed at
+_UNDRAWN_STYLE = re.compile(
+    r"\bclip\s*:\s*rect\(\s*[01](?:px)?[\s,]|clip-path\s*:\s*inset\(\s*(?:50|100)%"
+    r"|(?:left|top|text-indent)\s*:\s*-\d{3,}(?:px|em|rem)",
     re.IGNORECASE,
 )
-_DECLARATION = re.compile(r"<\?xml[^>]*\?>")
-_PAGE_STARTS = ("<!doctype html", "<html", "<head", "<body")
+_UNDRAWN_CLASS = re.compile(
+    r"(?<![\w-])(?:u-|is-|a11y-|ui-)?(?:visually-?hidden|hidden-visually|sr-only|screen-?reader(?:-only|-text)?"
+    r"|assistive-text|off-?screen|tooltip(?:-text|-content|text|__content|__text)"
+    r"|glossary-(?:definition|tooltip|text))(?![\w-])",
+    re.IGNORECASE,
+)
+_PREFORMATTED = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.IGNORECASE)
+_INLINE_BLOCKS = frozenset({"button", "label", "div"})  # that authors put into sentences
+_GOES_ON = re.compile(r"\s*(?:[^\W\d_A-Z]|[,.;:!?)”’»])")
+_SENTENCE_END = (".", "!", "?", ":", "…", "。", "！", "？")
+_QUOTES = {
+    "de": "„“", "cs": "„“", "sk": "„“", "sl": "„“", "bg": "„“", "pl": "„”", "hu": "„”", "ro": "„”", "nl": "“”",
+    "fr": "«»", "it": "«»", "es": "«»", "pt": "“”", "ru": "«»", "uk": "«»", "el": "«»", "nb": "«»", "no": "«»",
+    "fi": "””", "sv": "””", "da": "“”", "ja": "「」", "zh": "“”", "ko": "“”", "ar": "«»", "fa": "«»", "tr": "“”",
+}  # fmt: skip
+_QUOTATION = frozenset('"“”„«»‘’‚‹›「」『』')
+_WORD = re.compile(r"[^\W\d_]{2}")
+_WRAPPED = 4  # lines at least from which a width is told
 
 
 @dataclass(slots=True)
@@ -80,50 +91,6 @@ class Page:
     boxes: Boxes = field(default_factory=Boxes)
 
 
-def is_page(body: str, media_type: str) -> bool:
-    """Tell whether the body is HTML: it begins like a page, or is declared so and holds a tag."""
-    if _DECLARATION.sub("", body[:1000]).lstrip("\ufeff \t\r\n").lower().startswith(_PAGE_STARTS):
-        return True
-    return media_type == "text/html" and _TAG.search(body) is not None
-
-
-def is_fragment(body: str) -> bool:
-    """Tell whether the markup is only a part of a page, as in feeds."""
-    return _DOCUMENT_TAG.search(body) is None
-
-
-def parse(body: str) -> Element | None:
-    """Return the tree, without comments; None if nothing is in it."""
-    body = _with_bounded_attributes(body)
-    if not _BLOCK_TAG.search(body):
-        body = body.replace("\n", "<br>\n")  # text with inline tags only: its line breaks are meant
-    data = body.encode(errors="ignore").replace(b"\0", b"")  # a lone surrogate has no bytes
-    parser = etree.HTMLParser(encoding="utf-8", remove_comments=True, remove_pis=True)
-    try:
-        tree = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError:
-        return None
-    if tree is not None:
-        for more in list(tree.itersiblings()):  # what follows </html>, as where a page was put into another
-            tree.append(more)
-    return tree
-
-
-def _with_bounded_attributes(body: str) -> str:
-    pieces, kept = [], 0
-    for found in _MARKUP.finditer(body):
-        if found["more"]:
-            pieces.append(body[kept : found.start("more")])
-            kept = found.end("more")
-    return "".join([*pieces, body[kept:]]) if pieces else body
-
-
-def too_large(depth: int, elements: int) -> Rejected:
-    """Return the verdict on a page whose nesting or number of elements is over the limit."""
-    found = f"nested {depth} deep after {elements} elements"
-    return Rejected(Reason.TOO_LARGE, f"the page is {found}; at most {MAX_DEPTH} deep, {MAX_ELEMENTS} elements")
-
-
 def read(tree: Element) -> Page:
     """Return the text of each block, numbered from 1.
 
@@ -133,41 +100,49 @@ def read(tree: Element) -> Page:
     hidden: list[int] = []
 
     def left_out(element: Element) -> bool:
-        hidden.append(_paragraphs(element))
+        if is_panel(element):
+            return False
+        hidden.append(paragraphs(element))
         return True
 
     page = _read(tree, left_out)
     if not page.lines:
         return _read(tree, lambda _: False)
-    return _read(tree, lambda element: not _paragraphs(element)) if sum(hidden) >= _PAID else page
+    return (
+        _read(tree, lambda element: not paragraphs(element) and not is_panel(element)) if sum(hidden) >= _PAID else page
+    )
 
 
 def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
     """Read all that shows, and the hidden elements that are not ``left_out``."""
-    reader = _Reader()
+    reader = _Reader(tree)
     walk = etree.iterwalk(tree, events=("start", "end"))
     skipped = False
     for event, element in walk:
-        tag = element.tag
-        if tag in BLOCKS and reader.pieces:
-            reader.end_line()
-        if event == "end":
-            if not skipped:
-                reader.close(tag)
-            skipped = False
-            text = element.tail
-        else:
+        if event == "start":
             attributes = element.items()
-            if tag in _UNSEEN or (attributes and is_hidden(attributes) and left_out(element)):
-                walk.skip_subtree()
+            skipped = reader.is_undrawn(element, attributes)
+            if not skipped and (is_hidden(attributes) if attributes else False) and left_out(element):
                 skipped = True
+                reader.end_block(element)
+            if skipped:
+                walk.skip_subtree()
                 continue
-            reader.open(tag, attributes)
+            if reader.begin(element, attributes):
+                walk.skip_subtree()
+                continue
             text = element.text
+        else:
+            if skipped:
+                skipped = False
+                reader.end_skipped(element)
+            else:
+                reader.end(element)
+            text = element.tail
         if text and (reader.pieces or _shows(text)):
             reader.say(text)
     limited(reader.page.lines)
-    return reader.page
+    return _rejoined(reader.page, reader.breaks)
 
 
 def _shows(text: str) -> bool:
@@ -176,27 +151,152 @@ def _shows(text: str) -> bool:
     return bool(text) and (text.isprintable() or bool(visible(text)))
 
 
-def is_hidden(attributes: Attributes) -> bool:
-    """Tell whether an element does not show when the page is opened."""
-    for name, value in attributes:  # noqa: SIM110 - asked of every element, and a generator takes twice the time
-        if name == "hidden" or (name == "style" and _HIDDEN.search(value)):
-            return True
-    return False
+def _rejoined(page: Page, breaks: Sequence[int]) -> Page:
+    """Join lines that were wrapped at a fixed width with ``br`` elements; two of those end a paragraph.
+
+    ``breaks`` tells for each line how many ``br`` part it from the line before, 0 where something else does.
+    """
+    heads: list[int] = []
+    start = 0
+    for end in range(1, len(breaks) + 1):
+        if end == len(breaks) or not breaks[end]:
+            run = [
+                replace(line, after_blank=number > 1)
+                for line, number in zip(page.lines[start:end], breaks[start:end], strict=True)
+            ]
+            joined = rejoin(run) if len(run) >= _WRAPPED else run
+            heads += [line.number - 1 for line in joined]
+            start = end
+    return page if len(heads) == len(page.lines) else _joined(page, heads)
 
 
-def _paragraphs(element: Element) -> int:
-    """Return how many long paragraphs an element holds."""
-    return sum(len("".join(paragraph.itertext())) >= _LONG for paragraph in element.iter("p"))
+def _joined(page: Page, heads: Sequence[int]) -> Page:
+    """Return a page in which each line goes on up to the next of these."""
+    ends = [*heads[1:], len(page.lines)]
+    new = [number for number, (head, end) in enumerate(zip(heads, ends, strict=True)) for _ in range(head, end)]
+    new.append(len(heads))
+    lines = [
+        replace(page.lines[head], number=number, text=" ".join(line.text for line in page.lines[head:end]))
+        for number, (head, end) in enumerate(zip(heads, ends, strict=True), 1)
+    ]
+    boxes = page.boxes
+    spans = [
+        (new[first], new[last - 1] + 1 if last > first else new[first])
+        for first, last in zip(boxes.first, boxes.last, strict=True)
+    ]
+    boxes.first, boxes.last = [first for first, _ in spans], [last for _, last in spans]
+    linked = [sum(page.linked[head:end]) for head, end in zip(heads, ends, strict=True)]
+    return Page(lines, [page.within[head] for head in heads], linked, [page.meets[head] for head in heads], boxes)
 
 
 class _Reader:
     """What has been read so far: the page, the boxes that are open, and the pieces of the line that is begun."""
 
-    def __init__(self) -> None:
+    def __init__(self, tree: Element) -> None:
         self.page = Page()
         self.pieces: list[str] = []
+        self.breaks: list[int] = []  # for each line, how many br part it from the line before; 0 if other blocks do
+        self._marks = _QUOTES.get((tree.get("lang") or "")[:2].lower(), "“”")
+        self._quotes: list[str] = []  # closing marks of the quotations that are open
+        self._inlined: list[Element] = []  # blocks inside of sentences that are open
+        self._preformatted: list[Element] = []  # elements that are open and whose line breaks show
+        self._undrawn: dict[str, bool] = {}  # by class
+        self._brs = self._brs_before = 0
         self._box = self._depth = self._links = self._captions = 0
         self._begun = self._linked = self._meets = self._lowest = 0
+
+    def is_undrawn(self, element: Element, attributes: Attributes) -> bool:
+        """Tell whether an element is no text that is drawn, so that the sentence around it goes on behind it."""
+        tag = element.tag
+        if tag in _UNSEEN or (tag == "sup" and is_note(element)):
+            return True
+        if tag == "button" and self.pieces and not _WORD.search("".join(element.itertext())):
+            return True
+        return tag not in HEADINGS and any(self._names_undrawn(name, value) for name, value in attributes)
+
+    def _names_undrawn(self, name: str, value: str) -> bool:
+        if name == "class":
+            known = self._undrawn.get(value)
+            if known is None:
+                known = self._undrawn[value] = _UNDRAWN_CLASS.search(value) is not None
+            return known
+        return (name == "style" and _UNDRAWN_STYLE.search(value) is not None) or (name == "role" and value == "tooltip")
+
+    def end_block(self, element: Element) -> None:
+        if element.tag in BLOCKS:
+            self._brs = -1
+            if self.pieces:
+                self.end_line()
+
+    def end_skipped(self, element: Element) -> None:
+        """End the line at an element that was not read, unless nobody sees that there is one."""
+        if element.tag in BLOCKS and not self.is_undrawn(element, element.items()):
+            self.end_block(element)
+
+    def begin(self, element: Element, attributes: Attributes) -> bool:
+        """Open an element; return whether its text was read as well, line by line."""
+        tag = element.tag
+        if tag in _INLINE_BLOCKS and self.pieces and self._in_sentence(element):
+            self._inlined.append(element)
+        elif tag in BLOCKS:
+            self._end_before(element)
+        self.open(tag, attributes)
+        if tag == "q":
+            quoted = (element.text or "").lstrip()[:1] in _QUOTATION or "".join(self.pieces)[-1:] in _QUOTATION
+            self._quotes.append("" if quoted else self._marks[1])
+            if not quoted:
+                self.say(self._marks[0])
+        if tag == "pre" or any(name == "style" and _PREFORMATTED.search(value) for name, value in attributes):
+            self._preformatted.append(element)
+        return bool(self._preformatted) and tag in BLOCKS and self._read_lines(element)
+
+    def _end_before(self, element: Element) -> None:
+        if self.pieces:
+            self.end_line()
+        if element.tag == "br":
+            self._brs += self._brs >= 0
+            return
+        self._brs = -1
+        if is_drop_cap(element):
+            self._inlined.append(element)
+
+    def _in_sentence(self, element: Element) -> bool:
+        """Tell whether the sentence that is begun goes on behind the element."""
+        outer = element.getparent()
+        if element.tag == "div" and (outer is None or (outer.tag in BLOCKS and outer.tag != "p")):
+            return False
+        if "".join(self.pieces).rstrip().endswith(_SENTENCE_END):
+            return False
+        return _GOES_ON.match(tail(element)) is not None
+
+    def _read_lines(self, element: Element) -> bool:
+        """Read an element without blocks in it whose line breaks show; return False if it has only one line."""
+        if "\n" not in (element.text or "") and not len(element):
+            return False
+        if any(inner is not element and inner.tag in BLOCKS for inner in element.iter(etree.Element)):
+            return False
+        lines = split("".join(element.itertext()))
+        if len(lines) < 2:  # noqa: PLR2004 - it is read as any other
+            return False
+        for line in lines:
+            self.say(line.text)
+            self.end_line()
+            self._brs = -1
+        return True
+
+    def end(self, element: Element) -> None:
+        """Close an element."""
+        tag = element.tag
+        inlined = bool(self._inlined) and self._inlined[-1] is element
+        if inlined:
+            self._inlined.pop()
+        elif tag in BLOCKS and tag != "br":
+            self.end_block(element)
+        if tag == "q" and (mark := self._quotes.pop()):
+            self.say(mark)
+        if self._preformatted and self._preformatted[-1] is element:
+            self._preformatted.pop()
+        self.close(tag)
 
     def open(self, tag: str, attributes: Attributes) -> None:
         boxes = self.page.boxes
@@ -232,6 +332,7 @@ class _Reader:
     def say(self, text: str) -> None:
         if not self.pieces:
             self._begun, self._meets, self._lowest = self._box, self._lowest, self._depth
+            self._brs_before, self._brs = max(self._brs, 0), 0
         self.pieces.append(text)
         if self._links:
             self._linked += len(text)
@@ -243,5 +344,6 @@ class _Reader:
         page.within.append(self._begun)
         page.linked.append(self._linked)
         page.meets.append(self._meets)
+        self.breaks.append(self._brs_before)
         self.pieces.clear()
         self._linked = 0

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from services.extract.clean.html.blocks import BLOCKS, Page
+from services.extract.clean.html.blocks import Page
+from services.extract.clean.html.elements import BLOCKS
 from services.extract.clean.text import ends_sentence, roughly
 
 Numbers = npt.NDArray[np.float32]
@@ -24,12 +25,17 @@ _PROSE_WORDS, _LONG_WORDS = 8, 40  # from here on a sentence is prose, and any o
 _PROSE_LINKED = 0.5
 _LISTS = frozenset({"ul", "ol", "dl"})
 _LINK = 0.8  # of a line's characters
-_CARD = re.compile(
+AUTHOR_CARD = re.compile(
     r"author[-_]*(?:bio|card|box|about|descr|profile|blurb)|about[-_]*(?:the[-_]*)?author"
     r"|(?:bio|card|box|blurb)[-_]*author|(?:byline|writer)[-_]*bio|\bbio\b",
     re.IGNORECASE,
 )
-_NAMED = frozenset({"class", "id", "itemprop", "data-testid", "data-component"})
+CONSENT = re.compile(
+    r"(?:^|[\s_-])(?:cookies?|consent|gdpr|cmp|onetrust|didomi|usercentrics|qc-cmp2?)(?:[\s_-]|$)|^(?:alert)?dialog$",
+    re.IGNORECASE,
+)
+PULL_QUOTE = re.compile(r"pull(?:ed)?[-_]*quote|quote[-_]*pull|zitat[-_]*box", re.IGNORECASE)
+_NAMED = frozenset({"class", "id", "itemprop", "role", "data-testid", "data-component"})
 
 
 @dataclass(frozen=True)
@@ -122,16 +128,17 @@ class Layout:
                 found[self.first[box] : self.last[box]] = box
         return np.where(self.linked < _PROSE_LINKED * self.chars, found, -1)
 
-    def in_cards(self, lines: Iterable[int]) -> set[int]:
-        """Return those of the lines that stand in a box whose name says that it tells of the author."""
+    def in_named(self, lines: Iterable[int], naming: re.Pattern[str]) -> dict[int, int]:
+        """Return those of the lines that stand in a box with such a name, and the outermost such box of each."""
         lines, boxes, within = list(lines), self.page.boxes, self.page.within
-        cards: set[int] = set()
+        named: dict[int, int] = {}
         for box in boxes.around(within[line] for line in lines):
-            if boxes.parents[box] in cards or any(
-                name in _NAMED and _CARD.search(value) for name, value in boxes.attributes[box]
-            ):
-                cards.add(box)
-        return {line for line in lines if within[line] in cards}
+            outer = boxes.parents[box]
+            if outer in named:
+                named[box] = named[outer]
+            elif any(name in _NAMED and naming.search(value) for name, value in boxes.attributes[box]):
+                named[box] = box
+        return {line: named[within[line]] for line in lines if within[line] in named}
 
     def near(self) -> Places:
         """Return the lines that stand near or beside one that may be prose, and the main headings.

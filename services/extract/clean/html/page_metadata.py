@@ -10,7 +10,7 @@ from itertools import chain, islice
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from services.extract.clean.html.blocks import Element
+from services.extract.clean.html.elements import Element
 from services.extract.clean.rules.bylines import is_name
 from services.extract.clean.rules.vocabulary import Vocabulary
 from services.extract.clean.text import tokens, visible
@@ -56,8 +56,8 @@ _BY = re.compile(
 _ROLE = re.compile(r"\s*[,|(/].*$|\s+-\s.*$")
 _LISTED = re.compile(r"\s*(?:[,;&|]|\band\b|\bund\b|\bet\b|\by\b|\be\b|\ben\b)\s*")
 _KICKER_WORDS = 3
-_BARS = " |–—·•»:-"  # noqa: RUF001 - the dashes are meant
-_BAR = re.compile(r"\s+(?:[|–—·•»:-]+)\s+")  # noqa: RUF001 - the dashes are meant
+_BARS = " |–—·•»:-"
+_BAR = re.compile(r"\s+(?:[|–—·•»:-]+)\s+")
 
 
 @dataclass(frozen=True)

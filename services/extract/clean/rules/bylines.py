@@ -8,7 +8,7 @@ from services.extract.clean.rules.vocabulary import Vocabulary
 from services.extract.clean.text import looks_like_names, tokens
 
 _WORDS = range(2, 19)
-_NAME = re.compile(r"[^\W\d_][\w.'’\-]*(?:\s+[^\W\d_][\w.'’\-]*){1,3}")  # noqa: RUF001 - the apostrophe of names
+_NAME = re.compile(r"[^\W\d_][\w.'’\-]*(?:\s+[^\W\d_][\w.'’\-]*){1,3}")
 _FIGURES = re.compile(r"\s+\d.*")  # a date on the same line
 _COMPOUND = 8  # letters; a shorter role ends many a name
 _SENTENCE = re.compile(r"[!?;:]|[^\W\d_]{3,}\.\s")
@@ -40,7 +40,7 @@ def agency_in_byline(names: str, vocabulary: Vocabulary, agencies: Agencies) -> 
 
 def _after(text: str, words: int) -> str:
     found = re.match(rf"\W*(?:\w+\W+){{{words}}}", text)
-    return text[found.end() :].strip(" :.,|–—-") if found else ""  # noqa: RUF001 - the dashes are meant
+    return text[found.end() :].strip(" :.,|–—-") if found else ""
 
 
 def _is_names(rest: str, vocabulary: Vocabulary) -> bool:
@@ -56,7 +56,7 @@ def _is_role(word: str, roles: AbstractSet[str]) -> bool:
 
 def _names(rest: str, vocabulary: Vocabulary) -> str:
     """Return what stands before the first role: "Jane Doe, Political Editor" is Jane Doe."""
-    pieces = re.split(r"(\s*[,|•·–—]\s*)", rest)  # noqa: RUF001
+    pieces = re.split(r"(\s*[,|•·–—]\s*)", rest)
     kept = [pieces[0]]
     for separator, piece in zip(pieces[1::2], pieces[2::2], strict=True):
         words = tokens(piece)

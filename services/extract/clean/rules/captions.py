@@ -5,16 +5,19 @@ from collections.abc import Iterable, Sequence
 
 from services.extract.clean.rules.agencies import Agencies
 from services.extract.clean.rules.vocabulary import Vocabulary
-from services.extract.clean.text import looks_like_names, tokens
+from services.extract.clean.text import ends_sentence, looks_like_names, tokens
 from shared.messages import Caption
 
 _MAX_WORDS, _MAX_CHARS = 70, 600
 _MAX_CREDIT_WORDS = 14
 _BRACKETED = re.compile(r"[(\[]\s*(?P<credit>[^()\[\]]{2,90}?)\s*[)\]]?\s*\.?$")
 _SIGN = re.compile(r"©\s*(?P<credit>[^©]{2,90})$")
-_SEPARATORS = " ,;|([{（［【〈—–-•+"  # noqa: RUF001 - the dashes are meant; what stands between a caption and its credit
+_SEPARATORS = " ,;|([{（［【〈—–-•+"
 _JOINING = frozenset({"by", "of", "von", "de", "di", "van"})
 _BOUNDARY = re.compile(r"[.!?:|)\]”\"»…]\s*(?=[^\W\d_])")
+_PARTS = re.compile(r"\s*[/,;|]\s*|\s+(?:[Vv]ia|VIA)\s+")
+_BRACKETS = ("(", "[", "（", "［", "【")
+_MARK_APART = re.compile(r"[.!?:|)\]”\"»…]\s*$")
 _YEARS = re.compile(r"\b(?:19|20)\d\d\b")
 
 
@@ -27,14 +30,16 @@ class Credits:
         words = _any_of(credit)
         joined = _any_of(text for text in credit if text.split()[-1] in _JOINING or text.endswith("."))
         before = r"(?:^|(?<=\W)|(?<=[a-z.]))"
-        after_sentence = r"(?:^\W*|[.!?|()\[\]–—•”\"»]\s*)"  # noqa: RUF001
+        after_sentence = r"(?:^\W*|[.!?|()\[\]–—•”\"»]\s*)"
         # "Picture: NAME" anywhere and "Photo by NAME" after a sentence; the name runs to the end
         self._credit_word = re.compile(
-            rf"(?:{before}(?i:{words})\s*[:：=]\s*|{after_sentence}(?i:{joined})\s+)(?P<credit>\S.{{0,119}})$",  # noqa: RUF001 - the colon of Chinese and Japanese is meant
+            rf"(?:{before}(?i:{words})\s*[:：=]\s*|{after_sentence}(?i:{joined})\s+)(?P<credit>\S.{{0,119}})$",
         )
+        photo = r"(?:\s+(?i:photos?|file|files|images?|pool|pictures?|handout|foto|bild|video))*"
+        self._agency = re.compile(rf"{agencies.name.pattern}{photo}")
         # a line that says itself that it belongs to a picture
         self._marked = re.compile(
-            rf"^\W*(?i:{marks})\s*[:–—-]\s*(?P<after>.+)$|^(?P<before>.*?)[\s(\[—–-]+(?i:{marks})\W*$"  # noqa: RUF001
+            rf"^\W*(?i:{marks})\s*[:–—-]\s*(?P<after>.+)$|^(?P<before>.*?)[\s(\[—–-]+(?i:{marks})\W*$"
         )
         self._agency_last = re.compile(
             rf"(?:/|\bvia |\bVIA )\s*{agencies.name.pattern}(?:\s+(?i:file|images?|pool|photo))?\W*$"
@@ -76,15 +81,32 @@ class Credits:
         found = _BRACKETED.search(text)
         if found and self._agencies.name.search(found["credit"]) and not self._agencies.named_by(found["credit"]):
             credit = _bare(found["credit"])
-            return Caption(text=_before(text, found.start()), credit=credit) if self._is_credit(credit) else None
+            if not self._is_credit(credit) or not self._names_agency(credit, in_sentence=text.endswith(".")):
+                return None
+            return Caption(text=_before(text, found.start()), credit=credit)
         if not self._agency_last.search(text, max(0, len(text) - 80)):
             return None
         start = max((boundary.end() for boundary in _BOUNDARY.finditer(text)), default=0)
         credit = _bare(text[start:])
         return Caption(text=_before(text, start), credit=credit) if self._is_credit(credit) else None
 
+    def _names_agency(self, credit: str, *, in_sentence: bool) -> bool:
+        """Tell whether one of the parts of a credit is an agency, and in a sentence the others are people's names.
+
+        "(Alma Reed/AP)" and "(AP Photo/Alma Reed)" are credits; "(D-PA)", "(PA Consulting)" and, behind a poll,
+        "(Reuters/Ipsos)." are none.
+        """
+        parts = [part for part in _PARTS.split(credit) if part]
+        others = [part for part in parts if not self._agency.fullmatch(part)]
+        if len(others) == len(parts):
+            return False
+        return not in_sentence or all(len(part.split()) > 1 or part.isupper() for part in others)
+
     def _by_mark(self, text: str) -> Caption | None:
         found = self._marked.match(text)
+        if found and found["before"] is not None and ends_sentence(text) and not _MARK_APART.search(found["before"]):
+            sentence = text[len(found["before"]) :].lstrip()
+            return None if sentence[:1] not in _BRACKETS else Caption(text=found["before"].strip(_SEPARATORS))
         return Caption(text=found["after"] or found["before"].strip(_SEPARATORS)) if found else None
 
     def _is_credit(self, text: str) -> bool:
@@ -103,7 +125,7 @@ def _any_of(texts: Iterable[str]) -> str:
 def _bare(credit: str) -> str:
     """Return the credit without the full stop and the bracket that close the line."""
     credit = credit.rstrip(". ")
-    for opening, closing in ("()", "[]", "（）", "［］", "【】"):  # noqa: RUF001 - as wide as the letters around them
+    for opening, closing in ("()", "[]", "（）", "［］", "【】"):
         if credit.endswith(closing) and credit.count(opening) < credit.count(closing):
             credit = credit[:-1].rstrip(". ")
     return credit.strip()

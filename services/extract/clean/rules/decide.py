@@ -5,10 +5,24 @@ What a line says of itself is decided by rules; of the others those are kept tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from enum import Enum
-from itertools import accumulate, groupby
+from itertools import accumulate
 
-from services.extract.clean.rules.line_facts import ALWAYS_KEPT, Facts, is_own_text
+from services.extract.clean.rules.line_decisions import (
+    FRAGMENT,
+    KEPT,
+    OUTSIDE,
+    REPEAT,
+    SPOKEN,
+    Decisions,
+    LineDecision,
+    Origin,
+    any_kept,
+    by_classifier,
+    by_line,
+    dialogue_lines,
+    with_dialogue,
+)
+from services.extract.clean.rules.line_facts import Facts, is_own_text
 
 _NEAR = 3  # lines
 _NEXT_TO_ONE = range(3, 9)  # words a subhead or list item has that stands beside only one strong line
@@ -34,36 +48,6 @@ _LONG_FRAGMENT_WORDS = 24
 _MIN_SENTENCE_WORDS = 3
 
 
-class Origin(Enum):
-    """What decided about a line."""
-
-    POSITION = "position"  # where it stands, how long it is, whether it ends as a sentence
-    CLASSIFIER = "classifier"  # the network
-    LINE = "line"  # what it says of itself: its role, the vocabulary, a copy of it
-    SOURCE = "source"  # the rule pack of its source, or what was learned of that
-    MARKUP = "markup"  # of the page
-
-
-@dataclass(frozen=True, slots=True)
-class LineDecision:
-    """The rule that removes a line, or None if it is kept; and how certain its origin was, from 0 to 1, where known."""
-
-    rule: str | None
-    score: float | None = None
-    origin: Origin = Origin.POSITION
-
-    @property
-    def by_position(self) -> bool:
-        """Whether the line was removed for where it stands, which says nothing of what it is."""
-        return self.rule is not None and self.origin in {Origin.POSITION, Origin.CLASSIFIER}
-
-
-Decisions = list[LineDecision]
-KEPT = LineDecision(None)
-OUTSIDE, FRAGMENT = LineDecision("outside_body"), LineDecision("fragment")
-REPEAT = LineDecision("repeat", origin=Origin.LINE)
-
-
 @dataclass(frozen=True)
 class RuleWeight:
     """What else counts beside the probabilities, as measured on held-out publishers.
@@ -78,20 +62,6 @@ class RuleWeight:
 
 IN_TEXT = RuleWeight(position=1.0, neighbours=True)
 IN_PAGE = RuleWeight(position=0.4, neighbours=False)  # the markup tells more of a line's position than rules do
-
-
-def by_line(rule: str) -> LineDecision:
-    """Return the decision of a rule about what a line says of itself."""
-    return LineDecision(rule, origin=Origin.LINE)
-
-
-def by_classifier(probability: float) -> LineDecision:
-    """Return the decision to remove a line that belongs to the article with this probability."""
-    return LineDecision("model", round(1 - probability, 3), Origin.CLASSIFIER)
-
-
-def any_kept(decisions: Sequence[LineDecision]) -> bool:
-    return any(decision.rule is None for decision in decisions)
 
 
 def decide(
@@ -134,6 +104,7 @@ def _by_classifier(
             if line.ends or line.strong or line.words > _SCRAP_WORDS:
                 break
             decided[index] = FRAGMENT
+    decided = with_dialogue(decided, by_rules)
     return _without_holes(facts, decided, by_rules, probabilities) if weight.neighbours else decided
 
 
@@ -156,34 +127,14 @@ def _without_holes(
     return result
 
 
-def with_lists(decided: Decisions, listed: Sequence[int]) -> Decisions:
-    """Keep the whole of a list between two lines of the article, unless a rule speaks against one of its lines.
-
-    ``listed`` tells for each line which list it is in, -1 for none.
-    """
-    result = list(decided)
-    start = 0
-    for number, run in groupby(listed):
-        end = start + len(list(run))
-        between = start > 0 and end < len(decided) and decided[start - 1].rule is decided[end].rule is None
-        if number >= 0 and between and {line.rule for line in decided[start:end]} <= {None, "model"}:
-            result[start:end] = [KEPT] * (end - start)
-        start = end
-    return result
-
-
-def with_kept(facts: Sequence[Facts], decided: Decisions) -> Decisions:
-    """Keep the lines that the rule pack of the source keeps."""
-    return [KEPT if line.known == ALWAYS_KEPT else decision for line, decision in zip(facts, decided, strict=True)]
-
-
 def _with_rules(line: Facts, decision: LineDecision, probability: float, weight: float) -> float:
     """Return the probability that a line belongs, given also what the rules say of it."""
-    if decision.rule is None and (line.role or line.boilerplate or _opens(line)):
+    if decision.rule is None and decision is not SPOKEN and (line.role or line.boilerplate or line.opens):
         return max(probability, _SURE)
-    if not _is_open(decision):
+    if decision is not SPOKEN and not _is_open(decision):
         return 0.0
-    factor = 1 / _WEIGHT if decision.rule else _SENTENCE_WEIGHT if line.ends and not line.cues else _WEIGHT
+    spoken = decision is SPOKEN or (line.ends and not line.cues)
+    factor = 1 / _WEIGHT if decision.rule else _SENTENCE_WEIGHT if spoken else _WEIGHT
     odds = probability / (1 - probability + _TINY) * float(factor**weight)
     return odds / (1 + odds)
 
@@ -191,12 +142,7 @@ def _with_rules(line: Facts, decision: LineDecision, probability: float, weight:
 def _reads_like_one(facts: Sequence[Facts], by_rules: Decisions) -> bool:
     """Tell whether the rules are as sure of an article as they can be: some of its prose, or what opens one."""
     prose = sum(rule.rule is None and is_own_text(line) for line, rule in zip(facts, by_rules, strict=True))
-    return prose >= _SOME_PROSE or any(map(_opens, facts))
-
-
-def _opens(line: Facts) -> bool:
-    """Tell whether an article begins here: "CITY (AGENCY) -" and a sentence."""
-    return line.strong and line.dateline is not None and line.dateline.agency is not None
+    return prose >= _SOME_PROSE or any(line.opens for line in facts)
 
 
 def threshold(probabilities: Sequence[float], words: Sequence[float]) -> float:
@@ -224,13 +170,16 @@ def _in_span(facts: Sequence[Facts], certain: Sequence[LineDecision | None], spa
     """Keep the sentences of the span, and what is short or unfinished only where it stands among them."""
     strong = [line.strong and rule is None for line, rule in zip(facts, certain, strict=True)]
     near = distances([is_strong and index in span for index, is_strong in enumerate(strong)])
+    dialogue = dialogue_lines(facts, span)
     decided: Decisions = []
     among_links = False
     for index, line in enumerate(facts):
         rule = certain[index]
         among_links = not strong[index] and (among_links or (rule is not None and rule.rule == "related_link"))
         decision = rule or KEPT
-        if rule and index in span and near[index] == (1, 1) and _belongs_between(line):
+        if index in dialogue:
+            decision = SPOKEN
+        elif rule and index in span and near[index] == (1, 1) and _belongs_between(line):
             decision = KEPT
         elif rule is None and index not in span:
             decision = by_line("related_link") if among_links and index > span.start else OUTSIDE
@@ -242,7 +191,13 @@ def _in_span(facts: Sequence[Facts], certain: Sequence[LineDecision | None], spa
 
 def _belongs_between(line: Facts) -> bool:
     """Tell whether a line that is taken out elsewhere stays between two paragraphs, as a date in a chronicle does."""
-    return line.role == "date_line" or (line.role is None and line.doubtful)
+    if line.known is not None:
+        return False
+    if line.role == "byline":
+        return line.names_nobody
+    if line.role == "agency":
+        return line.topic
+    return line.role == "date_line" or (line.role is None and (line.topic or line.question or line.doubtful))
 
 
 def _fragment(line: Facts, before: int, after: int) -> LineDecision:

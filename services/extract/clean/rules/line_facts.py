@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import blake2b
 
-from services.extract.clean.rules.agencies import Agencies, Dateline, dateline_of, is_date_line
+from services.extract.clean.rules.agencies import Agencies, Dateline, Signature, dateline_of, is_date_line, signature_of
 from services.extract.clean.rules.bylines import byline_in
 from services.extract.clean.rules.captions import Credits
 from services.extract.clean.rules.packs import PHRASES, Pack, Packs
@@ -25,9 +25,11 @@ _START_WEIGHT = 4  # a cue at the beginning counts as if it were so many words l
 _SHARE = 0.12  # of a line's words must be cues to make it boilerplate;
 _SENTENCE_SHARE = 0.22  # more of a sentence,
 _INSIDE_SHARE = 0.3  # and still more if it does not begin with one
-_COPY_WORDS = 10  # shorter lines may rightly come twice, such as a question in an interview
+_COPY_WORDS = 10  # shorter lines may rightly come twice, and questions of any length
+_QUESTION = ("?", "？", "؟")
 _ASKING = frozenset({"promo", "comment_prompt", "share"})
-_LABEL = re.compile(r"\W*\w+\s?[:：]")  # noqa: RUF001 - the colon of Chinese and Japanese is meant
+_NAME_PARTS = re.compile(r"\s*[,;/&]\s*|\s+(?:[^\W\d_A-Z]{1,3})\s+")
+_LABEL = re.compile(r"\W*\w+\s?[:：]")
 _TITLE_WORDS, _TITLE_SHARE = 4, 0.6
 
 LearnedBoilerplate = Mapping[str, float]  # certainty, from 0 to 1, by key of line
@@ -106,6 +108,8 @@ class Facts:
     caption: Caption | None = None
     named: str | None = None  # the agencies, or the names of the byline
     dateline: Dateline | None = None  # that it begins with
+    signature: Signature | None = None  # that stood behind its text
+    topic: bool = False  # a word or two that name a section of a site, and may head a part of an article
     known: Known | None = None  # it counts more than what the line itself says
 
     @property
@@ -114,11 +118,33 @@ class Facts:
         return self.known.rule if self.known else self.cue_rule
 
     @property
+    def opens(self) -> bool:
+        """Whether an article begins here: "CITY (AGENCY) -" and a sentence."""
+        return self.strong and self.dateline is not None and self.dateline.agency is not None
+
+    @property
+    def question(self) -> bool:
+        return self.line.text.endswith(_QUESTION)
+
+    @property
+    def names_nobody(self) -> bool:
+        """Whether it begins as bylines do and goes on with no name of a person, as "By Train" does."""
+        if self.role != "byline" or not self.named:
+            return False
+        return not any(is_person(part) for part in _NAME_PARTS.split(self.named))
+
+    @property
     def doubtful(self) -> bool:
         """Whether a full sentence has only one short cue, so that it may as well speak of the thing as ask for it."""
         if len(self.cues) != 1 or self.cues[0].words * 2 >= self.words or self.known is not None:
             return False
         return self.strong and self.ends and not _LABEL.match(self.line.text)
+
+
+def is_person(name: str) -> bool:
+    """Tell whether a name has two words or more, and the first and the last of them have capitals."""
+    words = name.split()
+    return len(words) > 1 and words[0][0].isupper() and words[-1][0].isupper()
 
 
 def describe(lines: Sequence[Line], title: str | None, rules: Rules) -> list[Facts]:
@@ -129,18 +155,29 @@ def describe(lines: Sequence[Line], title: str | None, rules: Rules) -> list[Fac
     for index, line in enumerate(lines):
         found = tokens(line.text)
         words = count(line.text, len(found))
-        first = seen.setdefault(line.text.casefold(), index) if words >= _COPY_WORDS else index
+        copied = words >= _COPY_WORDS and not line.text.endswith(_QUESTION)
+        first = seen.setdefault(line.text.casefold(), index) if copied else index
         facts.append(_one(line, found, words, wanted, first if first < index else None, rules))
     return facts
 
 
 def _one(line: Line, found: list[str], words: int, title: list[str], copy_of: int | None, rules: Rules) -> Facts:
+    signature = signature_of(line.text, rules.agencies, rules.vocabulary)
+    if signature:
+        line = replace(line, text=line.text.removesuffix(signature.text).rstrip())
+        found = tokens(line.text)
+        words = count(line.text, len(found))
     text = line.text
     ends, cues = ends_sentence(text), rules.vocabulary.cues(found)
+    if cues and ends and cues[0].whole_line and cues[0].rule == "navigation":
+        cues = ()  # "No." is an answer: what can be clicked has no full stop
+    topic = tuple(found) in rules.vocabulary.sections or text in rules.agencies.words
     role, caption, named = _role(line, found, title, rules, ends=ends)
     strong, cue_rule = _is_strong(text, words, ends), _cue_rule(text, words, ends, cues)
     dateline = dateline_of(text, rules.agencies)
-    return Facts(line, found, words, ends, strong, cues, cue_rule, copy_of, role, caption, named, dateline)
+    return Facts(
+        line, found, words, ends, strong, cues, cue_rule, copy_of, role, caption, named, dateline, signature, topic
+    )
 
 
 def _is_strong(text: str, words: int, ends: bool) -> bool:

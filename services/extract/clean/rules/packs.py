@@ -30,12 +30,14 @@ BOILERPLATE_RULES = (
     "editor_note",
     "sign_off",
 )
+GAP = "…"  # in an entry of `starts`: the line begins with what stands before it, and what stands behind is inside
 PHRASES = ("lines", "starts", "inside")
 _LANGUAGE = {
     **dict.fromkeys(BOILERPLATE_RULES, PHRASES),
     "byline": ("starts", "roles", "and"),
     "caption": ("credit", "mark"),
     "date_line": ("words",),
+    "section": ("names",),
     "off": ("phrases",),
 }
 _SOURCE = {"remove": PHRASES, "keep": ("lines",)}
@@ -120,8 +122,14 @@ def _check_keys(location: "_Location", section: str | None, entries: Pack, allow
     for key, texts in entries.items():
         if key not in allowed:
             raise location.error(section, key, "one of " + ", ".join(allowed))
-        if not isinstance(texts, list) or not all(isinstance(text, str) and tokens(text) for text in texts):
+        if not isinstance(texts, list) or not all(
+            isinstance(text, str) and all(map(tokens, text.split(GAP))) for text in texts
+        ):
             raise location.error(section, key, 'a list of texts with words in them, such as ["subscribe now"]')
+
+
+def _has_words(text: object) -> bool:
+    return isinstance(text, str) and all(map(tokens, text.split(GAP)))
 
 
 class _Location:

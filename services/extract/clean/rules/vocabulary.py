@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from services.extract.clean.rules.packs import BOILERPLATE_RULES, Pack
+from services.extract.clean.rules.packs import BOILERPLATE_RULES, GAP, Pack
 from services.extract.clean.text import tokens
 
 _LOOK_AT = 80  # words; what a long line says after these no longer makes it boilerplate
@@ -36,6 +36,8 @@ class Vocabulary:
     roles: frozenset[str] = frozenset()
     joins: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
+    sections: frozenset[Phrase] = frozenset()  # of a site, that also head a part of an article
+    gapped: dict[str, list[tuple[Phrase, Phrase, str]]] = field(default_factory=dict)  # by first word
 
     def cues(self, found: Sequence[str]) -> tuple[Cue, ...]:
         """Return what the words of a line say about it, the strongest first."""
@@ -43,6 +45,10 @@ class Vocabulary:
         whole = self.lines.get(words)
         if whole is not None:
             return (Cue(whole, len(words), at_start=True, whole_line=True),)
+        for begin_phrase, inner, rule in self.gapped.get(words[0], ()) if words else ():
+            size = len(begin_phrase)
+            if words[:size] == begin_phrase and _stands_in(inner, words[size:]):
+                return (Cue(rule, len(words), at_start=True, whole_line=True),)
         cues = []
         if words and (said := _said(self.starts.get(words[0], ()), words, 0)):
             cues.append(Cue(said[1], len(said[0]), at_start=True))
@@ -51,6 +57,10 @@ class Vocabulary:
             if word in self.inside and (said := _said(self.inside[word], words, position)):
                 cues.append(Cue(said[1], len(said[0])))
         return tuple(cues)
+
+
+def _stands_in(phrase: Phrase, words: Phrase) -> bool:
+    return any(words[at : at + len(phrase)] == phrase for at in range(len(words) - len(phrase) + 1))
 
 
 def _said(phrases: Iterable[tuple[Phrase, str]], words: Phrase, position: int) -> tuple[Phrase, str] | None:
@@ -83,21 +93,27 @@ def compiled(packs: Sequence[Pack]) -> Vocabulary:
         roles=frozenset(lists["byline.roles"]),
         joins=frozenset(lists["byline.and"]),
         dates=frozenset(word for text in lists["date_line.words"] for word in tokens(text)),
+        sections=frozenset(phrase_of(text) for text in lists["section.names"]),
+        gapped=made.gapped,
     )
 
 
 def _add(made: Vocabulary, lists: dict[str, set[str]], language: Pack, off: AbstractSet[Phrase]) -> None:
     for rule in BOILERPLATE_RULES:
+        found = language.get(rule, {})
         entries = {
-            kind: [phrase for phrase in map(phrase_of, texts) if phrase not in off]
-            for kind, texts in language.get(rule, {}).items()
+            kind: [phrase for text in texts if GAP not in text and (phrase := phrase_of(text)) not in off]
+            for kind, texts in found.items()
         }
+        for first, inner in (text.split(GAP, 1) for text in found.get("starts", ()) if GAP in text):
+            begins = phrase_of(first)
+            made.gapped.setdefault(begins[0], []).append((begins, phrase_of(inner), rule))
         for phrase in entries.get("lines", ()):
             made.lines.setdefault(phrase, rule)
         for kind, index in (("starts", made.starts), ("inside", made.inside)):
             for phrase in entries.get(kind, ()):
                 index.setdefault(phrase[0], []).append((phrase, rule))
-    for rule in ("byline", "caption", "date_line"):
+    for rule in ("byline", "caption", "date_line", "section"):
         for kind, texts in language.get(rule, {}).items():
             lists.setdefault(f"{rule}.{kind}", set()).update(texts)
 
