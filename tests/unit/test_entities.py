@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.extract.entities.boundaries import names_in, trim
-from services.extract.entities.consistency import spread, vote
+from services.extract.entities.label_vote import vote
+from services.extract.entities.missed_mentions import spread
 from services.extract.entities.names import acronyms_of, is_acronym, key_of
 from services.extract.entities.ner.chunks import MOST_IN_A_ROW, MOST_SYMBOLS, bounded_runs, pieces
 from services.extract.entities.options import Options

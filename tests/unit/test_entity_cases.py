@@ -15,7 +15,7 @@ CASES = [
     for file in sorted((Path(__file__).parents[1] / "entities").glob("*.toml"))
     for case in tomllib.loads(file.read_text("utf-8"))["case"]
 ]
-_MARK = re.compile(r"\[([^\[\]]+)\]\(([A-Z]+)\)")
+_MARK = re.compile(r"\[([^\[\]]+)\]\(([A-Z_]+)\)")
 
 
 def unmarked(marked: str) -> tuple[str, list[Span]]:

@@ -3,12 +3,11 @@
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from services.extract.entities.boundaries import names_in
-from services.extract.entities.consistency import agree, vote
-from services.extract.entities.derived_mentions import complete
+from services.extract.entities.label_vote import vote
 from services.extract.entities.merge import merge
 from services.extract.entities.names import fold
 from services.extract.entities.spans import LABELS, Span, most_frequent, our_label
+from services.extract.entities.tagger import mentions_in
 from tools.evaluation.entity_packs import Article
 from tools.evaluation.entity_scores import Comparison, Groups, Mentions, Place, by_group, kind
 
@@ -25,7 +24,7 @@ class Tally:
 
     def add(self, article: Article, found: Sequence[Span]) -> None:
         named = [span for span in found if our_label(span.label) in LABELS]
-        ours = agree(article.text, complete(article.text, names_in(article.text, found)[0]))
+        ours, _ = mentions_in(article.text, found)
         self._mentions["bare model"].add(article.names, _labelled(named))
         self._mentions["wireroom"].add(article.names, _labelled(ours))
         expected = {name.place: name.entity for name in article.names if name.entity}

@@ -1,4 +1,4 @@
-"""A user's alias file: names that mean one thing in every article, and its identifier elsewhere.
+"""The alias file of a user: names that mean one thing in every article; reading it and linking clusters to it.
 
 [[entity]]
 name = "Northmoor Ferry Authority"
@@ -9,13 +9,14 @@ identifier = "Q1234"
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
-from services.extract.entities.names import fold, key_of
+from services.extract.entities.names import fold, fullest, key_of
+from services.extract.entities.spans import Span, most_frequent
 
 _Name = Annotated[str, StringConstraints(min_length=2, max_length=200, pattern=r"^\S(?:[^\n]*\S)?$")]
 _HEADING = re.compile(r"\s*\[\[\s*[\"']?entity[\"']?\s*\]\]")
@@ -54,6 +55,17 @@ class Aliases:
     def __bool__(self) -> bool:
         return bool(self._exact)
 
+    def has(self, name: str) -> bool:
+        """Whether a name stands in the file as it is written, whatever it means there."""
+        return fold(name) in self._exact
+
+    def written(self, name: str, label: str) -> Entry | None:
+        """Return the entity whose name stands in the file as it is written; a lone word may be a surname instead."""
+        if label == "PERSON" and " " not in name:
+            return None
+        exact = self._exact.get(fold(name), {})
+        return exact.get(label) or (next(iter(exact.values())) if len(exact) == 1 else None)
+
     def find(self, name: str, label: str) -> Entry | None:
         """Return what the user calls so; where the model gave another label the user is right, if nothing is unsure."""
         exact = self._exact.get(fold(name), {})
@@ -69,6 +81,39 @@ class Aliases:
 
 
 NONE = Aliases(())
+
+
+class Cluster(NamedTuple):
+    """The mentions of one thing, in the order of the text, and what the user says of it."""
+
+    spans: Sequence[Span]
+    entry: Entry | None = None
+
+
+def link(text: str, clusters: Sequence[Sequence[Span]], aliases: Aliases) -> list[Cluster]:
+    """Link each cluster by its fullest form, else by the only entity that its forms are written as.
+
+    Clusters of one entity become one; a surname alone links nothing.
+    """
+    if not aliases:
+        return [Cluster(spans) for spans in clusters]
+    linked: list[Cluster] = []
+    places: dict[Entry, int] = {}
+    for spans in clusters:
+        label = most_frequent([span.label for span in spans])
+        forms = list(dict.fromkeys(text[span.start : span.end] for span in spans))
+        entry = aliases.find(fullest(forms, label), label)
+        if entry is None:
+            written = {found for form in forms if (found := aliases.written(form, label))}
+            entry = written.pop() if len(written) == 1 else None
+        if entry in places:
+            place = places[entry]
+            linked[place] = Cluster(sorted([*linked[place].spans, *spans]), entry)
+            continue
+        if entry:
+            places[entry] = len(linked)
+        linked.append(Cluster(spans, entry))
+    return linked
 
 
 def read(file: Path) -> tuple[Entry, ...]:

@@ -1,4 +1,4 @@
-"""What a user decides of entities."""
+"""Options of the tagger: labels to keep, longest name, least mentions, alias file."""
 
 from dataclasses import dataclass
 

@@ -1,8 +1,10 @@
-"""Places that papers write in several ways: the countries that have acronyms, and the states of one of them."""
+"""Places written in several ways: acronyms of countries, states of the United States, towns with their country."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
+
+from services.extract.entities.union_find import UnionFind
 
 PLACES = ("GPE", "LOC")
 _FORMS = {
@@ -28,6 +30,19 @@ _SAME: Mapping[str, str] = MappingProxyType(
     {form: name for name, forms in _FORMS.items() for form in forms}
     | {form.casefold(): name.casefold() for form, name in _STATES.items()}
 )
+# further acronyms of countries: none of an organisation
+_COUNTRY_ACRONYMS = frozenset(_SAME) | {"prc", "roc", "drc", "dprk", "rok", "ussr", "gdr", "ksa", "nz", "png", "rsa"}
+# countries and states that are surnames or first names too
+_NAMESAKES_WORDS = """
+argentina armenia austria bolivia brazil chad china cuba cyprus denmark egypt england france georgia germany ghana
+greece guinea holland hungary iceland india iran iraq ireland israel italy jamaica japan jordan kenya lebanon libya
+mali malta mexico monaco morocco nepal niger norway oman panama peru poland portugal qatar romania russia scotland
+senegal somalia spain sudan sweden syria taiwan togo tunisia turkey uganda ukraine venezuela vietnam wales yemen
+zambia alabama alaska arizona california carolina colorado dakota delaware florida hawaii idaho indiana iowa kansas
+kentucky louisiana maine maryland michigan minnesota mississippi missouri montana nebraska nevada ohio oklahoma
+oregon pennsylvania tennessee texas utah vermont virginia washington wisconsin wyoming
+"""
+_NAMESAKES = frozenset(_NAMESAKES_WORDS.split())
 STATE = re.compile(rf"(?:{'|'.join(map(re.escape, _STATES))})$")
 
 
@@ -39,3 +54,22 @@ def same_place(name: str) -> str:
 def needs_full_stop(name: str) -> bool:
     """Whether the name is the short form of a state without the full stop that belongs to it."""
     return f"{name}." in _STATES
+
+
+def is_country_acronym(name: str) -> bool:
+    """Whether the name, as it is written, is the acronym of a country or of a union of countries: US, U.K., UN, EU."""
+    return name.replace(".", "").isupper() and name.casefold() in _COUNTRY_ACRONYMS
+
+
+def is_namesake(name: str) -> bool:
+    """Whether a word that may be a person's name is also a country, a state of the United States or their capital."""
+    return name.casefold() in _NAMESAKES
+
+
+def join_towns(keys: Sequence[str], groups: UnionFind) -> None:
+    """Join a town that is named with its country or state to the town: Northmoor, Estovia."""
+    known = frozenset(keys)
+    for key in filter(groups.is_root, keys):
+        town, comma, _ = key.partition(", ")
+        if comma and town in known:
+            groups.join(key, town)

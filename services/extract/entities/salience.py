@@ -1,9 +1,9 @@
-"""Turns the mentions of one thing into an entity, and tells how much the article is about it."""
+"""Builds the entities of the message from clusters of mentions: name, label, aliases, and salience from 0 to 1."""
 
 from collections.abc import Sequence
 from math import log
 
-from services.extract.entities.link import Cluster
+from services.extract.entities.aliases import Cluster
 from services.extract.entities.names import fold, fullest
 from services.extract.entities.spans import most_frequent
 from shared.messages import Entity, Mention

@@ -1,6 +1,6 @@
-"""What passes between the steps: a labelled stretch of the clean text."""
+"""Span types shared by the steps: labelled code point offsets into the text, and our labels for those of models."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -44,3 +44,18 @@ def our_label(label: str) -> str:
 def most_frequent(labels: Sequence[str]) -> str:
     """Return the label given most often, of several the one given first."""
     return labels[0] if len(set(labels)) == 1 else max(dict.fromkeys(labels), key=labels.count)
+
+
+def whole_words(text: str, name: str) -> Iterator[tuple[int, int]]:
+    """Yield start and end of each place where the name stands as whole words."""
+    start = text.find(name)
+    while start >= 0:
+        end = start + len(name)
+        if not (is_in_word(text[start - 1 : start]) or is_in_word(text[end : end + 1])):
+            yield start, end
+        start = text.find(name, end)
+
+
+def is_in_word(char: str) -> bool:
+    """Whether a letter next to the character is part of the same word; not in Chinese, which writes no spaces."""
+    return (char.isalnum() and not "\u4e00" <= char <= "\u9fff") or char in ("-", "_")

