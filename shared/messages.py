@@ -50,7 +50,9 @@ class ArticleSubmitted(Message):
     guid: Annotated[str, StringConstraints(min_length=1, max_length=1024)] | None = Field(
         None, description="The publisher's own identifier; it names the article together with the source."
     )
-    url: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = None
+    url: Annotated[str, StringConstraints(min_length=1, max_length=4096)] | None = Field(
+        None, description="Where it was published; it names the article where there is no guid."
+    )
     title: Annotated[str, StringConstraints(max_length=2000)] | None = None
     language: (
         Annotated[str, StringConstraints(pattern=r"^[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*$", max_length=100)] | None
@@ -79,7 +81,9 @@ class ArticleIngested(Message, Identity):
     body: str
     media_type: MediaType
     guid: str | None = None
-    url: str | None = Field(None, description="As the publisher sent it.")
+    url: str | None = Field(
+        None, description="As the publisher sent it, without line breaks; always an http or https address."
+    )
     title: str | None = None
     language: str | None = Field(None, description="As the publisher declared it; extract decides.")
     published_at: AwareDatetime | None = None

@@ -66,7 +66,7 @@ POISONS = (
     Poison("operator-as-guid", _raw('"guid": {"$ne": null}'), Reason.SCHEMA),
     Poison("operator-as-key", _raw('"$where": "sleep(1000)"'), Reason.UNKNOWN_FIELD),
     Poison("key-with-dots", _raw('"pipeline.rules": "0"'), Reason.UNKNOWN_FIELD),
-    Poison("control-in-url", _submission(url="http://harbour.example/\r\nSet-Cookie: a=b"), Reason.BAD_URL),
+    Poison("control-in-url", _submission(url="http://harbour.example/\x1b[2J\0lock"), Reason.BAD_URL),
     Poison("script-as-url", _submission(url="javascript:alert(1)"), Reason.BAD_URL),
     Poison("unknown-major", _submission(), Reason.SCHEMA_UNSUPPORTED, headers={"ce-type": "news.v2.submitted"}),
     Poison(

@@ -1,5 +1,6 @@
 """news.v1.submitted -> ingest -> news.v1.raw: checks a submission and gives it its identity."""
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -14,11 +15,16 @@ from shared.runtime.worker_thread import off_loop
 from shared.settings import Settings
 from shared.topology import INGEST
 
+log = logging.getLogger(__name__)
+
 
 async def ingest(article: ArticleSubmitted, delivery: Delivery) -> ArticleIngested:
     """The version is the submission's place in INBOX: it only grows, and a redelivery keeps it."""
     size, version, at = delivery.size, delivery.sequence, delivery.received_at
-    return await off_loop(size, ingested, article, version=version, received_at=at)
+    raw = await off_loop(size, ingested, article, version=version, received_at=at)
+    if article.url and not raw.url:
+        log.warning("article %s: its link of %d characters is no web address and is left out", raw.id, len(article.url))
+    return raw
 
 
 @asynccontextmanager

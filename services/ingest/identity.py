@@ -1,66 +1,43 @@
-"""The identity of an article: the same article gets the same id, however often and by whichever link it comes."""
+"""Article identity: id from guid, link or text, and the content hash that tells a new version from a repeat."""
 
-import html
-import re
 import unicodedata
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-from url_normalize import url_normalize
-
-from shared.errors import Reason, Rejected
+from services.ingest.canonical_url import canonical_url, without_line_breaks
+from shared.errors import Rejected
 from shared.messages import ArticleIngested, ArticleSubmitted
 from shared.stream_safe import is_mark, stream_safe
 
 _ID_DIGITS = 32
-# Parameters that say where a reader came from and never what is read. The libraries' own lists also drop
-# meaningful ones (?q=, ?a=), so the list is ours: url-normalize keeps trackers, courlan drops too much.
-_TRACKERS = re.compile(
-    r"^(?:utm_\w+|mtm_\w+|pk_\w+|fbclid|gclid|dclid|gbraid|wbraid|msclkid|yclid|igshid|mc_[ce]id|_hs(?:enc|mi)|"
-    r"cmpid|icid|ncid|ocid|smid|s_cid|ref_?src|ref_?url|at_(?:medium|campaign)\w*|xtor|vero_id|wt_?mc\w*)$",
-    re.IGNORECASE,
-)
-
-_ADDRESS = re.compile(r"https?://", re.IGNORECASE)  # url-normalize would make https://lock of "lock"
-_HOST = re.compile(r"[\w.:-]+$")
-_CONTROL = re.compile("[\0-\x1f\x7f-\x9f]")
-_AUTHORITY = re.compile(r"[^/]*//([^/?#]*)")
-_LONGEST_AUTHORITY = 512  # characters; a host name has 253 at most, and longer ones take the square of it to encode
 _AT_ONCE = 16_384  # characters folded in one call, which keeps Python's lock: some become eighteen of others
 
 
 def ingested(article: ArticleSubmitted, *, version: int, received_at: datetime) -> ArticleIngested:
-    """Return the raw article: the submission as it came, with its identity; raises Rejected for an unusable link."""
-    if article.url is not None:
-        canonical_url(article.url)  # refused at the door, also where a guid names the article
+    """Return the raw article: the submission with its identity, and its link if that is an http or https address.
+
+    Raises Rejected for an unusable link if there is no guid to name the article; with one, the link is left out.
+    """
     return ArticleIngested(
         id=article_id(article),
         version=version,
         content_hash=content_hash(article),
         received_at=received_at,
-        **dict(article),
+        **dict(article) | {"url": _usable(article)},
     )
 
 
-def canonical_url(url: str) -> str:
-    """Return the one form of a link: no trackers, fragment or default port, parameters sorted."""
-    given = stream_safe(html.unescape(url.strip()))
-    if _CONTROL.search(given) or not _ADDRESS.match(given):  # before anything is made of it, such as a host of "lock"
-        raise Rejected(Reason.BAD_URL, f"url {url[:200]!r} is not an absolute http or https address")
-    if (authority := _AUTHORITY.match(given)) and len(authority[1]) > _LONGEST_AUTHORITY:
-        raise Rejected(Reason.BAD_URL, f"url {url[:200]!r} has a host of {len(authority[1])} characters")
+def _usable(article: ArticleSubmitted) -> str | None:
+    if article.url is None:
+        return None
     try:
-        parts = urlsplit(url_normalize(given) or "")
-        host = parts.hostname
-    except (ValueError, UnicodeError) as error:
-        raise Rejected(Reason.BAD_URL, f"url {url[:200]!r}: {error}") from None
-    if not host or not _HOST.match(host):
-        raise Rejected(Reason.BAD_URL, f"url {url[:200]!r} is not an absolute http or https address")
-    pairs = parse_qsl(parts.query, keep_blank_values=True)
-    query = urlencode(sorted(pair for pair in pairs if not _TRACKERS.match(pair[0])))
-    return urlunsplit((parts.scheme, parts.netloc, parts.path, query, ""))
+        canonical_url(article.url)
+    except Rejected:
+        if article.guid is None:
+            raise
+        return None
+    return without_line_breaks(article.url)
 
 
 def article_id(article: ArticleSubmitted) -> str:
@@ -76,9 +53,35 @@ def article_id(article: ArticleSubmitted) -> str:
 
 
 def content_hash(article: ArticleSubmitted) -> str:
-    """Return a hash of all that a reader would see change; the link's trackers and the update time are not."""
-    seen = article.model_copy(update={"url": None, "updated_at": None, "guid": None})
-    return _digest(seen.model_dump_json())
+    """Return a hash of all that a reader would see change, in hexadecimal.
+
+    Not of the link, the guid and the update time; nor of the offset of the time of publication, the order of tags,
+    the kind of line breaks, Unicode composition (NFC or NFD), or blanks around title and text.
+    """
+    published = article.published_at
+    seen = {
+        "url": None,
+        "updated_at": None,
+        "guid": None,
+        "title": None if article.title is None else _composed(article.title),
+        "body": _composed(article.body),
+        "published_at": None if published is None else _utc(published),
+        "tags": tuple(sorted({_composed(tag) for tag in article.tags})),
+    }
+    return _digest(article.model_copy(update=seen).model_dump_json())
+
+
+def _utc(moment: datetime) -> datetime:
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # within a day of year 1 or 9999
+        return moment
+
+
+def _composed(text: str) -> str:
+    """Return the text in NFC, with line feeds alone and without blanks around it."""
+    one_break = text.replace("\r\n", "\n").replace("\r", "\n").strip("\ufeff\u200b \t\n\v\f\u00a0")
+    return "".join(unicodedata.normalize("NFC", part) for part in _parts(stream_safe(one_break)))
 
 
 def _folded(text: str) -> str:

@@ -56,9 +56,9 @@ def with_guid(database: Documents, guid: str, limit: int) -> list[Article]:
     return list(database[ARTICLES].find({"guid": guid}).limit(limit))
 
 
-def with_path(database: Documents, path: str) -> Iterator[Article]:
-    """Yield id and link of the articles whose link, as it came, has this path in it."""
-    yield from database[ARTICLES].find({"url": {"$regex": re.escape(path)}}, {"url": 1})
+def with_link_like(database: Documents, pattern: str) -> Iterator[Article]:
+    """Yield id and link of the articles whose link, as it came, matches a regular expression."""
+    yield from database[ARTICLES].find({"url": {"$regex": pattern}}, {"url": 1})
 
 
 def withdrawn(database: Documents, hashes: Collection[str], id_prefix: str | None) -> Mapping[str, Any] | None:

@@ -6,13 +6,16 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from nats.aio.client import Client
+from pymongo.database import Database
 
+from services.ingest.identity import article_id
 from shared.broker.envelope import headers
 from shared.messages import Entity
 from shared.settings import Settings
-from tests.factories import NOON, an_extracted_article
+from tests.factories import NOON, a_submission, an_extracted_article
 from tests.running import PATIENCE
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -68,3 +71,22 @@ async def test_the_watching_service_reports_a_name_by_its_alias(broker: Client, 
     environment = {"WIREROOM_NATS_URL": settings.nats_url, "WIREROOM_HEALTH_PORT": "0", "WATCH": "quillfeather, Nobody"}
     async with example("watch_names.py", PYTHONPATH=str(EXAMPLES.parent), **environment) as output:
         assert (await line(output)).startswith("Marta Quillfeather 2 times in New lock (")
+
+
+async def test_articles_whose_link_has_another_id_now_are_listed(
+    settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    link = "http://www.harbour-gazette.example/lock/"
+    same = article_id(a_submission(url=link))
+    database["articles"].insert_many(
+        [
+            {"_id": "old", "source": "harbour-gazette", "guid": None, "url": link},
+            {"_id": same, "source": "harbour-gazette", "guid": None, "url": link},
+            {"_id": "named", "source": "harbour-gazette", "guid": "17", "url": link},
+            {"_id": "text", "source": "harbour-gazette", "guid": None, "url": None},
+        ]
+    )
+    mongo = {"WIREROOM_MONGO_URL": settings.mongo_url, "WIREROOM_MONGO_DATABASE": settings.mongo_database}
+    async with example("changed_ids.py", PYTHONPATH=str(EXAMPLES.parent), **mongo) as output:
+        listed = (await asyncio.wait_for(output.read(), PATIENCE)).decode()
+    assert listed == f"old\t{same}\tharbour-gazette\t{link}\n"

@@ -122,10 +122,11 @@ async def test_an_article_with_a_guid_is_withdrawn_shown_and_lifted_by_link_guid
         code, said = await wireroom(settings, "withdraw", LINK, "--lift")
         assert code == 1
         assert "nothing was lifted" in said
-        for name in (LINK, "lock-17"):
+        for name in (f"{LINK}/print?CMP=share", "lock-17"):
             code, said = await wireroom(settings, "withdraw", name, "--reason", "court order")
             assert code == 0, said
-            for asked in (LINK, f"{LINK}?utm_source=mail", "lock-17", article_id(article)):
+            amp = LINK.replace("https://", "http://www.") + "/amp/"
+            for asked in (LINK, f"{LINK}?utm_source=mail", amp, "lock-17", article_id(article)):
                 code, said = await wireroom(settings, "show", asked)
                 assert "was withdrawn on" in said, asked
             [tombstone] = (await TOMBSTONES.all(broker.jetstream())).values.values()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from services.ingest.identity import article_id, canonical_url
+from services.ingest.canonical_url import canonical_url
+from services.ingest.identity import article_id
 from services.store import queries
 from services.store.documents import IDENTIFIER
 from services.store.queries import Article, Documents
@@ -18,6 +19,7 @@ from wireroom.ops import tombstones
 from wireroom.publisher.submissions import file_guid
 
 _ID_PREFIX = re.compile(r"[0-9a-f]{4,32}$")
+_ENCODED = re.compile(r"(?:%[0-9A-F]{2}|[^0-9A-Za-z%-])+")  # or special in a pattern
 _NAMED = 5  # articles listed where a name means more than one
 
 
@@ -56,11 +58,17 @@ def _named(database: Documents, name: str) -> list[Article]:
 
 
 def _with_link(database: Documents, link: str) -> Iterator[Article]:
-    """Yield the articles whose link means this canonical one: as it came it may have trackers, or capitals."""
-    for found in queries.with_path(database, urlsplit(link).path):
+    """Yield the articles whose link, as it came, has this canonical form."""
+    for found in queries.with_link_like(database, _in_every_form(link)):
         with suppress(Rejected):
             if canonical_url(found["url"]) == link:
                 yield from queries.with_id_prefix(database, found["_id"], 1)
+
+
+def _in_every_form(link: str) -> str:
+    """Return a pattern of the part that all forms of a link share: the last word of its path, however encoded."""
+    word = urlsplit(link).path.rpartition("/")[2].partition(".")[0]
+    return _ENCODED.sub(".*", word)
 
 
 def _id_prefix(name: str) -> str | None:

@@ -12,7 +12,7 @@ from typing import Any
 
 from nats.js import JetStreamContext
 
-from services.ingest.identity import canonical_url
+from services.ingest.canonical_url import canonical_url
 from shared.broker.withdrawals import TOMBSTONES, Tombstone
 from shared.errors import Rejected
 from wireroom.publisher.submissions import file_guid
