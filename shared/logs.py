@@ -34,12 +34,13 @@ class JsonLine(logging.Formatter):
     """An object for a machine, on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = {
+        line: dict[str, object] = {
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(timespec="milliseconds"),
             "level": record.levelname,
             "component": record.name,
             "message": record.getMessage(),
         }
+        line |= getattr(record, "article", {})  # id, source, outcome and milliseconds of an article that was answered
         if record.exc_info:
             line["error"] = self.formatException(record.exc_info)
         return escaped_json(json.dumps(line, ensure_ascii=False))

@@ -42,13 +42,17 @@ class Consumer:
     subject: str
     model: type[Message]
     ack_wait: float  # seconds without a sign of life until a message goes to another replica
-    hand: int  # messages one process has at once: some are worked on, the next are here already
+    prefetch: int  # messages one process has in flight: some are worked on, the next are here already
     max_ack_pending: int  # out at once over all replicas: the bound on what a crash delivers again
     also: type[Message] | None = None  # what is read between the others, in the order of the stream
 
     @property
     def subjects(self) -> list[str]:
         return [self.subject] if self.also is None else [self.subject, _every(self.also)]
+
+    @property
+    def models(self) -> tuple[type[Message], ...]:
+        return (self.model,) if self.also is None else (self.model, self.also)
 
     def model_of(self, subject: str) -> type[Message]:
         """Return what a message on this subject is."""
@@ -138,3 +142,12 @@ def buckets(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[KeyValueConfi
         KeyValueConfig(name, ttl=age, max_bytes=size, storage=StorageType.FILE, replicas=replicas)
         for name, (age, size) in sizes.items()
     )
+
+
+def stream_of(model: type[Message]) -> str:
+    """Return the name of the stream that keeps a message; raises LookupError if none does."""
+    for stream in streams():
+        for subject in stream.subjects or []:
+            if model.subject_pattern == subject or model.subject_pattern.startswith(subject.removesuffix(">") + "{"):
+                return str(stream.name)
+    raise LookupError(f"no stream keeps {model.subject_pattern}")

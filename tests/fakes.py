@@ -6,14 +6,17 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, cast
 
+from faststream import FastStream
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 from nats.js.api import PubAck
 
 from shared.broker.dead_letters import DeadLetters
 from shared.runtime.breaker import Breaker
-from shared.runtime.crash_guard import Suspects
-from shared.runtime.delivery import Attempts, Desk
+from shared.runtime.crash_guard import CrashGuard
+from shared.runtime.delivery import Attempts, DeliveryAttempt, DeliveryContext, Work
+from shared.runtime.process_state import InFlight
+from shared.runtime.service import Broker
 from tests.factories import NOON
 
 
@@ -98,16 +101,16 @@ class FakeMsg(Msg):
         self.answers.append("in_progress")
 
 
-class FakeSuspects:
-    """Notes in memory, by the message's place in its stream; ``before`` is what earlier deaths have left."""
+class FakeCrashGuard:
+    """Notes in memory, by the message's place in its stream; ``before`` is what earlier crashes have left."""
 
     def __init__(self, before: int = 0) -> None:
-        self.alone = asyncio.Lock()
+        self.quarantine = asyncio.Lock()
         self.notes: dict[int, int] = {}
         self.cleared = 0
         self._before = before
 
-    async def touch(self, raw: Msg) -> int:
+    async def note(self, raw: Msg) -> int:
         place = raw.metadata.sequence.stream
         before = self.notes.get(place, self._before)
         self.notes[place] = before + 1
@@ -118,19 +121,35 @@ class FakeSuspects:
         self.notes.pop(raw.metadata.sequence.stream, None)
 
 
-def a_desk(
+def a_context(
     js: object,
     attempts: Attempts,
     *,
     name: str = "extract",
-    suspects: object = None,
+    crash_guard: object = None,
     end_process: Callable[[], None] | None = None,
     breaker: Breaker | None = None,
-) -> Desk:
-    """Return where deliveries are answered, with fakes or the real things; nothing ends the process unless it may."""
+) -> DeliveryContext:
+    """Return what deliveries are answered with, fakes or the real things; nothing ends the process unless it may."""
     end, broker = end_process or _nothing_hangs, cast("JetStreamContext", js)
-    doubts = cast("Suspects", suspects or FakeSuspects())
-    return Desk(name, broker, doubts, attempts, end, DeadLetters(name, broker), breaker or Breaker())
+    guard = cast("CrashGuard", crash_guard or FakeCrashGuard())
+    return DeliveryContext(name, broker, guard, attempts, end, DeadLetters(name, broker), breaker or Breaker())
+
+
+async def settle(raw: Msg, work: Work[object], context: DeliveryContext, in_flight: InFlight | None = None) -> str:
+    """Do the work of one delivery as the middleware does, and return the outcome."""
+    attempt = DeliveryAttempt(raw, context, in_flight)
+    async with attempt:
+        await attempt.hold(work)
+    return attempt.outcome
+
+
+def prepared(service: FastStream, js: object, crash_guard: object) -> FastStream:
+    """Return a service whose deliveries are answered and whose results are published by ``js``, not connected."""
+    broker, stream = cast("Broker", service.broker), cast("JetStreamContext", js)
+    broker.config.js_producer.connect(stream, serializer=None)
+    broker.prepare(stream, cast("CrashGuard", crash_guard), DeadLetters(broker.service, stream))
+    return service
 
 
 def _nothing_hangs() -> None:

@@ -1,21 +1,21 @@
 """The pipeline without servers: streams and articles in memory, behind the interfaces that services use."""
 
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+from faststream import FastStream
 from nats.aio.msg import Msg
+from nats.js.api import PubAck
 
+from services.ingest import app as ingest
 from services.store.app import stored
 from services.store.documents import Step, document, encode, step
 from shared.messages import ArticleExtracted, ArticleStored, Outcome
-from shared.runtime.delivery import Desk
-from shared.runtime.service import Delivery, Handler, Service
+from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import STORE
-from tests.fakes import FakeMsg, FakeSuspects, Metadata, Sequence, a_desk
-from tests.model import INGEST, Document, quick, without_a_model
+from tests.fakes import FakeCrashGuard, FakeMsg, Metadata, Sequence, prepared
+from tests.model import QUICK, Document, without_a_model
 from wireroom.ops.dead_letter_queue import origins
 
 ANSWERS: dict[Step, Outcome] = {
@@ -93,36 +93,42 @@ class MemoryJetStream:
         timeout: float | None = None,  # noqa: ASYNC109 - the client's own interface
         stream: str = "",
         headers: dict[str, str] | None = None,
-    ) -> None:
+    ) -> PubAck:
         assert timeout, "the client's default of half a second reports false failures"
-        self.streams[stream].add(stream, subject, payload, dict(headers or {}))
+        return PubAck(stream=stream, seq=self.streams[stream].add(stream, subject, payload, dict(headers or {})))
+
+    async def get_msg(self, stream: str, seq: int) -> FakeMsg:
+        return self.streams[stream].messages[seq]
 
 
 class MemoryPipeline:
     """The whole pipeline in one process; any delivery that waits may be the next."""
 
     def __init__(self) -> None:
-        self._js, self._articles, self._suspects = MemoryJetStream(), Articles(), FakeSuspects()
-        store = Service("store", reads=STORE, writes="NEWS", open_handler=self._open_store)
-        self.services = (quick(INGEST), quick(without_a_model()), quick(store))
-        self.settings = Settings()
+        self._js, self._articles = MemoryJetStream(), Articles()
+        guard, settings = FakeCrashGuard(), Settings()
+        self.services = (
+            prepared(ingest.app(settings, QUICK), self._js, guard),
+            prepared(without_a_model(settings, QUICK), self._js, guard),
+            prepared(self._store(settings), self._js, guard),
+        )
 
-    @asynccontextmanager
-    async def _open_store(self, _settings: Settings) -> AsyncIterator[Handler]:
-        async def store(article: ArticleExtracted, _delivery: Delivery) -> ArticleStored:
+    def _store(self, settings: Settings) -> FastStream:
+        broker = Broker("store", settings, attempts=QUICK)
+
+        @broker.subscriber(STORE)
+        @broker.publisher(ArticleStored)
+        async def store(article: ArticleExtracted) -> ArticleStored:
             return stored(article, self._articles.write(article))
 
-        yield store
-
-    def desk(self, service: Service) -> Desk:
-        return a_desk(self._js, service.attempts, suspects=self._suspects, name=service.name)
+        return FastStream(broker)
 
     async def submit(self, data: bytes) -> int:
         return self._js.streams["INBOX"].add("INBOX", "news.v1.submitted", data, {})
 
-    async def delivery(self, service: Service, choice: int) -> Msg | None:
+    async def delivery(self, broker: Broker, choice: int) -> Msg | None:
         """Return any of the messages this service has not answered: redelivery and replicas mix their order."""
-        stream, prefix = self._js.streams[service.reads.stream], service.reads.subject.rstrip(">")
+        stream, prefix = self._js.streams[broker.reads.stream], broker.reads.subject.rstrip(">")
         waiting = [place for place in stream.waiting if stream.messages[place].subject.startswith(prefix)]
         if not waiting:
             return None

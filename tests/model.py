@@ -5,20 +5,20 @@ It runs the services' own shell (decoding, publishing, answering) on a broker in
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Protocol, TypeVar, cast
 
+from faststream import BaseMiddleware, ContextRepo, FastStream
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 from nats.aio.msg import Msg
 
-from services.ingest.app import service as ingest
-from shared.broker.withdrawals import Withdrawals
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted, Pipeline
-from shared.runtime.delivery import Desk, settle
-from shared.runtime.service import Delivery, Handler, Service, handle
+from shared.runtime.delivery import Attempts
+from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import EXTRACT
 from tests.factories import PIPELINE, a_submission
@@ -47,32 +47,46 @@ class Document:
 class Driven(Protocol):
     """What the machine drives: streams to publish to and to take deliveries from, and what came of it."""
 
-    services: tuple[Service, Service, Service]
-    settings: Settings
+    services: tuple[FastStream, FastStream, FastStream]
 
-    def desk(self, service: Service) -> Desk: ...
     async def submit(self, data: bytes) -> int: ...
-    async def delivery(self, service: Service, choice: int) -> Msg | None: ...
+    async def delivery(self, broker: Broker, choice: int) -> Msg | None: ...
     async def give_back(self, raw: Msg) -> None: ...
     async def articles(self) -> dict[str, Document]: ...
     async def fates(self) -> dict[int, list[str]]: ...
 
 
-def without_a_model(pipeline: Pipeline = PIPELINE) -> Service:
-    """Return extract as far as messages go: the body is the text."""
+def without_a_model(
+    settings: Settings, attempts: Attempts | None = None, *, pipeline: Pipeline = PIPELINE
+) -> FastStream:
+    """Make extract as far as messages go: the body is the text."""
+    broker = Broker("extract", settings, attempts=attempts)
 
-    async def extract(raw: ArticleIngested, _delivery: Delivery) -> ArticleExtracted:
+    @broker.subscriber(EXTRACT)
+    @broker.publisher(ArticleExtracted)
+    async def extract(raw: ArticleIngested) -> ArticleExtracted:
         kept = {name: value for name, value in raw if name in ArticleExtracted.model_fields}
         return ArticleExtracted(**(kept | {"language": "en", "paragraphs": (raw.body,), "pipeline": pipeline}))
 
-    @asynccontextmanager
-    async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
-        yield extract
-
-    return Service("extract", reads=EXTRACT, writes="NEWS", open_handler=open_handler)
+    return FastStream(broker)
 
 
-INGEST = ingest
+class Point(BaseMiddleware[Any, Any]):
+    """Innermost middleware of a service: calls ``reached`` after the handler and after publishing."""
+
+    def __init__(self, msg: Msg | None, /, *, context: ContextRepo, reached: Callable[[str], None]) -> None:
+        super().__init__(msg, context=context)
+        self._reached = reached
+
+    async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: Any) -> Any:  # noqa: ANN401 - as FastStream has it
+        result = await call_next(msg)
+        self._reached("before publishing")
+        return result
+
+    async def publish_scope(self, call_next: Callable[[Any], Awaitable[Any]], cmd: Any) -> Any:  # noqa: ANN401 - as FastStream has it
+        ack = await call_next(cmd)
+        self._reached("before answering")
+        return ack
 
 
 class Machine(RuleBasedStateMachine):
@@ -85,10 +99,10 @@ class Machine(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self._runner = asyncio.Runner()
-        self.withdrawals = Withdrawals()
         self._open = AsyncExitStack()
         self.pipeline = self._run(self._open.enter_async_context(self.open()))
-        self.handlers = {s.name: self._run(self._opened(s)) for s in self.pipeline.services}
+        self.dies: str | None = None
+        self.brokers = [self._run(self._opened(service)) for service in self.pipeline.services]
         self.accepted: dict[str, list[tuple[int, str]]] = {}
         self.refused: dict[int, str] = {}
         self.seen: dict[str, int] = {}
@@ -97,8 +111,16 @@ class Machine(RuleBasedStateMachine):
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return self._runner.run(work)
 
-    async def _opened(self, service: Service) -> Handler:
-        return await self._open.enter_async_context(service.open_handler(self.pipeline.settings))
+    async def _opened(self, service: FastStream) -> Broker:
+        broker = cast("Broker", service.broker)
+        broker.add_middleware(partial(Point, reached=self._reached))
+        if broker.service != "ingest":  # its lifespan opens only another door
+            await self._open.enter_async_context(service.lifespan_context())
+        return broker
+
+    def _reached(self, point: str) -> None:
+        if point == self.dies:
+            raise Died
 
     @rule(guid=st.sampled_from(GUIDS), text=st.sampled_from(TEXTS))
     def publish(self, guid: str, text: str) -> None:
@@ -116,7 +138,7 @@ class Machine(RuleBasedStateMachine):
         dies=st.sampled_from([None, None, "before publishing", "before answering"]),
     )
     def work(self, stage: int, choice: int, dies: str | None) -> None:
-        self._run(self._work(self.pipeline.services[stage], choice, dies))
+        self._run(self._work(self.brokers[stage], choice, dies))
 
     @precondition(lambda self: self.accepted)
     @rule(stages=st.integers(1, 2))
@@ -124,28 +146,14 @@ class Machine(RuleBasedStateMachine):
         """Bring everything before the last stages, where otherwise little of a short history would meet."""
         self._run(self._drain(stages))
 
-    async def _work(self, service: Service, choice: int, dies: str | None) -> bool:
+    async def _work(self, broker: Broker, choice: int, dies: str | None) -> bool:
         """Work on one delivery; dying gives it back as the broker does after the process is gone."""
-        if (raw := await self.pipeline.delivery(service, choice)) is None:
+        if (raw := await self.pipeline.delivery(broker, choice)) is None:
             return False
-        name = (service.name, raw.metadata.sequence.stream)
-        if dies and self.deaths.get(name, 0) == DEATHS:
-            dies = None
-        desk = self.pipeline.desk(service)
-
-        async def handler(article: Any, delivery: Delivery) -> Any:  # noqa: ANN401 - each stage has its own messages
-            result = await self.handlers[service.name](article, delivery)
-            if dies == "before publishing":
-                raise Died
-            return result
-
-        async def work() -> None:
-            await handle(raw, service, handler, desk.js, self.withdrawals)
-            if dies == "before answering":
-                raise Died
-
+        name = (broker.service, raw.metadata.sequence.stream)
+        self.dies = None if self.deaths.get(name, 0) == DEATHS else dies
         try:
-            await settle(raw, work, desk)
+            await broker.process(raw)
         except Died:
             self.deaths[name] = self.deaths.get(name, 0) + 1
             await self.pipeline.give_back(raw)
@@ -166,8 +174,8 @@ class Machine(RuleBasedStateMachine):
             self._runner.close()
 
     async def _drain(self, stages: int = 3) -> None:
-        for service in self.pipeline.services[:stages]:
-            while await self._work(service, 0, None):
+        for broker in self.brokers[:stages]:
+            while await self._work(broker, 0, None):
                 pass
 
     def _check(self, articles: dict[str, Document], fates: dict[int, list[str]]) -> None:
@@ -192,6 +200,4 @@ def _bytes(article: ArticleSubmitted) -> bytes:
     return article.model_dump_json().encode()
 
 
-def quick(service: Service) -> Service:
-    """The service with answers that wait for nothing."""
-    return replace(service, attempts=replace(service.attempts, first_delay=0.0))
+QUICK = Attempts(first_delay=0.0)  # answers that wait for nothing

@@ -3,9 +3,9 @@
 import asyncio
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
-from dataclasses import replace
-from functools import cache, partial
+from functools import cache
 
+from faststream import FastStream
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js.api import ConsumerConfig, DeliverPolicy
@@ -14,9 +14,8 @@ from services.extract import app as extract
 from services.extract.pool import Job, Task
 from services.extract.worker_job import open_job
 from shared.messages import ArticleSubmitted
-from shared.runtime.http_server import server
-from shared.runtime.run import load
-from shared.runtime.service import Service
+from shared.runtime.http_server import ServiceServer
+from shared.runtime.run import App, load
 from shared.settings import Settings
 
 PATIENCE = 60.0  # no test waits longer for a message
@@ -43,18 +42,18 @@ def _loaded_job() -> Job:
     return open_job()
 
 
-def real_extract() -> Service:
-    """Return extract with its models and rules, without its processes, which have tests of their own."""
-    return replace(extract.service, open_handler=partial(extract.open_handler, open_pool=_in_this_process))
+def real_extract(settings: Settings) -> FastStream:
+    """Make extract with its models and rules, without its processes, which have tests of their own."""
+    return extract.app(settings, open_pool=_in_this_process)
 
 
-def everything() -> list[Service]:
+def everything() -> list[App]:
     """Return the three services, last first, so that nothing is there before its reader; extract without processes."""
-    return [load("store"), real_extract(), load("ingest")]
+    return [load("store"), real_extract, load("ingest")]
 
 
 @asynccontextmanager
-async def running(*services: Service, settings: Settings) -> AsyncIterator[None]:
+async def running(*services: App, settings: Settings) -> AsyncIterator[None]:
     """Run services until the block ends; then stop them as a supervisor does, finishing their work."""
     async with AsyncExitStack() as stack:
         for service in services:
@@ -63,8 +62,8 @@ async def running(*services: Service, settings: Settings) -> AsyncIterator[None]
 
 
 @asynccontextmanager
-async def _one(service: Service, settings: Settings) -> AsyncIterator[None]:
-    process = server(service, settings)
+async def _one(service: App, settings: Settings) -> AsyncIterator[None]:
+    process = ServiceServer(service(settings))
     process.capture_signals = nullcontext  # type: ignore[method-assign, assignment] # signals belong to pytest
     task = asyncio.create_task(process.serve())
     try:

@@ -2,16 +2,22 @@
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from typing import Protocol
+from typing import Annotated, Protocol
+
+from faststream import Context, ContextRepo, FastStream
+from faststream.specification import AsyncAPI
 
 from services.extract import configured, pool, transport
 from services.extract.boilerplate.learner import Learner
 from services.extract.boilerplate.sightings import sighting
+from services.extract.clean.rules.vocabulary import Vocabulary
 from services.extract.settings import ExtractSettings
 from shared.messages import ArticleExtracted, ArticleIngested
 from shared.runtime import probes
 from shared.runtime.batching import Batcher
-from shared.runtime.service import Delivery, Handler, Service
+from shared.runtime.delivery import Attempts
+from shared.runtime.middleware import Delivered
+from shared.runtime.service import Broker
 from shared.runtime.worker_thread import off_loop
 from shared.settings import Settings
 from shared.topology import EXTRACT
@@ -26,34 +32,44 @@ class Workers(Protocol):
     async def run(self, tasks: Sequence[pool.Task]) -> list[bytes | Exception]: ...
 
 
-@asynccontextmanager
-async def open_handler(
-    settings: Settings, job: str = JOB, open_pool: Callable[..., AbstractAsyncContextManager[Workers]] = pool.opened
-) -> AsyncIterator[Handler]:
-    options = ExtractSettings()
-    vocabulary = configured.rules(options).vocabulary
-    learner = Learner(settings.nats_url)
-    limits = pool.Limits(options.time_limit, options.memory_limit, options.renew_after)
-    async with (
-        learner.running(),
-        open_pool(job, limits, workers=options.workers, on_loss=probes.end_process) as workers,
-        Batcher(workers.run, size=options.batch, lanes=options.workers).running() as batches,
-    ):
-
-        async def extract(article: ArticleIngested, delivery: Delivery) -> ArticleExtracted:
-            request = await off_loop(delivery.size, transport.request, article, learner.known(article.source))
-            reply = await batches.submit(pool.Task(request))
-            result = await off_loop(len(reply), transport.replied, reply)
-            learner.note(article.source, await off_loop(SLOWER * len(reply), sighting, result, vocabulary))
-            return result
-
-        yield extract
+OpenPool = Callable[..., AbstractAsyncContextManager[Workers]]
 
 
-def hand() -> int:
-    """Twice what is worked on: the next batches are here when these are done."""
-    options = ExtractSettings()
-    return 2 * options.workers * options.batch
+def app(
+    settings: Settings, attempts: Attempts | None = None, *, job: str = JOB, open_pool: OpenPool = pool.opened
+) -> FastStream:
+    """Make the service; nothing connects and no model is loaded before it is run."""
+    broker, options = Broker("extract", settings, attempts=attempts), ExtractSettings()
+    prefetch = 2 * options.workers * options.batch  # the next batches are here when these are done
 
+    @broker.subscriber(EXTRACT, prefetch=prefetch)
+    @broker.publisher(ArticleExtracted)
+    async def extract(
+        article: ArticleIngested,
+        delivery: Delivered,
+        learner: Annotated[Learner, Context()],
+        batches: Annotated[Batcher[pool.Task, bytes], Context()],
+        vocabulary: Annotated[Vocabulary, Context()],
+    ) -> ArticleExtracted:
+        """Clean an article and find its entities, in a worker process."""
+        request = await off_loop(delivery.size, transport.request, article, learner.known(article.source))
+        reply = await batches.submit(pool.Task(request))
+        result = await off_loop(len(reply), transport.replied, reply)
+        learner.note(article.source, await off_loop(SLOWER * len(reply), sighting, result, vocabulary))
+        return result
 
-service = Service("extract", reads=EXTRACT, writes="NEWS", open_handler=open_handler, hand=hand)
+    @asynccontextmanager
+    async def lifespan(context: ContextRepo) -> AsyncIterator[None]:
+        context.set_global("vocabulary", configured.rules(options).vocabulary)
+        learner = Learner(settings.nats_url)
+        limits = pool.Limits(options.time_limit, options.memory_limit, options.renew_after)
+        async with (
+            learner.running(),
+            open_pool(job, limits, workers=options.workers, on_loss=probes.end_process) as workers,
+            Batcher(workers.run, size=options.batch, lanes=options.workers).running() as batches,
+        ):
+            context.set_global("learner", learner)
+            context.set_global("batches", batches)
+            yield
+
+    return FastStream(broker, lifespan=lifespan, specification=AsyncAPI(title="Wireroom extract", version="v1"))

@@ -4,13 +4,18 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from faststream import FastStream
+from faststream.specification import AsyncAPI
+
 from services.ingest.http.listener import http_input
 from services.ingest.identity import ingested
 from services.ingest.settings import IngestSettings
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.runtime.delivery import Attempts
+from shared.runtime.middleware import Delivered
 from shared.runtime.quotas import HOUR, WEEK, Allowance, Quota
-from shared.runtime.service import Delivery, Handler, Service
+from shared.runtime.service import Broker
 from shared.runtime.worker_thread import off_loop
 from shared.settings import Settings
 from shared.topology import INGEST
@@ -18,7 +23,7 @@ from shared.topology import INGEST
 log = logging.getLogger(__name__)
 
 
-async def ingest(article: ArticleSubmitted, delivery: Delivery) -> ArticleIngested:
+async def identified(article: ArticleSubmitted, delivery: Delivered) -> ArticleIngested:
     """The version is the submission's place in INBOX: it only grows, and a redelivery keeps it."""
     size, version, at = delivery.size, delivery.sequence, delivery.received_at
     raw = await off_loop(size, ingested, article, version=version, received_at=at)
@@ -27,20 +32,24 @@ async def ingest(article: ArticleSubmitted, delivery: Delivery) -> ArticleIngest
     return raw
 
 
-@asynccontextmanager
-async def open_handler(settings: Settings) -> AsyncIterator[Handler]:
-    options = IngestSettings()
+def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
+    """Make the service; nothing connects before it is run."""
+    broker, options = Broker("ingest", settings, attempts=attempts), IngestSettings()
     articles = Quota(Allowance(options.source_articles, HOUR, "articles"))
     size = Quota(Allowance(options.source_bytes, WEEK, "bytes"))
 
-    async def ingest_within_quota(article: ArticleSubmitted, delivery: Delivery) -> ArticleIngested:
+    @broker.subscriber(INGEST)
+    @broker.publisher(ArticleIngested)
+    async def ingest(article: ArticleSubmitted, delivery: Delivered) -> ArticleIngested:
+        """Check a submission and give it its identity."""
         for quota, amount in ((articles, 1), (size, delivery.size)):
             if not quota.take(article.source, amount):
                 raise Rejected(Reason.OVER_QUOTA, f"source {article.source} is over its quota of {quota.allowance}")
-        return await ingest(article, delivery)
+        return await identified(article, delivery)
 
-    async with http_input(settings, options):
-        yield ingest_within_quota
+    @asynccontextmanager
+    async def lifespan() -> AsyncIterator[None]:
+        async with http_input(settings, options):
+            yield
 
-
-service = Service("ingest", reads=INGEST, writes="RAW", open_handler=open_handler)
+    return FastStream(broker, lifespan=lifespan, specification=AsyncAPI(title="Wireroom ingest", version="v1"))

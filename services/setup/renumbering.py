@@ -12,7 +12,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from typing import cast
 
 from nats.aio.msg import Msg
 from nats.errors import TimeoutError as NatsTimeoutError
@@ -20,20 +20,14 @@ from nats.js import JetStreamContext
 from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import NotFoundError
 
-from services.ingest.app import service as ingest
+from services.ingest.app import app as ingest
 from services.setup.stored_numbers import Known
 from shared.broker import accounting
 from shared.broker.accounting import Gap, Gaps, Moved
-from shared.broker.dead_letters import DeadLetters
 from shared.broker.envelope import accepted
 from shared.broker.stream_reader import all_of
-from shared.broker.withdrawals import Withdrawals
 from shared.errors import Unavailable
-from shared.runtime.crash_guard import Suspects
-from shared.runtime.delivery import Desk, settle
-from shared.runtime.probes import end_process
-from shared.runtime.quotas import MONTH, Allowance, Quota
-from shared.runtime.service import handle
+from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import INGEST, MAX_MESSAGE_BYTES
 
@@ -120,16 +114,13 @@ async def _hold(js: JetStreamContext) -> None:
 
 async def _empty(js: JetStreamContext, start: Beginning, settings: Settings) -> None:
     """Ingest what is older than the last stored article under its own number, and hold what is newer."""
-    withdrawals = Withdrawals()
-    await withdrawals.load(js)
     reader = await js.pull_subscribe_bind(INGEST.durable, INGEST.stream)
-    dead_letters = DeadLetters(ingest.name, js, Quota(Allowance(settings.source_dead_letter_bytes, MONTH, "bytes")))
-    desk = Desk(ingest.name, js, Suspects(js), ingest.attempts, end_process, dead_letters)
-    async with ingest.open_handler(settings) as handler, dead_letters.running():
+    async with cast("Broker", ingest(settings).broker) as broker:
+        await broker.withdrawals.load(js)
 
         async def take(raw: Msg) -> None:
             if raw.metadata.timestamp <= start.received_at + _ROUNDING:
-                await settle(raw, partial(handle, raw, ingest, handler, js, withdrawals), desk)
+                await broker.process(raw)
             else:
                 await _put_aside(js, raw)
 

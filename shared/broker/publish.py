@@ -57,7 +57,7 @@ async def publish(
     stream: str,
     headers: Mapping[str, str],
     same: Same | None = None,
-) -> None:
+) -> PubAck:
     """Publish and wait until the broker has it on disk; raises Rejected, Unavailable, or an unknown NatsError.
 
     A PubAck that says "duplicate" is compared with the stored message, because anyone may have taken the message id:
@@ -66,11 +66,12 @@ async def publish(
     """
     message_id = headers.get(MESSAGE_ID)
     ids = [message_id, f"{message_id}:{hashlib.sha256(data).hexdigest()[:32]}", None] if message_id else [None]
+    given = {name: value for name, value in headers.items() if name != MESSAGE_ID}
     for candidate in ids:
-        given = {name: value for name, value in headers.items() if name != MESSAGE_ID}
         ack = await _publish(js, subject, data, stream, given | ({MESSAGE_ID: candidate} if candidate else {}))
         if not ack.duplicate or await _is_stored(js, ack, subject, data, same):
-            return
+            break
+    return ack
 
 
 async def _publish(js: JetStreamContext, subject: str, data: bytes, stream: str, headers: dict[str, str]) -> PubAck:

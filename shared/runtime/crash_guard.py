@@ -1,6 +1,6 @@
-"""Messages that were out when a process died: they are worked on alone, and what dies alone too often is the culprit.
+"""Crash guard: redelivered messages are worked on alone, and one that ends its process alone too often is the culprit.
 
-Neighbours of one batch share every death, so counting deliveries would set all of them aside with the culprit.
+Neighbours of one batch share every crash, so counting deliveries would dead-letter all of them with the culprit.
 The counts are kept by the broker, where they outlive the process and all replicas see them.
 """
 
@@ -16,7 +16,7 @@ from shared.broker.kv import Bucket
 from shared.errors import Unavailable
 from shared.topology import SUSPECTS
 
-_MOST = 1_000_000  # deaths; a count beyond is none of ours
+_MOST = 1_000_000  # crashes; a count beyond is none of ours
 
 
 def _count(key: str, data: bytes) -> tuple[str, int]:
@@ -28,16 +28,16 @@ def _count(key: str, data: bytes) -> tuple[str, int]:
 COUNTS = Bucket(SUSPECTS, _count)
 
 
-class Suspects:
-    """``alone`` is held while a suspect is worked on; one for each process is enough, for a process dies alone."""
+class CrashGuard:
+    """``quarantine`` is held while a redelivered message is worked on: one for each process, which crashes alone."""
 
     def __init__(self, js: JetStreamContext) -> None:
         self._js = js
         self._bucket: KeyValue | None = None
-        self.alone = asyncio.Lock()
+        self.quarantine = asyncio.Lock()
 
-    async def touch(self, raw: Msg) -> int:
-        """Note that work on it begins; return how often that was noted before and never taken back."""
+    async def note(self, raw: Msg) -> int:
+        """Note that work on a message begins; return how often that was noted before and never cleared."""
         try:
             bucket = await self._open()
             before = (await COUNTS.get(bucket, _key(raw)))[0] or 0
@@ -47,7 +47,7 @@ class Suspects:
         return before
 
     async def clear(self, raw: Msg) -> None:
-        """Take it back: the process has survived. If this fails the broker forgets the note in its own time."""
+        """Remove the note: the process has survived. If this fails the broker forgets the note in its own time."""
         with suppress(NatsError, TimeoutError):
             await (await self._open()).purge(_key(raw))
 

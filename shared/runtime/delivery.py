@@ -1,14 +1,14 @@
-"""What becomes of a delivery: done, later, never, or poison. The one place that catches every exception.
+"""Outcome of a delivery: ack, retry with a delay, or dead letter. The one place that catches every exception.
 
-done    the work is durable downstream                ack
-later   anything unexpected                           nak with a growing delay, a bounded number of times
-        nearly all fail                               hold the messages and try one now and then: breaker.py
-        a dependency is away                          hold the message and wait; no attempt is spent, unless others
-                                                      get through meanwhile: then it is this message, an attempt
-never   Rejected                                      to DEAD with the reason, wait for its PubAck, then term;
-                                                      what cannot be set aside goes back to the broker, much later
-poison  it ends or hangs the process                  what comes again is worked on alone, so that only the culprit
-                                                      goes to DEAD, as crash_loop or time_limit
+ack          the work is durable downstream
+retry        anything unexpected: nak with a growing delay, a bounded number of times, then a dead letter
+             nearly all messages fail: the messages are held and one is tried now and then (breaker.py)
+             a dependency is unavailable: the message is held and tried again; no attempt is spent, unless others get
+             through meanwhile: then it is this message, and an attempt
+dead letter  Rejected: to DEAD with the reason, wait for its PubAck, then term; what cannot be dead-lettered goes back
+             to the broker, much later
+crash guard  what ends or hangs the process: a redelivered message is worked on alone, so that only the culprit becomes
+             a dead letter, as crash_loop or time_limit (crash_guard.py)
 """
 
 import asyncio
@@ -16,8 +16,10 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self, TypeVar
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
@@ -27,16 +29,18 @@ from shared.broker.dead_letter_status import Fate, tell
 from shared.broker.dead_letters import DeadLetters
 from shared.errors import Reason, Rejected, Unavailable
 from shared.runtime.breaker import Breaker, Key
-from shared.runtime.crash_guard import Suspects
-from shared.runtime.process_state import Hand
+from shared.runtime.crash_guard import CrashGuard
+from shared.runtime.process_state import InFlight
 
 log = logging.getLogger(__name__)
 
-Work = Callable[[], Awaitable[None]]
+T = TypeVar("T")
+Work = Callable[[], Awaitable[T]]
+
+ACK, RETRY, UNANSWERED = "done", "later", "unanswered"  # outcomes; any other is the reason of a dead letter
 
 _LONGEST_DELAY = 60.0
 _MOST_DOUBLINGS = 32  # a message that was held through many restarts must not overflow a float
-_UNANSWERED = "unanswered"
 
 
 class Hung(Exception):  # noqa: N818 - what happened to the work
@@ -49,8 +53,8 @@ class Attempts:
 
     limit: int = 5
     first_delay: float = 1.0
-    heartbeat: float = 10.0  # seconds between signs of life while a message is ours: well below ack_wait
-    longest_hold: float = 5.0  # seconds between two looks at what is away: how late its return may be noticed
+    heartbeat: float = 10.0  # seconds between in-progress signals while a message is in flight: well below ack_wait
+    longest_hold: float = 5.0  # seconds between two tries of an unavailable dependency: how late its return is noticed
     deaths: int = 3  # of the process while it worked on this message alone
     time_limit: float | None = None  # seconds for one attempt; None where what it waits for has limits of its own
     unanswered: int = 6  # publications without any answer, others' being answered: then it is the message
@@ -63,133 +67,173 @@ class Attempts:
 
 @dataclass
 class Progress:
-    """When a message of this service was last done, on the monotonic clock."""
+    """When a message of this service was last acknowledged, on the monotonic clock."""
 
     done_at: float = float("-inf")
 
 
 @dataclass(frozen=True)
-class Desk:
-    """Where a service's deliveries are answered: everything about it that is the same for all of them."""
+class DeliveryContext:
+    """What is the same for all deliveries of a service."""
 
     service: str
     js: JetStreamContext
-    suspects: Suspects
+    crash_guard: CrashGuard
     attempts: Attempts
     end_process: Callable[[], None]
     dead_letters: DeadLetters
     breaker: Breaker = field(default_factory=Breaker)
     progress: Progress = field(default_factory=Progress)
+    retried: Callable[[str], None] = lambda _kind: None  # told of each retry, "error" or "unavailable"
 
 
-async def settle(raw: Msg, work: Work, desk: Desk, hand: Hand | None = None) -> str:
-    """Run the work for one delivery and answer the broker; returns the outcome's name.
+class DeliveryAttempt:
+    """One delivery from its arrival to its answer: ``async with`` it, do each part of the work within `hold`.
 
-    ``hand`` is told what the delivery waits for, also while it cannot be set aside.
+    Entering waits until work may begin: for other redelivered messages, and for the breaker. An exception that leaves
+    the block becomes the outcome; what is no Exception, such as a cancellation, leaves the message unanswered.
     """
-    hand = hand or Hand()
-    async with _signs_of_life(raw, desk.attempts.heartbeat):
-        if raw.metadata.num_delivered == 1:
-            outcome = await _settle(raw, work, desk, hand, alone=False)
-        else:
-            async with desk.suspects.alone:
-                outcome = await _settle(raw, _watched(raw, work, desk), desk, hand, alone=True)
-                await desk.suspects.clear(raw)
-        return outcome
 
+    def __init__(self, raw: Msg, context: DeliveryContext, in_flight: InFlight | None = None) -> None:
+        self.outcome = UNANSWERED
+        self._raw, self._context, self._in_flight = raw, context, in_flight or InFlight()
+        self._redelivered = raw.metadata.num_delivered > 1
+        self._noted = False  # in the crash guard, that work on it has begun
+        self._stack = AsyncExitStack()
 
-def _watched(raw: Msg, work: Work, desk: Desk) -> Work:
-    """Note the beginning of the work where a death does not wipe it out, and judge by what was noted before."""
+    async def __aenter__(self) -> Self:
+        breaker, key = self._context.breaker, _key(self._raw)
+        async with AsyncExitStack() as stack:
+            await stack.enter_async_context(_heartbeat(self._raw, self._context.attempts.heartbeat))
+            if self._redelivered:
+                await stack.enter_async_context(self._context.crash_guard.quarantine)
+            stack.callback(breaker.left, key)
+            while seconds := breaker.wait(key):  # noqa: ASYNC110 - the clock lets one in, and no event
+                await asyncio.sleep(seconds)
+            self._stack = stack.pop_all()
+        return self
 
-    async def watched() -> None:
-        deaths = await desk.suspects.touch(raw)
-        if deaths >= desk.attempts.deaths:
-            raise Rejected(Reason.CRASH_LOOP, f"its process ended {deaths} times while it worked on nothing else")
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> bool:
+        async with self._stack:
+            if error is None:
+                await self._acknowledge()
+            elif isinstance(error, Exception):
+                await self._answer(error)
+            else:
+                return False
+            if self._redelivered:
+                await self._context.crash_guard.clear(self._raw)
+        return True
+
+    async def hold(self, work: Work[T]) -> T:
+        """Do the work; while a dependency is unavailable keep the message and try again, so it spends no attempts.
+
+        Raises Unavailable where it is not the dependency: nothing answers this message, and others are done meanwhile.
+        """
+        return await self._hold(self._guarded(work) if self._redelivered else work)
+
+    async def _hold(self, work: Work[T]) -> T:
+        attempts, began, tried, unanswered = self._context.attempts, time.monotonic(), 0, 0
+        while True:
+            try:
+                with self._in_flight.trying():
+                    return await _within(attempts.time_limit, work)
+            except Unavailable as outage:
+                tried += 1
+                unanswered += outage.unanswered
+                if unanswered >= attempts.unanswered and self._context.progress.done_at > began:
+                    raise
+                log.warning("%s; holding the message, waiting", outage)
+            self._context.retried("unavailable")
+            await asyncio.sleep(min(attempts.delay(tried), attempts.longest_hold))
+
+    def _guarded(self, work: Work[T]) -> Work[T]:
+        """Note the beginning of the work where a crash does not wipe it out, and judge by what was noted before."""
+
+        async def guarded() -> T:
+            guard, limit = self._context.crash_guard, self._context.attempts.deaths
+            if not self._noted:
+                deaths = await guard.note(self._raw)
+                self._noted = True
+                if deaths >= limit:
+                    detail = f"its process ended {deaths} times while it worked on nothing else"
+                    raise Rejected(Reason.CRASH_LOOP, detail)
+            try:
+                return await work()
+            except Unavailable:
+                await guard.clear(self._raw)  # waiting for a dependency crashes nothing
+                self._noted = False
+                raise
+
+        return guarded
+
+    async def _acknowledge(self) -> None:
+        raw, context = self._raw, self._context
+        context.breaker.succeeded(_key(raw))
+        context.progress.done_at = time.monotonic()
+        await tell(raw, Fate.SUCCEEDED, context.service, context.js)
+        await raw.ack()
+        self.outcome = ACK
+
+    async def _answer(self, error: Exception) -> None:
+        if isinstance(error, Rejected):
+            await self._dead_letter(error)
+        elif not isinstance(error, Hung):
+            await self._retry(error)
+        elif self._redelivered:  # alone: it is this message that hangs
+            await self._dead_letter(Rejected(Reason.TIME_LIMIT, str(error)))
+            self._end_process()
+        else:  # among others it cannot be told which of them hangs
+            self._end_process()
+
+    async def _retry(self, error: Exception) -> None:
+        """Negatively acknowledge what failed unexpectedly, or dead-letter it after its last attempt."""
+        raw, context, attempt = self._raw, self._context, self._raw.metadata.num_delivered
+        log.error("%s attempt %d of %d failed", context.service, attempt, context.attempts.limit, exc_info=error)
+        gives_up = context.breaker.failed(_key(raw), error)
+        if gives_up or (attempt >= context.attempts.limit and context.breaker.reason is None):
+            await self._dead_letter(Rejected(Reason.RETRIES_EXHAUSTED, f"{type(error).__name__}: {error}"))
+            return
+        context.retried("error")
+        await raw.nak(delay=context.attempts.delay(attempt))
+        self.outcome = RETRY
+
+    async def _dead_letter(self, verdict: Rejected) -> None:
+        """Publish the dead letter and only then end the message; while DEAD is full or unavailable it is held."""
+        raw, context = self._raw, self._context
+
+        async def put() -> None:
+            await context.dead_letters.put(raw, verdict)
+
         try:
-            await work()
-        except Unavailable:
-            await desk.suspects.clear(raw)  # waiting for a dependency kills nobody
-            raise
+            await self._hold(put)
+        except Exception:  # neither lost nor held: it would keep a place from the others
+            what = (context.service, raw.subject, verdict.reason)
+            log.exception("%s cannot dead-letter %s as %s; trying it again later", *what)
+            await raw.nak(delay=_LONGEST_DELAY)
+            self.outcome = RETRY
+            return
+        await tell(raw, Fate.FAILED_AGAIN, context.service, context.js)
+        await raw.term()
+        self.outcome = verdict.reason
 
-    return watched
-
-
-async def _settle(raw: Msg, work: Work, desk: Desk, hand: Hand, *, alone: bool) -> str:
-    """Work on it once it is its turn, which is at once unless the breaker is open."""
-    key, breaker = _key(raw), desk.breaker
-    while seconds := breaker.wait(key):  # noqa: ASYNC110 - the clock lets one in, and no event
-        await asyncio.sleep(seconds)
-    try:
-        try:
-            return await _tried(raw, work, desk, hand, alone=alone)
-        except Rejected as verdict:
-            outcome = await _never(raw, verdict, desk, hand)
-            if isinstance(verdict.__cause__, Hung):
-                _end(raw, desk)
-            return outcome
-    finally:
-        breaker.left(key)
-
-
-async def _tried(raw: Msg, work: Work, desk: Desk, hand: Hand, *, alone: bool) -> str:
-    """Work on it and answer; raises Rejected for what is to be set aside."""
-    key, attempt, attempts = _key(raw), raw.metadata.num_delivered, desk.attempts
-    try:
-        await _hold_while_unavailable(work, desk, hand)
-    except Rejected:
-        raise
-    except Hung as hung:  # among others it cannot be told which of them hangs; alone it can
-        if alone:
-            raise Rejected(Reason.TIME_LIMIT, str(hung)) from hung
-        _end(raw, desk)
-        return _UNANSWERED
-    except Exception as error:  # the one place: what is unexpected is tried again, then set aside
-        log.exception("%s attempt %d of %d failed", desk.service, attempt, attempts.limit)
-        gives_up = desk.breaker.failed(key, error)
-        if gives_up or (attempt >= attempts.limit and desk.breaker.reason is None):
-            detail = f"{type(error).__name__}: {error}"
-            raise Rejected(Reason.RETRIES_EXHAUSTED, detail) from error
-        await raw.nak(delay=attempts.delay(attempt))
-        return "later"
-    desk.breaker.succeeded(key)
-    desk.progress.done_at = time.monotonic()
-    await tell(raw, Fate.SUCCEEDED, desk.service, desk.js)
-    await raw.ack()
-    return "done"
-
-
-def _end(raw: Msg, desk: Desk) -> None:
-    log.critical("work on %s does not end; ending this process, what it holds comes again", raw.subject)
-    desk.end_process()
+    def _end_process(self) -> None:
+        log.critical("work on %s does not end; ending this process, what it holds comes again", self._raw.subject)
+        self._context.end_process()
 
 
 def _key(raw: Msg) -> Key:
     return raw.metadata.stream, raw.metadata.sequence.stream
 
 
-async def _hold_while_unavailable(work: Work, desk: Desk, hand: Hand) -> None:
-    """Keep the message ours while a dependency is away, so that an outage spends no attempts.
-
-    Raises Unavailable where it is not the dependency: nothing answers this message, and others are done meanwhile.
-    """
-    attempts, began, tried, unanswered = desk.attempts, time.monotonic(), 0, 0
-    while True:
-        try:
-            with hand.trying():
-                return await _within(attempts.time_limit, work)
-        except Unavailable as outage:
-            tried += 1
-            unanswered += outage.unanswered
-            if unanswered >= attempts.unanswered and desk.progress.done_at > began:
-                raise
-            log.warning("%s; holding the message, waiting", outage)
-        await asyncio.sleep(min(attempts.delay(tried), attempts.longest_hold))
-
-
-async def _within(seconds: float | None, work: Work) -> None:
+async def _within(seconds: float | None, work: Work[T]) -> T:
+    if seconds is None:
+        return await work()
     try:
         async with asyncio.timeout(seconds) as limit:
-            await work()
+            return await work()
     except TimeoutError:
         if limit.expired():
             raise Hung(f"not done within {seconds:g} s") from None
@@ -197,34 +241,26 @@ async def _within(seconds: float | None, work: Work) -> None:
 
 
 @asynccontextmanager
-async def _signs_of_life(raw: Msg, every: float) -> AsyncIterator[None]:
-    """Tell the broker every few seconds that the message is ours; a process that died tells nothing."""
+async def _heartbeat(raw: Msg, every: float) -> AsyncIterator[None]:
+    """Send an in-progress signal every few seconds, so that the broker does not deliver the message elsewhere."""
+    loop = asyncio.get_running_loop()
+    sending: set[asyncio.Task[None]] = set()
+    timer: asyncio.TimerHandle | None = None  # and no task: most messages are done before the first signal
 
-    async def tell() -> None:
-        while True:
-            await asyncio.sleep(every)
-            with suppress(NatsError):  # the broker is away as well; it will deliver the message again
-                await raw.in_progress()
+    def beat() -> None:
+        nonlocal timer
+        task = loop.create_task(_in_progress(raw))
+        sending.add(task)
+        task.add_done_callback(sending.discard)
+        timer = loop.call_later(every, beat)
 
-    telling = asyncio.create_task(tell())
+    timer = loop.call_later(every, beat)
     try:
         yield
     finally:
-        telling.cancel()
+        timer.cancel()
 
 
-async def _never(raw: Msg, verdict: Rejected, desk: Desk, hand: Hand) -> str:
-    """Set it aside and only then end it; while there is no room for dead letters it is held."""
-
-    async def put_away() -> None:
-        await desk.dead_letters.put(raw, verdict)
-
-    try:
-        await _hold_while_unavailable(put_away, desk, hand)
-    except Exception:  # neither lost nor held: it would keep a place from the others
-        log.exception("%s cannot set %s aside as %s; trying it again later", desk.service, raw.subject, verdict.reason)
-        await raw.nak(delay=_LONGEST_DELAY)
-        return "later"
-    await tell(raw, Fate.FAILED_AGAIN, desk.service, desk.js)
-    await raw.term()
-    return verdict.reason
+async def _in_progress(raw: Msg) -> None:
+    with suppress(NatsError):  # the broker is unavailable as well; it will deliver the message again
+        await raw.in_progress()

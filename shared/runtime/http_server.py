@@ -1,106 +1,116 @@
-"""Runs a service's application as this process: its health routes, its signals, its end.
+"""Runs a service as this process, behind one ASGI application: /livez, /readyz, /metrics, /asyncapi.
 
-Health is shown from the first moment on, also while the service waits for its broker or its database to be there.
+The pages answer from the first moment on, also while the service waits for its broker or its database.
 """
 
 import asyncio
 import logging
 import os
 import socket
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from types import FrameType
-from typing import Any
+from typing import Any, cast
 
 import uvicorn
-from faststream.asgi import AsgiFastStream
+from faststream import FastStream
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
 from shared.errors import WrongSetting
-from shared.runtime.service import Service, build
-from shared.settings import Settings
+from shared.runtime.metrics import CONTENT_TYPE
+from shared.runtime.process_state import LOOK_EVERY, NOT_ALIVE
+from shared.runtime.service import Broker
 
 log = logging.getLogger(__name__)
 
-Event = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Event]]
-Send = Callable[[Event], Awaitable[None]]
+_BACKLOG = 128
+_JSON = "application/json"
 
 
-class _Beside:
-    """The application, run beside its health routes: started once these answer, stopped before they do not."""
+class ServiceServer(uvicorn.Server):
+    """Serves the pages and runs the service until a signal, ``should_exit``, or the end of the service itself."""
 
-    def __init__(self, app: AsgiFastStream) -> None:
-        self._app = app
-        self._end = asyncio.Event()
-        self._running: asyncio.Task[None] | None = None
-        self.started = False
-        self.ended: Callable[[], None] = lambda: None
+    def __init__(self, service: FastStream) -> None:
+        self._service, self._broker = service, cast("Broker", service.broker)
+        self._host, self._port = self._broker.settings.health_host, self._broker.settings.health_port
+        self._task: asyncio.Task[None] | None = None
+        self._ready, self._end = False, asyncio.Event()
+        super().__init__(uvicorn.Config(self._application(), log_config=None, lifespan="on"))
 
-    async def __call__(self, scope: Event, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            await self._app(scope, receive, send)
-            return
-        await receive()
-        await send({"type": "lifespan.startup.complete"})
-        await receive()
-        self._end.set()
-        if self._running:
-            if not self.started:
-                self._running.cancel()
-            await asyncio.wait({self._running})
-        await send({"type": "lifespan.shutdown.complete"})
-
-    def start(self) -> None:
-        self._running = asyncio.create_task(self._run())
-        self._running.add_done_callback(lambda _: self.ended())
-
-    async def _run(self) -> None:
-        async with self._app.start_lifespan_context():
-            self.started = True
-            await self._end.wait()
-
-    def raise_failure(self) -> None:
-        """Raise what the application ended with, if it failed: a wrong setting, a missing model."""
-        if self._running and self._running.done() and not self._running.cancelled():
-            self._running.result()
-
-
-class _Server(uvicorn.Server):
-    """Ends when the application does; told to end before that has started, which may be never, it ends at once."""
-
-    def __init__(self, config: uvicorn.Config, beside: _Beside) -> None:
-        super().__init__(config)
-        self._beside = beside
-        beside.ended = self._stop
-
-    def _stop(self) -> None:
-        self.should_exit = True
-
-    async def startup(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's own interface
-        _check_free(self.config.host, self.config.port)
-        await super().startup(sockets)
-        self._beside.start()  # only now, when the port is open: nothing of it is seen or done before its health is
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        """Raise what the service ended with, if it failed: a wrong setting, a missing model."""
+        with _listening(self._host, self._port) as listening:
+            await super().serve([listening] if sockets is None else sockets)
+        if self._task and self._task.done() and not self._task.cancelled():
+            self._task.result()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if not self._beside.started:
+        """Stop in order; before the service has started, which may be never, end at once."""
+        if not self._ready:
             log.info("told to end before it started")
             os._exit(0)  # no message was taken yet, so there is nothing to finish
         super().handle_exit(sig, frame)
 
-    async def serve(self, sockets: Any = None) -> None:  # noqa: ANN401 - uvicorn's own interface
-        await super().serve(sockets)
-        self._beside.raise_failure()
+    def _application(self) -> Starlette:
+        state, metrics = self._broker.state, self._broker.metrics
+
+        async def livez(_: Request) -> Response:
+            if state.alive:
+                return PlainTextResponse("alive")
+            return PlainTextResponse(f"nothing was done for {NOT_ALIVE * LOOK_EVERY:g} s and more", 503)
+
+        async def readyz(_: Request) -> Response:
+            return Response(state.report(), 200 if state.ready else 503, media_type=_JSON)
+
+        async def prometheus(_: Request) -> Response:
+            return Response(metrics.text(), media_type=CONTENT_TYPE)
+
+        async def asyncapi(_: Request) -> Response:
+            return Response(self._service.schema.to_specification().to_json(), media_type=_JSON)
+
+        pages = {"/livez": livez, "/readyz": readyz, "/metrics": prometheus, "/asyncapi": asyncapi}
+        return Starlette(routes=[Route(path, page) for path, page in pages.items()], lifespan=self._lifespan)
+
+    @asynccontextmanager
+    async def _lifespan(self, _: Starlette) -> AsyncIterator[None]:
+        """Run the service beside the pages: started once the port is open, stopped before it is closed."""
+        self._task = asyncio.create_task(self._run())
+        self._task.add_done_callback(self._stop)
+        yield
+        self._end.set()
+        if not self._ready:
+            self._task.cancel()
+        await asyncio.wait({self._task})
+
+    async def _run(self) -> None:
+        async with self._broker.state.loop.measured(), self._service.lifespan_context():
+            try:
+                await self._service.start()
+                self._ready = True
+                await self._end.wait()
+            finally:
+                await self._service.stop()
+
+    def _stop(self, _: asyncio.Task[None]) -> None:
+        self.should_exit = True
 
 
-def _check_free(host: str, port: int) -> None:
-    """Raise WrongSetting where the health port cannot be had, for which uvicorn would end the process by itself."""
+def _listening(host: str, port: int) -> socket.socket:
+    """Return a socket that listens; raises WrongSetting, where uvicorn would end the process by itself."""
     family, kind, protocol, _, address = _resolved(host, port)
-    with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(address)
-        except OSError as error:
-            where = f"health cannot be shown on {host}:{port}: {error.strerror}"
-            raise WrongSetting(f"WIREROOM_HEALTH_PORT, WIREROOM_HEALTH_HOST: {where}. Name a free port.") from None
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.bind(address)
+        listening.listen(_BACKLOG)
+    except OSError as error:
+        listening.close()
+        where = f"health cannot be shown on {host}:{port}: {error.strerror}"
+        raise WrongSetting(f"WIREROOM_HEALTH_PORT, WIREROOM_HEALTH_HOST: {where}. Name a free port.") from None
+    return listening
 
 
 def _resolved(host: str, port: int) -> Any:  # noqa: ANN401 - a tuple of five, as the socket module has it
@@ -109,16 +119,3 @@ def _resolved(host: str, port: int) -> Any:  # noqa: ANN401 - a tuple of five, a
     except OSError as error:
         cause = error.strerror
         raise WrongSetting(f"WIREROOM_HEALTH_HOST is {host!r}: {cause}. Name an address of this machine.") from None
-
-
-def server(service: Service, settings: Settings) -> uvicorn.Server:
-    """Return what runs the service and its health routes until SIGTERM, SIGINT or ``should_exit``."""
-    beside = _Beside(build(service, settings))
-    config = uvicorn.Config(
-        beside,
-        host=settings.health_host,
-        port=settings.health_port,
-        log_config=None,
-        lifespan="on",
-    )
-    return _Server(config, beside)

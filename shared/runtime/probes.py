@@ -1,4 +1,4 @@
-"""Health that tells the truth: ready means able to take work, alive means that it gets on with what it has.
+"""Liveness and readiness: ready means able to take work, live means progress with what it has.
 
 A connected socket proves neither: with its consumer deleted, a pull loop spins for ever and looks healthy.
 """
@@ -7,15 +7,13 @@ import asyncio
 import logging
 import os
 from collections.abc import Awaitable, Callable
-from typing import Any
 
-from faststream.asgi import AsgiResponse, get
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from shared.errors import Unavailable, WrongSetting
-from shared.runtime.process_state import LOOK_EVERY, NOT_ALIVE, State
+from shared.runtime.process_state import LOOK_EVERY, State
 from shared.topology import Consumer
 
 log = logging.getLogger(__name__)
@@ -97,19 +95,3 @@ class Watch:
             else:
                 self._state.dependency = None
             await asyncio.sleep(LOOK_EVERY)
-
-
-def routes(state: State) -> list[tuple[str, Callable[..., Awaitable[Any]]]]:
-    """``/livez`` is 503 when nothing gets on, ``/readyz`` until work can be taken, with the reason."""
-
-    @get
-    async def livez(_scope: dict[str, Any]) -> AsgiResponse:
-        if state.alive:
-            return AsgiResponse(b"alive", 200)
-        return AsgiResponse(f"nothing was done for {NOT_ALIVE * LOOK_EVERY:g} s and more".encode(), 503)
-
-    @get
-    async def readyz(_scope: dict[str, Any]) -> AsgiResponse:
-        return AsgiResponse(state.report(), 200 if state.ready else 503, {"content-type": "application/json"})
-
-    return [("/livez", livez), ("/readyz", readyz)]

@@ -1,4 +1,4 @@
-"""What a process knows of itself: what it holds, what it waits for, whether it gets on. No broker, no server."""
+"""State of a service's process: deliveries in flight, unavailable dependencies, progress. No broker, no server."""
 
 import json
 import time
@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from shared.errors import Unavailable
 from shared.runtime.breaker import Breaker
@@ -17,15 +18,16 @@ GIVE_UP = 60  # such looks, after which the process ends to be started again
 
 
 @dataclass(eq=False)
-class Hand:
-    """One delivery that this process has; ``waits_for`` says which dependency is away, ``since`` is monotonic."""
+class InFlight:
+    """One delivery in flight; ``waits_for`` names an unavailable dependency, ``since`` is on the monotonic clock."""
 
     waits_for: str | None = None
     since: float = 0.0
+    stored_at: datetime | None = None  # when the stream took the message
 
     @contextmanager
     def trying(self) -> Iterator[None]:
-        """Note what the work inside finds to be away, until it is tried again."""
+        """Note what the work inside finds to be unavailable, until it is tried again."""
         try:
             yield
         except Unavailable as outage:
@@ -48,18 +50,18 @@ class State:
     outcomes: Counter[str] = field(default_factory=Counter)
     lag: dict[str, int] = field(default_factory=dict)
     loop: LoopDelay = field(default_factory=LoopDelay)
-    _hands: set[Hand] = field(default_factory=set)
+    _deliveries: set[InFlight] = field(default_factory=set)
     _still: int = 0  # looks in a row with work to do and none done
 
     @contextmanager
-    def holding(self) -> Iterator[Hand]:
-        """Have one delivery in hand while the block runs."""
-        hand = Hand()
-        self._hands.add(hand)
+    def in_flight(self, stored_at: datetime | None = None) -> Iterator[InFlight]:
+        """Have one delivery in flight while the block runs."""
+        delivery = InFlight(stored_at=stored_at)
+        self._deliveries.add(delivery)
         try:
-            yield hand
+            yield delivery
         finally:
-            self._hands.discard(hand)
+            self._deliveries.discard(delivery)
 
     def settled(self, outcome: str) -> None:
         self.outcomes[outcome] += 1
@@ -75,8 +77,8 @@ class State:
         """The broker answered: so much waits for this consumer, and so much is out with it and its replicas."""
         self.broker = None
         self.lag = {"pending": pending, "unanswered": unanswered}
-        held = self.breaker.reason or any(hand.waits_for for hand in self._hands)
-        self._still = self._still + 1 if (pending or self._hands) and not held else 0
+        held = self.breaker.reason or any(each.waits_for for each in self._deliveries)
+        self._still = self._still + 1 if (pending or self._deliveries) and not held else 0
 
     def lost(self, why: str) -> None:
         """The consumer cannot be reached, so nothing can be done."""
@@ -89,7 +91,7 @@ class State:
     @property
     def why(self) -> list[str]:
         """Say what keeps this process from taking work; empty if nothing does."""
-        waits_for = next((hand.waits_for for hand in self._hands if hand.waits_for), None)
+        waits_for = next((each.waits_for for each in self._deliveries if each.waits_for), None)
         causes = [self.broker, self.dependency or waits_for, self.breaker.reason]
         if self.starting or self.stopping:
             causes.insert(0, "it is starting" if self.starting else "it is stopping")
@@ -104,10 +106,20 @@ class State:
     def given_up(self) -> bool:
         return self._still >= GIVE_UP
 
+    @property
+    def count(self) -> int:
+        """Return the number of deliveries in flight."""
+        return len(self._deliveries)
+
     def held(self) -> dict[str, float]:
-        """Return how many messages wait for something that is away, and how many seconds the first has waited."""
-        since = [hand.since for hand in self._hands if hand.waits_for]
+        """Return how many messages wait for an unavailable dependency, and how many seconds the first has waited."""
+        since = [each.since for each in self._deliveries if each.waits_for]
         return {"held": len(since), "held_seconds": round(time.monotonic() - min(since), 1) if since else 0.0}
+
+    def oldest_age(self, now: datetime) -> float:
+        """Return the age in seconds of the oldest message in flight, by when its stream took it; 0 without any."""
+        stored = [each.stored_at for each in self._deliveries if each.stored_at]
+        return max((now - min(stored)).total_seconds(), 0.0) if stored else 0.0
 
     def report(self) -> bytes:
         told = {"ready": self.ready, "why": self.why, "outcomes": self.outcomes}

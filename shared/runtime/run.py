@@ -9,24 +9,24 @@ import sys
 from collections.abc import Callable
 
 import uvloop
+from faststream import FastStream
 
 from shared import environment, logs
 from shared.errors import WrongSetting
-from shared.runtime.http_server import server
-from shared.runtime.service import Service
+from shared.runtime.http_server import ServiceServer
 from shared.runtime.watchdog import watchdog
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
 SERVICES = ("ingest", "extract", "store")
+App = Callable[[Settings], FastStream]
 EX_USAGE = 2
 
 
-def load(name: str) -> Service:
-    """Import only the one service, so that an image needs no other."""
-    service = importlib.import_module(f"services.{name}.app").service
-    assert isinstance(service, Service)  # noqa: S101 - for the type checker; an app module without one is a bug
-    return service
+def load(name: str) -> App:
+    """Import only the one service, so that an image needs no other; return what makes its application."""
+    made: App = importlib.import_module(f"services.{name}.app").app
+    return made
 
 
 def main(arguments: list[str]) -> int:
@@ -54,19 +54,19 @@ def _run(arguments: list[str], settings: Settings) -> int:
             # while it runs uvicorn has the signal, stops in order, and raises it again for us: a clean exit
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: sys.exit(0))
-            service = load(name)
+            service = load(name)(settings)
             gc.collect()
             gc.freeze()  # what is loaded stays: to look through it again and again would block the loop for 50 ms
-            uvloop.run(_serve(service, settings))
+            uvloop.run(_serve(service))
             return 0
         case _:
             log.error("usage: python -m shared.runtime.run %s", "|".join(SERVICES))
             return EX_USAGE
 
 
-async def _serve(service: Service, settings: Settings) -> None:
+async def _serve(service: FastStream) -> None:
     async with watchdog():
-        await server(service, settings).serve()
+        await ServiceServer(service).serve()
 
 
 if __name__ == "__main__":

@@ -1,207 +1,231 @@
-"""A service: one durable consumer, one handler, and around it what every service needs.
+"""The broker of a service: FastStream's NatsBroker with continuous pull consumers and our delivery middleware.
 
-FastStream runs the connection, the lifespan and the HTTP side; taking messages (``shared/runtime/subscriber.py``) and
-answering them (``shared/runtime/delivery.py``) is ours, because its fetching leaves a worker idle and its
-default loses messages.
+A service is a FastStream application over such a broker (``services/*/app.py``): ``@broker.subscriber`` takes a
+consumer of the topology, ``@broker.publisher`` a message. FastStream's own fetching leaves a worker idle between two
+batches and its default acknowledgement loses messages; both are replaced inside the framework's parts.
 """
 
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from types import TracebackType
 
-from faststream.asgi import AsgiFastStream
-from faststream.nats import NatsBroker
+from faststream.nats import JStream, NatsBroker
+from faststream.nats.publisher.usecase import LogicPublisher
 from faststream.nats.security import NatsToken, NatsUserPassword
 from faststream.security import BaseSecurity
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
-from pydantic import ValidationError
 
 from shared.broker import nats_client
 from shared.broker.connect import is_refusal, refused
 from shared.broker.dead_letters import DeadLetters
-from shared.broker.envelope import REPLAY, accepted, headers, provenance
 from shared.broker.nats_address import login, servers, without_password
-from shared.broker.publish import publish
-from shared.broker.withdrawals import Withdrawals, erase, withdrawal
-from shared.decoding import decode
+from shared.broker.publish import PUBLISH_TIMEOUT
+from shared.broker.withdrawals import Withdrawals
 from shared.errors import Unavailable
-from shared.messages import ArticleIngested, ArticleWithdrawn, Identity, Message
-from shared.runtime import probes
-from shared.runtime.crash_guard import Suspects
-from shared.runtime.delivery import Attempts, Desk, settle
+from shared.messages import Message
+from shared.runtime import faststream_internals, probes
+from shared.runtime.crash_guard import CrashGuard
+from shared.runtime.delivery import Attempts, DeliveryContext
+from shared.runtime.faststream_internals import jetstream
+from shared.runtime.metrics import Metrics, faststream_metrics
+from shared.runtime.middleware import Deliveries, DeliveryMiddleware
 from shared.runtime.process_state import State
 from shared.runtime.quotas import MONTH, Allowance, Quota
 from shared.runtime.retention import keep_trimming
-from shared.runtime.subscriber import Reader
-from shared.runtime.worker_thread import off_loop
+from shared.runtime.subscriber import ContinuousPullSubscriber
 from shared.settings import Settings
-from shared.topology import CONSUMERS, NEWS, Consumer
+from shared.topology import CONSUMERS, Consumer, stream_of
 
 log = logging.getLogger(__name__)
 
-
-@dataclass(frozen=True)
-class Delivery:
-    """What the broker knows of a message: its place in the stream and when it was taken."""
-
-    sequence: int
-    received_at: datetime
-    size: int = 0  # bytes of the message
+_RELEASE = 0.1  # seconds FastStream waits after our reader, which has waited already
 
 
-Handler = Callable[[Any, Delivery], Awaitable[Message | None]]
-OpenHandler = Callable[[Settings], AbstractAsyncContextManager[Handler]]
-OpenCheck = Callable[[Settings], AbstractAsyncContextManager[probes.Check]]
+class Broker(NatsBroker):
+    """One service's connection, consumer and outcomes; nothing connects before it is started.
 
-
-@dataclass(frozen=True)
-class Service:
-    """``open_handler`` makes what the handler needs, yields the handler, and closes it all again.
-
-    ``open_check`` yields what looks every two seconds whether a dependency is there, and raises Unavailable if not.
+    Handlers are called with the decoded message and their ``Context`` parameters; the message is checked by
+    ``shared/decoding.py`` and not by FastDepends, which would take twice the time of everything else here.
     """
 
-    name: str
-    reads: Consumer
-    writes: str | None  # the stream its results go to; None for a service whose results leave the queue
-    open_handler: OpenHandler
-    attempts: Attempts = field(default=Attempts())
-    open_check: OpenCheck | None = None
-    hand: Callable[[], int] | None = None  # of one process at once, where its settings say that it takes more
+    def __init__(self, name: str, settings: Settings, *, attempts: Attempts | None = None) -> None:
+        self.service, self.settings, self.attempts = name, settings, attempts or Attempts()
+        self.state = State(starting=True)
+        self.metrics = Metrics(name, self.state)
+        self.withdrawals = Withdrawals()
+        self.deliveries: Deliveries | None = None  # once it is connected
+        self._check: probes.Check | None = None
+        self._reads: list[Consumer] = []
+        self._consumer: ContinuousPullSubscriber | None = None
+        self._around = AsyncExitStack()
+        super().__init__(
+            servers(settings.nats_url),
+            name=f"wireroom-{name}",
+            security=_security(settings.nats_url),
+            logger=None,
+            apply_types=False,
+            graceful_timeout=_RELEASE,
+            middlewares=(
+                faststream_metrics(self.metrics, self._reads),
+                partial(DeliveryMiddleware, deliveries=self._deliveries),
+            ),
+            max_reconnect_attempts=-1,  # after giving up, the pull loop would starve the event loop for ever
+            ping_interval=10,  # a half-open connection is noticed after two missed pings, not after four minutes
+            closed_cb=self._end_unless_stopping,
+            disconnected_cb=self._disconnected,
+            reconnected_cb=self._reconnected,
+            error_cb=self._connection_error,
+        )
 
-    def bound(self) -> Consumer:
-        """Return what this process reads, with what it may have in hand."""
-        return replace(self.reads, hand=max(self.reads.hand, self.hand() if self.hand else 0))
+    def subscriber(  # type: ignore[override] # a consumer of the topology in place of two dozen options
+        self, reads: Consumer, *, prefetch: int = 0
+    ) -> ContinuousPullSubscriber:
+        """Return the decorator of the handler of a durable consumer, which has to exist on the broker.
 
+        ``prefetch`` raises the number of messages in flight above the consumer's own.
+        """
+        if self._reads:
+            raise ValueError(f"{self.service} reads {self._reads[0].durable} already; a service has one consumer")
+        self._reads.append(replace(reads, prefetch=max(reads.prefetch, prefetch)))
+        self._consumer = ContinuousPullSubscriber(self, self._reads[0])
+        faststream_internals.register(self, self._consumer)
+        return self._consumer
 
-def build(service: Service, settings: Settings) -> AsgiFastStream:
-    """Make the application; nothing connects before it runs."""
-    running, withdrawals, reader = State(starting=True), Withdrawals(), Reader(service.bound())
+    def publisher(self, model: type[Message]) -> LogicPublisher:  # type: ignore[override] # a message in place of options
+        """Return the decorator that publishes what a handler returns, on the message's own subject and stream.
 
-    async def reconnected() -> None:
-        """What was withdrawn while the broker was away was not heard, and what was asked for is not coming."""
-        withdrawals.load_soon(jetstream(broker))
-        reader.ask_again()
+        A handler may return None, which publishes nothing.
+        """
+        return super().publisher(
+            model.subject_pattern,
+            stream=JStream(stream_of(model), declare=False),
+            timeout=PUBLISH_TIMEOUT,
+            schema=model,
+        )
 
-    broker = _Broker(
-        servers(settings.nats_url),
-        name=f"wireroom-{service.name}",
-        security=_security(settings.nats_url),
-        logger=None,
-        max_reconnect_attempts=-1,  # after giving up, the pull loop would starve the event loop for ever
-        ping_interval=10,  # a half-open connection is noticed after two missed pings, not after four minutes
-        closed_cb=_ending(running),
-        disconnected_cb=_red(running),
-        reconnected_cb=reconnected,
-        error_cb=_telling(settings.nats_url, running),
-    )
+    @property
+    def reads(self) -> Consumer:
+        return self._reads[0]
 
-    @asynccontextmanager
-    async def lifespan() -> AsyncIterator[None]:
-        open_check = service.open_check or _no_check
-        measured = running.loop.measured()
-        async with measured, service.open_handler(settings) as handler, open_check(settings) as check:
-            connection = await broker.connect()
-            js = jetstream(broker)
-            quota = Quota(Allowance(settings.source_dead_letter_bytes, MONTH, "bytes"))
-            dead_letters = DeadLetters(service.name, js, quota)
-            suspects = Suspects(js)
-            desk = Desk(service.name, js, suspects, service.attempts, probes.end_process, dead_letters, running.breaker)
+    @property
+    def jetstream(self) -> JetStreamContext:
+        """The JetStream context; only valid once it is connected."""
+        return jetstream(self)
 
-            async def take(raw: Msg) -> None:
-                with running.holding() as hand:
-                    work = partial(handle, raw, service, handler, js, withdrawals)
-                    running.settled(await settle(raw, work, desk, hand))
+    def depends_on(self, check: probes.Check) -> None:
+        """Let ``check`` look every two seconds whether a dependency is available; it raises Unavailable if not."""
+        self._check = check
 
-            watch = probes.Watch(js, service.reads, running, check)
-            await watch.wait_until_declared()
-            await withdrawals.follow(connection, js)
-            async with watch, dead_letters.running(), _trimming(service, js):
-                await reader.start(connection, take)
-                yield
+    def prepare(self, js: JetStreamContext, crash_guard: CrashGuard, dead_letters: DeadLetters) -> None:
+        """Set what deliveries are answered with; ``start`` does, and tests with parts of their own."""
+        context = DeliveryContext(
+            self.service,
+            js,
+            crash_guard,
+            self.attempts,
+            probes.end_process,
+            dead_letters,
+            self.state.breaker,
+            retried=self.metrics.retried,
+        )
+        self.deliveries = Deliveries(context, self.state, self.withdrawals, self.metrics)
+        self._setup_logger()
 
-    stopping = (running.stop, reader.stop)  # before the connection goes, over which the answers do
-    app = AsgiFastStream(broker, lifespan=lifespan, asgi_routes=probes.routes(running), on_shutdown=stopping)
-    app.after_startup(running.start)
-    return app
+    async def connect(self) -> Client:
+        """Connect, and prepare to answer deliveries."""
+        if self.deliveries is None:
+            connection = await super().connect()
+            js = self.jetstream
+            quota = Quota(Allowance(self.settings.source_dead_letter_bytes, MONTH, "bytes"))
+            dead_letters = DeadLetters(self.service, js, quota)
+            await self._around.enter_async_context(dead_letters.running())
+            self.prepare(js, CrashGuard(js), dead_letters)
+            return connection
+        return await super().connect()
+
+    async def start(self) -> None:
+        """Connect, wait until the consumer is declared, and begin to read."""
+        connection = await self.connect()
+        watch = probes.Watch(self.jetstream, self.reads, self.state, self._check)
+        await watch.wait_until_declared()
+        await self.withdrawals.follow(connection, self.jetstream)
+        await self._around.enter_async_context(watch)
+        await self._around.enter_async_context(_trimming(self.reads, self.jetstream))
+        await super().start()
+        self.state.start()
+
+    async def stop(
+        self,
+        exc_type: type[BaseException] | None = None,
+        exc_val: BaseException | None = None,
+        exc_tb: TracebackType | None = None,
+    ) -> None:
+        """Finish what is in flight, answer it, and only then close the connection."""
+        self.state.stop()
+        for subscriber in self.subscribers:
+            await subscriber.stop()
+        await self._around.aclose()
+        await super().stop(exc_type, exc_val, exc_tb)
+
+    async def process(self, raw: Msg) -> None:
+        """Take one message that was fetched by other means through the handlers, the outcome included."""
+        assert self._consumer is not None  # noqa: S101 - what reads nothing is given nothing
+        if not self._consumer.running:
+            self._consumer.prepare()
+        await self._consumer.process_message(raw)
+
+    async def _connect(self) -> Client:
+        """Connect with our client, which survives any subject and header."""
+        connection = await nats_client.connect(**self._connection_kwargs)
+        self.config.connect(connection)
+        return connection
+
+    def _deliveries(self) -> Deliveries:
+        assert self.deliveries is not None  # noqa: S101 - no message comes before the connection
+        return self.deliveries
+
+    async def _disconnected(self) -> None:
+        self.state.lost("the connection to NATS is lost")
+
+    async def _reconnected(self) -> None:
+        """What was withdrawn while the broker was unavailable was not heard, and what was asked for is not coming."""
+        self.withdrawals.load_soon(self.jetstream)
+        if self._consumer:
+            self._consumer.ask_again()
+
+    async def _end_unless_stopping(self) -> None:
+        """A closed connection never comes back by itself; the supervisor or the container starts us anew."""
+        if not self.state.stopping:
+            log.critical("the connection to NATS is closed for good; ending this process to be started again")
+            probes.end_process()
+
+    async def _connection_error(self, error: Exception) -> None:
+        """Log each failed attempt to reach the broker, some seconds apart, and what it refuses in between.
+
+        Credentials that are refused at the start are wrong; refused later they may be given back, so it waits.
+        """
+        url = self.settings.nats_url
+        if is_refusal(error) and self.state.starting:
+            probes.end_misconfigured(refused(url))
+        log.warning("NATS at %s: %s", without_password(url), str(error) or type(error).__name__)
 
 
 @asynccontextmanager
-async def _trimming(service: Service, js: JetStreamContext) -> AsyncIterator[None]:
+async def _trimming(reads: Consumer, js: JetStreamContext) -> AsyncIterator[None]:
     """A service of the topology trims the stream it reads; a consumer built with this shell deletes nothing."""
-    task = asyncio.create_task(keep_trimming(js, service.reads.stream)) if service.reads in CONSUMERS else None
+    of_ours = any(reads.durable == each.durable and reads.stream == each.stream for each in CONSUMERS)
+    task = asyncio.create_task(keep_trimming(js, reads.stream)) if of_ours else None
     try:
         yield
     finally:
         if task:
             task.cancel()
-
-
-@asynccontextmanager
-async def _no_check(_settings: Settings) -> AsyncIterator[None]:
-    """Nothing but the broker is needed."""
-    yield
-
-
-async def handle(raw: Msg, service: Service, handler: Handler, js: JetStreamContext, withdrawals: Withdrawals) -> None:
-    """Decode one delivery, run the handler, publish its result; raises what `settle` answers the broker for."""
-    place, given = raw.metadata, accepted(raw.headers)
-    message = await off_loop(len(raw.data), decode, raw.data, service.reads.model_of(raw.subject), given)
-    result = await handler(message, Delivery(place.sequence.stream, place.timestamp, len(raw.data)))
-    if isinstance(result, Identity) and (reason := withdrawals.reason(result.id)):
-        result = withdrawal(result, reason)
-    if result is None or service.writes is None:
-        return
-    envelope = provenance(given) | headers(
-        result,
-        service=service.name,
-        now=datetime.now(UTC),
-        trace=given.get("traceparent"),
-        replay=given.get(REPLAY),
-    )
-    withdrawn = isinstance(result, ArticleWithdrawn)
-    stream = NEWS if withdrawn else service.writes
-    data = (await off_loop(len(raw.data), result.model_dump_json)).encode()
-    await publish(js, result.subject, data, stream=stream, headers=envelope, same=partial(says_the_same, result))
-    if withdrawn:
-        await erase(js, place.stream, place.sequence.stream)
-
-
-def says_the_same(message: Message, subject: str, stored: bytes) -> bool:
-    """Tell whether a stored message is an earlier copy of this one, made before a crash: of the same version and text.
-
-    A raw article is a function of its submission, so its copy is equal to the byte and needs no more than that.
-    """
-    if isinstance(message, ArticleIngested) or not isinstance(message, Identity) or subject != message.subject:
-        return False
-    try:
-        found = type(message).model_validate_json(stored)
-    except ValidationError:
-        return False
-    fields = {*Identity.model_fields, "language", "paragraphs"}
-    return all(getattr(found, name, None) == getattr(message, name, None) for name in fields)
-
-
-class _Broker(NatsBroker):
-    """FastStream's broker over our client, which survives any subject and header."""
-
-    async def _connect(self) -> Client:
-        connection = await nats_client.connect(**self._connection_kwargs)
-        self.config.connect(connection)
-        return connection
-
-
-def jetstream(broker: NatsBroker) -> JetStreamContext:
-    """Return the broker's JetStream context; only valid once it is connected."""
-    js: JetStreamContext = broker.config.connection_state.stream
-    return js
 
 
 def _security(url: str) -> BaseSecurity | None:
@@ -213,38 +237,8 @@ def _security(url: str) -> BaseSecurity | None:
     return None
 
 
-def _telling(url: str, running: State) -> Callable[[Exception], Awaitable[None]]:
-    async def tell(error: Exception) -> None:
-        """Each failed attempt to reach the broker, some seconds apart, and what it refuses in between.
-
-        Credentials that are refused at the start are wrong; refused later they may be given back, so it waits.
-        """
-        if is_refusal(error) and running.starting:
-            probes.end_misconfigured(refused(url))
-        log.warning("NATS at %s: %s", without_password(url), str(error) or type(error).__name__)
-
-    return tell
-
-
-def _red(running: State) -> Callable[[], Awaitable[None]]:
-    async def lose() -> None:
-        running.lost("the connection to NATS is lost")
-
-    return lose
-
-
-def _ending(running: State) -> Callable[[], Awaitable[None]]:
-    async def end_process() -> None:
-        """A closed connection never comes back by itself; the supervisor or the container starts us anew."""
-        if not running.stopping:
-            log.critical("the connection to NATS is closed for good; ending this process to be started again")
-            probes.end_process()
-
-    return end_process
-
-
 async def until_available(start: Callable[[], Awaitable[None]]) -> None:
-    """Run a start-up step; while its dependency is away say so and try again every two seconds."""
+    """Run a start-up step; while its dependency is unavailable say so and try again every two seconds."""
     while True:
         try:
             return await start()

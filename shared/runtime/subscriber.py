@@ -1,4 +1,4 @@
-"""Takes messages from a durable consumer: each is begun as soon as it is here, and no more are in hand than may be.
+"""Continuous pull consumer: work on a message begins as it arrives, with a bounded number of messages in flight.
 
 The pull requests are our own. FastStream fetches again only once all it fetched is answered, so a service that works
 on batches stands still between two; and where two readers share a durable, nats-py's ``fetch`` waits for the rest of
@@ -8,35 +8,43 @@ a batch, up to its whole time-out, with what it has already got.
 import asyncio
 import json
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from contextlib import suppress
 from typing import Any
 
+from faststream.message import StreamMessage
+from faststream.nats import NatsBroker
+from faststream.nats.subscriber.usecases.stream_pull_subscriber import PullStreamSubscriber
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from shared.broker.envelope import accepted
+from shared.decoding import decode
+from shared.messages import Message
+from shared.runtime import faststream_internals
+from shared.runtime.worker_thread import off_loop
 from shared.topology import Consumer
 
 log = logging.getLogger(__name__)
 
-Take = Callable[[Msg], Coroutine[Any, Any, None]]
+Take = Callable[[Msg], Coroutine[Any, Any, object]]
 
 _EXPIRES = 5.0  # seconds a request waits in the broker
 _OVERDUE = _EXPIRES + 1.0  # without even the end of a request, it was lost with a broker or a connection
-_PAUSE = 1.0  # seconds before the next request, where one was refused: the consumer or the stream may be away
-_PATIENCE = 15.0  # seconds for what is in hand when the service stops
+_PAUSE = 1.0  # seconds before the next request, where one was refused: the consumer or the stream may be missing
+_PATIENCE = 15.0  # seconds for what is in flight when the service stops
 _TIMED_OUT = "408"  # how a request ends that was not filled
 
 
-class Reader:
+class PullReader:
     """One process's reader of a durable that others read too."""
 
     def __init__(self, reads: Consumer) -> None:
-        self._most = reads.hand
+        self._most = reads.prefetch
         self._next = f"$JS.API.CONSUMER.MSG.NEXT.{reads.stream}.{reads.durable}"
-        self._in_hand: set[asyncio.Task[None]] = set()
+        self._in_flight: set[asyncio.Task[object]] = set()
         self._asked = 0  # messages that were asked for and are not here
         self._pause = 0.0
         self._room = asyncio.Event()
@@ -49,21 +57,21 @@ class Reader:
         async def arrived(message: Msg) -> None:
             if message.reply:
                 self._begin(take(message))
-            else:  # a word of the broker's about a request; by its headers alone a publisher could pretend to be one
+            else:  # a status of a request; by its headers alone a publisher could forge one
                 self._ended(message.headers or {})
 
         self._inbox = await connection.subscribe(connection.new_inbox(), cb=arrived)
         self._asking = asyncio.create_task(self._ask(connection, self._inbox.subject))
 
     async def stop(self) -> None:
-        """Ask for no more, and wait for what is in hand; what it does not end in time is delivered again."""
+        """Ask for no more, and wait for what is in flight; what it does not end in time is delivered again."""
         if self._asking:
             self._asking.cancel()
         if self._inbox:
             with suppress(NatsError):  # the connection is closed already
                 await self._inbox.unsubscribe()
-        if self._in_hand:
-            await asyncio.wait(self._in_hand, timeout=_PATIENCE)
+        if self._in_flight:
+            await asyncio.wait(self._in_flight, timeout=_PATIENCE)
 
     def ask_again(self) -> None:
         """Forget what was asked for: a new connection, or a new broker, does not know of it."""
@@ -85,7 +93,7 @@ class Reader:
 
     def _wanted(self) -> int:
         """Return how many to ask for: none for a little room, for each request costs the broker something."""
-        room = self._most - len(self._in_hand) - self._asked
+        room = self._most - len(self._in_flight) - self._asked
         return room if room >= max(self._most // 4, 1) else 0
 
     async def _request(self, connection: Client, inbox: str, messages: int) -> None:
@@ -98,14 +106,14 @@ class Reader:
             self._asked, self._pause = 0, _PAUSE
             self._room.set()
 
-    def _begin(self, work: Coroutine[Any, Any, None]) -> None:
+    def _begin(self, work: Coroutine[Any, Any, object]) -> None:
         self._asked = max(self._asked - 1, 0)
         task = asyncio.create_task(work)
-        self._in_hand.add(task)
-        task.add_done_callback(self._put_down)
+        self._in_flight.add(task)
+        task.add_done_callback(self._finished)
 
-    def _put_down(self, task: asyncio.Task[None]) -> None:
-        self._in_hand.discard(task)
+    def _finished(self, task: asyncio.Task[object]) -> None:
+        self._in_flight.discard(task)
         if not task.cancelled() and (error := task.exception()):
             log.error("a message could not be answered, it will be delivered again", exc_info=error)
         if self._wanted():
@@ -117,3 +125,46 @@ class Reader:
         if headers.get("Status") != _TIMED_OUT:
             self._pause = _PAUSE
         self._room.set()
+
+
+class ContinuousPullSubscriber(PullStreamSubscriber):
+    """FastStream's pull subscriber with our reader in place of its loop; made by ``Broker.subscriber``."""
+
+    def __init__(self, broker: NatsBroker, reads: Consumer) -> None:
+        config, specification, calls, rest = faststream_internals.parts(broker, reads)
+        super().__init__(config, specification, calls, **rest)
+        self.reads, self._reader = reads, PullReader(reads)
+        self._call_decorators = (faststream_internals.inject(lambda: broker.context),)
+        self.add_call(parser_=None, decoder_=self._decode, dependencies_=())
+
+    async def _create_subscription(self) -> None:
+        await self._reader.start(self.connection, self.process_message)
+
+    async def stop(self) -> None:
+        """Ask for no more messages and wait for those in flight."""
+        await self._reader.stop()
+        await super().stop()
+
+    def ask_again(self) -> None:
+        self._reader.ask_again()
+
+    def prepare(self) -> None:
+        """Make the handlers callable without reading from the broker."""
+        self._build_fastdepends_model()
+        self.running = True
+
+    async def _decode(self, message: StreamMessage[Msg]) -> Message:
+        """Return the body as the message of its subject; raises Rejected."""
+        raw = message.raw_message
+        model = self.reads.model_of(raw.subject)
+        return await off_loop(len(raw.data), decode, raw.data, model, accepted(raw.headers))
+
+
+def of(model: type[Message]) -> Callable[[StreamMessage[Msg]], Awaitable[bool]]:
+    """Return a filter of messages, for a subscriber whose consumer reads several kinds."""
+    beginning = model.subject_pattern.partition("{")[0]
+
+    async def matches(message: StreamMessage[Msg]) -> bool:
+        return message.raw_message.subject.startswith(beginning)
+
+    return matches

@@ -1,12 +1,15 @@
 """Old messages stay readable, and the documents say what the code does. An example is never edited, only added to."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import jsonschema
 import pytest
+from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 from pydantic import ValidationError
 
 from shared.messages import MESSAGES, ArticleExtracted, ArticleSubmitted, Identity, Message
@@ -43,7 +46,33 @@ def test_a_committed_example_satisfies_the_published_schema(
     document = asyncapi()
     schema = {"$ref": f"#/components/schemas/{model.__name__}", "components": document["components"]}
     jsonschema.Draft202012Validator(schema).validate(payload)
-    assert name in {example["name"] for example in document["components"]["messages"][model.__name__]["examples"]}
+    messages = [each for each in document["components"]["messages"].values() if _payload(each) == model.__name__]
+    assert messages
+    assert all(name in {example["name"] for example in message["examples"]} for message in messages)
+
+
+def _payload(message: dict[str, Any]) -> str:
+    return str(message["payload"]["$ref"].rpartition("/")[2])
+
+
+@pytest.mark.parametrize("model", MESSAGES, ids=lambda model: model.event)
+def test_the_schema_that_faststream_writes_is_the_models_own(model: type[Message]) -> None:
+    schemas = asyncapi()["components"]["schemas"]
+    own = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    parts = own.pop("$defs", {})
+    assert schemas[model.__name__] == own
+    assert {name: schemas[name] for name in parts} == parts
+
+
+def test_every_message_travels_on_a_channel_of_the_document_and_every_reference_leads_somewhere() -> None:
+    document = asyncapi()
+    assert {channel["address"] for channel in document["channels"].values()} == {m.subject_pattern for m in MESSAGES}
+    references = set(re.findall(r'"\$ref": "#/([^"]*)"', json.dumps(document)))
+    assert references
+    for reference in references:
+        found: Any = document
+        for step in reference.split("/"):
+            found = found[unquote(step).replace("~1", "/").replace("~0", "~")]
 
 
 @pytest.mark.parametrize("model", MESSAGES, ids=lambda model: model.event)
@@ -56,6 +85,12 @@ def test_some_example_shows_every_field(model: type[Message]) -> None:
 def test_the_generated_documents_are_up_to_date(name: str) -> None:
     committed = (ROOT / "docs" / name).read_text("utf-8")
     assert committed == documents()[name], "run `make contracts` and commit what it writes"
+
+
+def test_faststream_reads_the_committed_document_to_render_it() -> None:
+    """As `faststream docs serve docs/asyncapi.json` does."""
+    committed = json.loads((ROOT / "docs/asyncapi.json").read_text("utf-8"))
+    assert set(ApplicationSchema.model_validate(committed).channels) == set(committed["channels"])
 
 
 def test_mentions_in_the_examples_stand_where_they_say() -> None:

@@ -8,20 +8,18 @@ import os
 import random
 import sys
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import replace
+from collections.abc import Awaitable, Callable
 from datetime import datetime, tzinfo
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from faststream import BaseMiddleware, ContextRepo
 from nats.aio.msg import Msg
 
 from shared import logs
-from shared.messages import Message
-from shared.runtime.http_server import server
+from shared.runtime.http_server import ServiceServer
 from shared.runtime.run import load
-from shared.runtime.service import Delivery, Handler, Service
 from shared.settings import Settings
 
 EXIT = 137
@@ -45,24 +43,20 @@ def fail() -> None:
         raise RuntimeError("a defect that was deployed")
 
 
-def weak(service: Service, point: str) -> Service:
-    """Return the service with the point; ``after-work`` is when its own work is durable and nothing was announced."""
+class Weak(BaseMiddleware[Any, Any]):
+    """Innermost middleware; ``after-work`` is when a service's own work is durable and nothing was announced."""
 
-    @asynccontextmanager
-    async def open_handler(settings: Settings) -> AsyncIterator[Handler]:
-        async with service.open_handler(settings) as handler:
+    def __init__(self, msg: Msg | None, /, *, context: ContextRepo, point: str) -> None:
+        super().__init__(msg, context=context)
+        self._point = point
 
-            async def work(article: Any, delivery: Delivery) -> Message | None:  # noqa: ANN401 - each has its own
-                if point == "defect":
-                    fail()
-                result = await handler(article, delivery)
-                if point == "after-work":
-                    die()
-                return result
-
-            yield work
-
-    return replace(service, open_handler=open_handler)
+    async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: Any) -> Any:  # noqa: ANN401 - as FastStream has it
+        if self._point == "defect":
+            fail()
+        result = await call_next(msg)
+        if self._point == "after-work":
+            die()
+        return result
 
 
 def before(call: Callable[..., Awaitable[None]]) -> Callable[..., Awaitable[None]]:
@@ -92,11 +86,13 @@ def shift_the_clock() -> None:
 
 if __name__ == "__main__":
     name, at = sys.argv[1:]
-    service = load(name)
+    service = load(name)(Settings())
     logs.configure("INFO")
     if at == "clock":
         shift_the_clock()
     if at in CALLS:
         setattr(Msg, CALLS[at], before(getattr(Msg, CALLS[at])))
-    asyncio.run(server(weak(service, at), Settings()).serve())
+    for broker in service.brokers:
+        broker.add_middleware(partial(Weak, point=at))
+    asyncio.run(ServiceServer(service).serve())
     sys.exit(0)

@@ -3,32 +3,35 @@
 import asyncio
 import os
 import sys
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
-from dataclasses import replace
 
-from services.ingest.app import ingest, service
-from shared.messages import ArticleSubmitted, Message
+from faststream import FastStream
+
+from services.ingest.app import identified
+from shared.messages import ArticleIngested, ArticleSubmitted
 from shared.runtime.delivery import Attempts
-from shared.runtime.http_server import server
-from shared.runtime.service import Delivery, Handler
+from shared.runtime.http_server import ServiceServer
+from shared.runtime.middleware import Delivered
+from shared.runtime.service import Broker
 from shared.settings import Settings
+from shared.topology import INGEST
 
 
-@asynccontextmanager
-async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
-    async def weak(article: ArticleSubmitted, delivery: Delivery) -> Message:
+def app(settings: Settings) -> FastStream:
+    broker = Broker("ingest", settings, attempts=Attempts(heartbeat=0.5, time_limit=2))
+
+    @broker.subscriber(INGEST)
+    @broker.publisher(ArticleIngested)
+    async def weak(article: ArticleSubmitted, delivery: Delivered) -> ArticleIngested:
         match (article.guid or "").partition("-")[0]:
             case "kills":
                 os._exit(9)
             case "hangs":
                 await asyncio.Event().wait()
-        return await ingest(article, delivery)
+        return await identified(article, delivery)
 
-    yield weak
+    return FastStream(broker)
 
 
 if __name__ == "__main__":
-    attempts = Attempts(heartbeat=0.5, time_limit=2)
-    asyncio.run(server(replace(service, open_handler=open_handler, attempts=attempts), Settings()).serve())
+    asyncio.run(ServiceServer(app(Settings())).serve())
     sys.exit(0)

@@ -77,7 +77,7 @@ async def test_only_the_culprits_are_set_aside_and_every_neighbour_arrives(broke
     assert 70 in codes
 
 
-WEAK = partial(extract.open_handler, job="tests.faults.weak_extract:open_job")
+WEAK = partial(extract.app, job="tests.faults.weak_extract:open_job")
 CULPRITS = {
     "exits-1": "crash_loop",
     "faults-1": "crash_loop",
@@ -97,7 +97,7 @@ async def test_what_ends_a_worker_of_extract_is_set_aside_and_the_service_lives(
     good = [f"good-{number}" for number in range(40)]
     guids = [*good[:3], "exits-1", "faults-1", *good[3:20], "spins-1", *good[20:30], "grows-1", *good[30:]]
     sent = [a_submission(guid=guid) for guid in guids]
-    async with running(ingest.service, replace(extract.service, open_handler=WEAK), settings=settings):
+    async with running(ingest.app, WEAK, settings=settings):
         await publish(broker, *sent)
         letters = await read(broker, "DEAD", "news.dead.extract.>", len(CULPRITS))
         clean = await read(broker, "NEWS", "news.v1.extracted.>", len(good))

@@ -17,7 +17,7 @@ from wireroom.ops.dead_letter_queue import Choice
 
 async def test_what_moves_on_while_it_is_counted_is_not_called_missing(broker: Client, settings: Settings) -> None:
     js, looks = broker.jetstream(timeout=10), 0
-    async with running(ingest.service, without_a_model(), store.service, settings=settings):
+    async with running(ingest.app, without_a_model, store.app, settings=settings):
         publishing = asyncio.create_task(publish(broker, *(a_submission(guid=f"moving-{n}") for n in range(400))))
         while not publishing.done() or balance(await gather(js)).in_flight:
             looks += 1
@@ -29,7 +29,7 @@ async def test_what_moves_on_while_it_is_counted_is_not_called_missing(broker: C
 
 async def test_a_letter_that_was_dropped_is_counted_and_hides_no_loss(broker: Client, settings: Settings) -> None:
     js = broker.jetstream(timeout=10)
-    async with running(ingest.service, settings=settings):
+    async with running(ingest.app, settings=settings):
         await publish(broker, b"{", b"{", a_submission(guid="kept"), a_submission(guid="lost"))
         await read(broker, "DEAD", "news.dead.>", 2)
         await idle(broker, "INBOX", "ingest")

@@ -6,22 +6,23 @@ import os
 import signal
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
 from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
 import pytest
+from faststream import FastStream
 from nats.aio.client import Client
 
-from services.ingest.app import ingest
-from services.ingest.app import service as ingest_service
-from shared.messages import ArticleIngested, ArticleSubmitted, Message
+from services.ingest.app import identified
+from shared.messages import ArticleIngested, ArticleSubmitted
 from shared.runtime.breaker import Limits
 from shared.runtime.delivery import Attempts
 from shared.runtime.healthcheck import why
-from shared.runtime.service import Delivery, Handler
+from shared.runtime.middleware import Delivered
+from shared.runtime.service import Broker
 from shared.settings import Settings
+from shared.topology import INGEST
 from tests.factories import a_submission
 from tests.running import idle, publish, read, running
 from wireroom.local import local_stack, ports
@@ -79,17 +80,19 @@ async def test_a_service_that_fails_at_everything_stops_and_goes_on_by_itself_on
     """The whole way: hardly a dead letter, red with the reason, resumed, and every article arrives."""
     mended = False
 
-    @asynccontextmanager
-    async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
-        async def with_a_bug(article: ArticleSubmitted, delivery: Delivery) -> Message:
+    def service(settings: Settings) -> FastStream:
+        ingest = Broker("ingest", settings, attempts=attempts)
+
+        @ingest.subscriber(INGEST)
+        @ingest.publisher(ArticleIngested)
+        async def with_a_bug(article: ArticleSubmitted, delivery: Delivered) -> ArticleIngested:
             if not mended:
                 raise ZeroDivisionError("a bug that was deployed today")
-            return await ingest(article, delivery)
+            return await identified(article, delivery)
 
-        yield with_a_bug
+        return FastStream(ingest)
 
     [port] = ports.free(1)
-    service = replace(ingest_service, open_handler=open_handler, attempts=attempts)
     guids = [f"a{number}" for number in range(150)]
     await publish(broker, *(a_submission(guid=guid) for guid in guids))
     async with running(service, settings=settings.model_copy(update={"health_port": port})):
@@ -117,13 +120,22 @@ async def test_health_is_shown_before_the_service_opens_anything(settings: Setti
     [port] = ports.free(1)
     listening: list[bool] = []
 
-    @asynccontextmanager
-    async def open_handler(_settings: Settings) -> AsyncIterator[Handler]:
-        listening.append(not ports.is_free(port))
-        assert "it is starting" in await asyncio.to_thread(why, port)
-        yield ingest
+    def service(settings: Settings) -> FastStream:
+        @asynccontextmanager
+        async def lifespan() -> AsyncIterator[None]:
+            listening.append(not ports.is_free(port))
+            assert "it is starting" in await asyncio.to_thread(why, port)
+            yield
 
-    service = replace(ingest_service, open_handler=open_handler)
+        ingest = Broker("ingest", settings)
+
+        @ingest.subscriber(INGEST)
+        @ingest.publisher(ArticleIngested)
+        async def handle(article: ArticleSubmitted, delivery: Delivered) -> ArticleIngested:
+            return await identified(article, delivery)
+
+        return FastStream(ingest, lifespan=lifespan)
+
     async with running(service, settings=settings.model_copy(update={"health_port": port})):
         await until(port, green)
     assert listening == [True]

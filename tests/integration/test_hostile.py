@@ -26,7 +26,7 @@ from shared.broker.nats_client import connect
 from shared.broker.stream_reader import all_of, get
 from shared.logs import JsonLine, PlainLine
 from shared.messages import ArticleStored
-from shared.runtime.crash_guard import Suspects
+from shared.runtime.crash_guard import CrashGuard
 from shared.sanitizing import harmless
 from shared.settings import Settings
 from shared.topology import MARKS
@@ -76,8 +76,8 @@ async def test_a_value_of_others_at_a_key_of_ours_is_as_none_and_gives_way(broke
     assert 500001 not in await marks.all()
     raw = FakeMsg()
     raw.metadata.stream, raw.metadata.consumer, raw.metadata.sequence.stream = "INBOX", "ingest", 1
-    suspects = Suspects(js)
-    assert [await suspects.touch(raw) for _ in range(2)] == [0, 1]
+    guard = CrashGuard(js)
+    assert [await guard.note(raw) for _ in range(2)] == [0, 1]
 
 
 async def test_services_start_beside_hostile_values_and_store_good_articles_between_hostile_messages(

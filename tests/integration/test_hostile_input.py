@@ -16,6 +16,7 @@ from nats.aio.client import Client
 from shared.messages import Message
 from shared.runtime.run import load
 from shared.settings import Settings
+from shared.topology import CONSUMERS
 from tests.factories import a_raw_article, a_submission, an_extracted_article
 from tests.running import idle, running
 from wireroom.bench.hostile_messages import hostile
@@ -90,7 +91,8 @@ async def test_all_good_messages_come_through_whatever_is_between_them(
         with suppress(TimeoutError):
             await asyncio.wait_for(heard.all.wait(), IN_TIME)
         assert heard.missing == []
-        await idle(broker, service.reads.stream, service.reads.durable)
+        [reads] = [consumer for consumer in CONSUMERS if consumer.durable == stage.service]
+        await idle(broker, reads.stream, reads.durable)
 
 
 async def publish(connection: RawConnection, messages: list[Publication]) -> None:

@@ -9,7 +9,7 @@ import pytest
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from services.ingest.app import service as ingest
+from services.ingest.app import app as ingest
 from shared.broker.dead_letters import PLACES, from_ranges
 from shared.broker.envelope import FOREIGN
 from shared.messages import ArticleIngested

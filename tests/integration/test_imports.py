@@ -34,7 +34,7 @@ async def guids(database: Database[dict[str, Any]]) -> list[str]:
 async def test_a_mistaken_import_is_taken_back_and_can_be_imported_again(
     broker: Client, settings: Settings, database: Database[dict[str, Any]], tmp_path: Path
 ) -> None:
-    async with running(real_extract(), load("store"), settings=settings):
+    async with running(real_extract, load("store"), settings=settings):
         async with running(load("ingest"), settings=settings):
             await wireroom(settings, "publish", lines(tmp_path / "before.jsonl", "a", "b"), "--wait")
             mistaken = BODY.replace("Monday", "Tuesday")

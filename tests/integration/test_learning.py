@@ -61,11 +61,11 @@ async def test_a_line_that_articles_share_is_taken_out_after_a_restart(broker: C
         raw = a_raw_article(guid=str(number), version=number + 1, body=body)
         await js.publish(raw.subject, raw.model_dump_json().encode(), stream="RAW")
 
-    async with running(real_extract(), settings=settings):
+    async with running(real_extract, settings=settings):
         for number in range(10):
             await publish(number)
         await idle(broker, "RAW", "extract")
-    async with running(real_extract(), settings=settings):
+    async with running(real_extract, settings=settings):
         await publish(10)
         results = await read(broker, "NEWS", "news.v1.extracted.>", 11)
     first, last = (ArticleExtracted.model_validate_json(results[at].data) for at in (0, 10))

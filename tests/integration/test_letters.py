@@ -16,7 +16,7 @@ from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from services.ingest.app import service as ingest_service
+from services.ingest.app import app as ingest
 from shared.broker.dead_letter_status import Fate, Marks
 from shared.broker.envelope import REPLAYED_FROM
 from shared.errors import Reason, Rejected
@@ -139,7 +139,7 @@ async def test_what_became_of_a_replayed_letter_is_told_by_its_service(broker: C
     for number in (wrong, foreign):
         assert await replayed(js, number)
     assert await states(js) == dict.fromkeys((mended, wrong, foreign), "replayed") | {left: "open"}
-    async with running(ingest_service, settings=settings):
+    async with running(ingest, settings=settings):
         await idle(broker, "INBOX", "ingest")
     again = foreign + 1
     expected = {mended: "succeeded", wrong: "failed_again", left: "open", foreign: "replayed"}
@@ -191,7 +191,7 @@ async def test_nobody_marks_a_letter_by_sending_its_header(broker: Client, setti
     number = await set_aside(js)
     for given in (str(number), "-1", "\N{SUPERSCRIPT TWO}".encode().decode("latin-1"), "9" * 50):
         await js.publish("news.v1.submitted", GOOD, headers={REPLAYED_FROM: given})
-    async with running(ingest_service, settings=settings):
+    async with running(ingest, settings=settings):
         await idle(broker, "INBOX", "ingest")
     assert await states(js) == {number: "open"}
 

@@ -14,15 +14,15 @@ from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from pymongo import AsyncMongoClient
 
-from services.store.app import service as store
+from services.ingest import app as ingest
+from services.store import app as store
 from shared.broker import provisioning
 from shared.messages import ArticleStored
-from shared.runtime.crash_guard import Suspects
-from shared.runtime.delivery import Desk
-from shared.runtime.service import Service
+from shared.runtime.crash_guard import CrashGuard
+from shared.runtime.service import Broker
 from shared.settings import Settings
-from tests.fakes import a_desk
-from tests.model import INGEST, Document, Driven, Machine, quick, without_a_model
+from tests.fakes import prepared
+from tests.model import QUICK, Document, Driven, Machine, without_a_model
 from wireroom.ops.dead_letter_queue import origins
 
 
@@ -31,30 +31,30 @@ class RealPipeline:
 
     def __init__(self, js: JetStreamContext, mongo: AsyncMongoClient[dict[str, Any]], settings: Settings) -> None:
         self._js, self._articles = js, mongo[settings.mongo_database]
-        self.services = (quick(INGEST), quick(without_a_model()), quick(store))
-        self.settings = settings
-        self._suspects = Suspects(js)
+        guard = CrashGuard(js)
+        self.services = (
+            prepared(ingest.app(settings, QUICK), js, guard),
+            prepared(without_a_model(settings, QUICK), js, guard),
+            prepared(store.app(settings, QUICK), js, guard),
+        )
         self._readers: dict[str, JetStreamContext.PullSubscription] = {}
-
-    def desk(self, service: Service) -> Desk:
-        return a_desk(self._js, service.attempts, suspects=self._suspects, name=service.name)
 
     async def submit(self, data: bytes) -> int:
         return (await self._js.publish("news.v1.submitted", data, stream="INBOX")).seq
 
-    async def delivery(self, service: Service, _choice: int) -> Msg | None:
-        reads = service.reads
+    async def delivery(self, broker: Broker, _choice: int) -> Msg | None:
+        reads = broker.reads
         if reads.durable not in self._readers:  # one for all deliveries: a closed one may still be sent a message
             self._readers[reads.durable] = await self._js.pull_subscribe_bind(reads.durable, reads.stream)
         async with asyncio.timeout(10):
-            while await self._waits(service):  # an answer counts a moment after it was sent
+            while await self._waits(broker):  # an answer counts a moment after it was sent
                 with suppress(NatsTimeoutError):
                     [raw] = await self._readers[reads.durable].fetch(1, timeout=0.1)
                     return raw
         return None
 
-    async def _waits(self, service: Service) -> bool:
-        info = await self._js.consumer_info(service.reads.stream, service.reads.durable)
+    async def _waits(self, broker: Broker) -> bool:
+        info = await self._js.consumer_info(broker.reads.stream, broker.reads.durable)
         return bool(info.num_pending or info.num_ack_pending)
 
     async def give_back(self, raw: Msg) -> None:

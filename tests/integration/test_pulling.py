@@ -5,7 +5,7 @@ import asyncio
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 
-from shared.runtime.subscriber import Reader
+from shared.runtime.subscriber import PullReader
 from shared.topology import INGEST
 from tests.factories import a_submission
 from tests.running import publish
@@ -20,7 +20,7 @@ async def test_a_lone_message_is_begun_at_once_although_other_readers_wait_too(b
         taken.put_nowait(message)
         await message.ack()
 
-    readers = [Reader(INGEST) for _ in range(3)]
+    readers = [PullReader(INGEST) for _ in range(3)]
     for reader in readers:
         await reader.start(broker, take)
     for _ in range(6):
@@ -39,7 +39,7 @@ async def test_two_readers_share_what_waits_and_each_message_comes_once(broker: 
         taken.put_nowait(message.metadata.sequence.stream)
 
     places = await publish(broker, *(a_submission(guid=str(number)) for number in range(300)))
-    readers = [Reader(INGEST) for _ in range(2)]
+    readers = [PullReader(INGEST) for _ in range(2)]
     for reader in readers:
         await reader.start(broker, take)
     async with asyncio.timeout(30):

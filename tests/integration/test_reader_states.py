@@ -20,7 +20,7 @@ from wireroom.ops.pipeline_status import PipelineState, ServiceState, StreamStat
 
 async def test_a_service_is_known_by_what_it_asks_for_and_when_it_got_on(broker: Client, settings: Settings) -> None:
     js = broker.jetstream(timeout=10)
-    async with running(ingest.service, settings=settings):
+    async with running(ingest.app, settings=settings):
         await publish(broker, a_submission())
         await idle(broker, "INBOX", "ingest")
         found = {service.service: service for service in (await look(js)).services}
@@ -30,7 +30,7 @@ async def test_a_service_is_known_by_what_it_asks_for_and_when_it_got_on(broker:
 
 
 async def test_two_processes_of_a_service_are_two_that_ask(broker: Client, settings: Settings) -> None:
-    async with running(without_a_model(), without_a_model(), settings=settings):
+    async with running(without_a_model, without_a_model, settings=settings):
         await idle(broker, "RAW", "extract")
         [extract] = [s for s in (await look(broker.jetstream(timeout=10))).services if s.service == "extract"]
     assert extract.asking == 2
@@ -40,7 +40,7 @@ async def test_durables_of_others_are_shown_with_what_they_have_not_read(broker:
     js = broker.jetstream(timeout=10)
     config = ConsumerConfig(durable_name="desk", filter_subject="news.v1.raw.>", ack_policy=AckPolicy.EXPLICIT)
     await js.add_consumer("RAW", config)
-    async with running(ingest.service, settings=settings):
+    async with running(ingest.app, settings=settings):
         await publish(broker, a_submission())
         await idle(broker, "INBOX", "ingest")
     state = await look(js)

@@ -104,7 +104,7 @@ async def test_a_backup_is_ingested_under_its_own_numbers_and_what_came_since_go
     new = 150 + RESERVE + 1
     assert await accounting.moved(js) == {4: new, 5: new + 1}
     assert [(gap.first, gap.since, gap.known) for gap in await accounting.gaps(js)] == [(4, 150, 150)]
-    async with running(ingest.service, settings=settings):
+    async with running(ingest.app, settings=settings):
         assert (await ingested(broker, 4))["since"] == new + 1
         [letter] = await read(broker, "DEAD", "news.dead.>", 1)
     assert (letter.data, (letter.headers or {})["wireroom-sequence"]) == (b"{", str(new))
@@ -128,7 +128,7 @@ async def test_an_interrupted_setup_is_made_good_by_the_next(
         with pytest.raises(InterruptedError):
             await setup(settings, Limits())
     await setup(settings, Limits())
-    async with running(ingest.service, settings=settings):
+    async with running(ingest.app, settings=settings):
         found = await ingested(broker, 4)
     new = 150 + RESERVE + 1
     assert found == {"backed-up": 1} | {f"since-{n}": new + n for n in range(3)}
@@ -161,7 +161,7 @@ async def test_a_correction_after_the_loss_is_the_newer_one(
 ) -> None:
     """What today's tree says of it: `superseded`."""
     js = broker.jetstream(timeout=10)
-    services = (ingest.service, without_a_model(), store.service)
+    services = (ingest.app, without_a_model, store.app)
     async with running(*services, settings=settings):
         await publish(
             broker, *(a_submission(guid=f"other-{n}") for n in range(4)), a_submission(guid="lock", body="Open.")

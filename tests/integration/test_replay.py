@@ -1,14 +1,14 @@
 """Raw articles sent through again: nothing changes unless a newer pipeline made something else of them."""
 
 import json
+from functools import partial
 from typing import Any
 
 from nats.aio.client import Client
 from pymongo.database import Database
 
 from shared.messages import ArticleStored, Pipeline
-from shared.runtime.run import load
-from shared.runtime.service import Service
+from shared.runtime.run import App, load
 from shared.settings import Settings
 from tests.commands import wireroom
 from tests.factories import BODY, PIPELINE, a_submission
@@ -24,8 +24,8 @@ ARTICLES = [
 ]
 
 
-def made_by(rules: str) -> Service:
-    return without_a_model(Pipeline(**PIPELINE.model_dump() | {"rules": rules}))
+def made_by(rules: str) -> App:
+    return partial(without_a_model, pipeline=Pipeline(**PIPELINE.model_dump() | {"rules": rules}))
 
 
 async def everything_stored(broker: Client) -> None:

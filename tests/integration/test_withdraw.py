@@ -99,7 +99,7 @@ async def test_what_waits_for_extract_is_withdrawn_when_it_comes_to_it(
         assert code == 0, said
         assert (await withdrawn(broker, 1))[0].version == place
         await broker.jetstream().publish(raw.subject, raw.data, stream="RAW")  # as if ingest had been about to
-        async with running(real_extract(), settings=settings):
+        async with running(real_extract, settings=settings):
             await idle(broker, "RAW", "extract")
     assert await holding(broker, TELLING) == []
     assert database["articles"].find_one({"_id": article.id}) is None
@@ -147,7 +147,7 @@ async def test_a_source_is_taken_down_with_all_its_articles_and_no_other(
 ) -> None:
     others = a_submission(guid="ferry", source="tide-times", body=OTHER)
     bad = b'{"source": "harbour-gazette", "body": "Brackwater", "titel": "x"}'
-    async with running(real_extract(), load("store"), settings=settings):
+    async with running(real_extract, load("store"), settings=settings):
         async with running(load("ingest"), settings=settings):
             await publish(broker, a_submission(guid="1"), a_submission(guid="2"), others, bad)
             await read(broker, "NEWS", "news.v1.stored.>", 3)

@@ -1,4 +1,4 @@
-"""What becomes of a delivery: done, later, never, poison, held. Nothing is answered before it is durable."""
+"""Outcomes of a delivery: ack, retry, dead letter, held. Nothing is answered before it is durable."""
 
 import asyncio
 import base64
@@ -17,9 +17,9 @@ from shared.broker.envelope import FOREIGN
 from shared.broker.publish import publish
 from shared.errors import Reason, Rejected, Unavailable
 from shared.runtime.breaker import Breaker, Limits
-from shared.runtime.delivery import Attempts, settle
-from shared.runtime.process_state import Hand
-from tests.fakes import FakeJetStream, FakeMsg, FakeSuspects, a_desk
+from shared.runtime.delivery import Attempts
+from shared.runtime.process_state import InFlight
+from tests.fakes import FakeCrashGuard, FakeJetStream, FakeMsg, a_context, settle
 
 SOON = Attempts(first_delay=0.0)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
@@ -49,10 +49,10 @@ async def settled(
     work: Callable[[], Awaitable[None]],
     js: FakeJetStream,
     attempts: Attempts = SOON,
-    suspects: FakeSuspects | None = None,
+    crash_guard: FakeCrashGuard | None = None,
 ) -> str:
-    desk = a_desk(js, attempts, suspects=suspects, end_process=lambda: ENDED.append("process"))
-    return await settle(message, work, desk)
+    context = a_context(js, attempts, crash_guard=crash_guard, end_process=lambda: ENDED.append("process"))
+    return await settle(message, work, context)
 
 
 async def test_work_that_succeeds_is_acknowledged_once() -> None:
@@ -99,46 +99,46 @@ async def test_a_message_that_keeps_ending_its_process_is_set_aside_before_it_is
     async def work() -> None:
         touched.append(True)
 
-    message, js, suspects = FakeMsg(delivered=4), FakeJetStream(), FakeSuspects(before=3)
-    assert await settled(message, work, js, suspects=suspects) == Reason.CRASH_LOOP
+    message, js, crash_guard = FakeMsg(delivered=4), FakeJetStream(), FakeCrashGuard(before=3)
+    assert await settled(message, work, js, crash_guard=crash_guard) == Reason.CRASH_LOOP
     assert touched == []
     assert message.answers == ["term"]
-    assert suspects.notes == {}, "the letter says it all"
+    assert crash_guard.notes == {}, "the letter says it all"
 
 
 async def test_a_neighbour_that_shared_every_death_is_worked_on_and_not_blamed() -> None:
-    message, js, suspects = FakeMsg(delivered=40), FakeJetStream(), FakeSuspects()
-    assert await settled(message, failing(), js, suspects=suspects) == "done"
+    message, js, crash_guard = FakeMsg(delivered=40), FakeJetStream(), FakeCrashGuard()
+    assert await settled(message, failing(), js, crash_guard=crash_guard) == "done"
     assert message.answers == ["ack"]
-    assert suspects.notes == {}
+    assert crash_guard.notes == {}
 
 
 async def test_a_death_leaves_its_note_behind() -> None:
-    message, suspects = FakeMsg(delivered=2), FakeSuspects()
+    message, crash_guard = FakeMsg(delivered=2), FakeCrashGuard()
 
     async def dies() -> None:
         raise SystemExit  # stands for what no code of ours survives
 
     with pytest.raises(SystemExit):
-        await settled(message, dies, FakeJetStream(), suspects=suspects)
-    assert suspects.notes == {7: 1}
+        await settled(message, dies, FakeJetStream(), crash_guard=crash_guard)
+    assert crash_guard.notes == {7: 1}
     assert message.answers == []
 
 
 async def test_an_outage_while_worked_on_alone_blames_nobody() -> None:
-    suspects = FakeSuspects()
+    crash_guard = FakeCrashGuard()
 
     async def away() -> None:
-        assert suspects.notes == {7: 1}
-        raise KeyboardInterrupt if suspects.cleared else Unavailable("MongoDB", "db", "refused")
+        assert crash_guard.notes == {7: 1}
+        raise KeyboardInterrupt if crash_guard.cleared else Unavailable("MongoDB", "db", "refused")
 
     with pytest.raises(KeyboardInterrupt):
-        await settled(FakeMsg(delivered=2), away, FakeJetStream(), suspects=suspects)
-    assert suspects.cleared == 1, "a restart during the outage would find no note"
+        await settled(FakeMsg(delivered=2), away, FakeJetStream(), crash_guard=crash_guard)
+    assert crash_guard.cleared == 1, "a restart during the outage would find no note"
 
 
 async def test_suspects_are_worked_on_one_after_the_other() -> None:
-    suspects, inside, most = FakeSuspects(), 0, 0
+    crash_guard, inside, most = FakeCrashGuard(), 0, 0
 
     async def work() -> None:
         nonlocal inside, most
@@ -148,7 +148,7 @@ async def test_suspects_are_worked_on_one_after_the_other() -> None:
         inside -= 1
 
     messages = [FakeMsg(delivered=2) for _ in range(5)]
-    await asyncio.gather(*(settled(message, work, FakeJetStream(), suspects=suspects) for message in messages))
+    await asyncio.gather(*(settled(message, work, FakeJetStream(), crash_guard=crash_guard) for message in messages))
     assert most == 1
 
 
@@ -192,17 +192,17 @@ async def test_signs_of_life_are_sent_while_the_work_goes_on() -> None:
     "error", [NatsTimeoutError(), APIError(code=503, err_code=10077, description="maximum bytes exceeded")]
 )
 async def test_a_message_is_held_and_not_terminated_while_it_cannot_be_set_aside(error: Exception) -> None:
-    message, js, hand = FakeMsg(), FakeJetStream(error, error), Hand()
-    desk = a_desk(js, Attempts(first_delay=0.01))
-    settling = asyncio.create_task(settle(message, failing(Rejected(Reason.SCHEMA, "x")), desk, hand))
-    while hand.waits_for is None:  # noqa: ASYNC110 - a hand has no event
+    message, js, in_flight = FakeMsg(), FakeJetStream(error, error), InFlight()
+    context = a_context(js, Attempts(first_delay=0.01))
+    settling = asyncio.create_task(settle(message, failing(Rejected(Reason.SCHEMA, "x")), context, in_flight))
+    while in_flight.waits_for is None:  # noqa: ASYNC110 - a in_flight has no event
         await asyncio.sleep(0)
-    assert "NATS stream DEAD" in hand.waits_for
+    assert "NATS stream DEAD" in in_flight.waits_for
     assert message.answers == []
     assert await settling == "schema"
     assert message.answers == ["term"]
     assert len(js.published) == 1
-    assert hand.waits_for is None
+    assert in_flight.waits_for is None
 
 
 async def test_an_outage_spends_no_attempt_and_the_message_is_held() -> None:
@@ -242,19 +242,19 @@ async def test_a_letter_that_the_broker_does_not_take_whole_is_cut_and_says_so()
 async def test_a_message_that_nothing_answers_while_others_are_done_spends_attempts() -> None:
     """A permission that the broker denies looks like silence: without this the message were held for ever."""
     silence = Unavailable("NATS stream RAW", "news.v1.raw.x", "TimeoutError", unanswered=True)
-    desk = a_desk(FakeJetStream(), Attempts(first_delay=0.0))
+    context = a_context(FakeJetStream(), Attempts(first_delay=0.0))
     tried = 0
 
     async def work() -> None:
         nonlocal tried
         tried += 1
-        desk.progress.done_at = time.monotonic() + 1  # another message of this service is done
+        context.progress.done_at = time.monotonic() + 1  # another message of this service is done
         raise silence
 
     first, last = FakeMsg(), FakeMsg(delivered=5)
-    assert await settle(first, work, desk) == "later"
-    assert tried == desk.attempts.unanswered
-    assert await settle(last, work, desk) == Reason.RETRIES_EXHAUSTED
+    assert await settle(first, work, context) == "later"
+    assert tried == context.attempts.unanswered
+    assert await settle(last, work, context) == Reason.RETRIES_EXHAUSTED
 
 
 async def test_silence_that_meets_every_message_is_an_outage() -> None:
@@ -272,12 +272,12 @@ async def test_a_letter_set_aside_twice_keeps_its_message_id() -> None:
 
 async def test_while_nearly_all_fail_nothing_is_set_aside_and_the_others_are_held() -> None:
     js, breaker, held = FakeJetStream(), Breaker(Limits(window=1, failing=1, first_pause=0.01)), FakeMsg()
-    desk = a_desk(js, SOON, breaker=breaker)
+    context = a_context(js, SOON, breaker=breaker)
     last = FakeMsg(delivered=5)
-    assert await settle(last, failing(KeyError("x")), desk) == "later"
+    assert await settle(last, failing(KeyError("x")), context) == "later"
     assert [name for name, _ in last.answers] == ["nak"]
     assert js.published == []
-    waiting = asyncio.create_task(settle(held, failing(), desk))
+    waiting = asyncio.create_task(settle(held, failing(), context))
     await asyncio.sleep(0)
     assert held.answers == []
     assert breaker.reason
@@ -288,8 +288,8 @@ async def test_while_nearly_all_fail_nothing_is_set_aside_and_the_others_are_hel
 
 async def test_a_rejected_message_does_not_open_the_breaker() -> None:
     js, breaker = FakeJetStream(), Breaker(Limits(window=1, failing=1))
-    desk = a_desk(js, SOON, breaker=breaker)
-    assert await settle(FakeMsg(), failing(Rejected(Reason.SCHEMA, "x")), desk) == "schema"
+    context = a_context(js, SOON, breaker=breaker)
+    assert await settle(FakeMsg(), failing(Rejected(Reason.SCHEMA, "x")), context) == "schema"
     assert breaker.reason is None
 
 

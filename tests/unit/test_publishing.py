@@ -12,7 +12,7 @@ from shared.broker.dead_letters import DeadLetters
 from shared.broker.publish import classified, publish
 from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleIngested
-from shared.runtime.service import says_the_same
+from shared.runtime.middleware import says_the_same
 from shared.topology import MAX_PAYLOAD
 from tests.factories import a_raw_article, an_extracted_article
 from tests.fakes import FakeJetStream, FakeMsg

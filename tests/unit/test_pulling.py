@@ -10,7 +10,7 @@ import pytest
 from nats.aio.msg import Msg
 
 from shared.runtime import subscriber
-from shared.runtime.subscriber import Reader
+from shared.runtime.subscriber import PullReader
 from shared.topology import INGEST
 
 Arrived = Callable[[Msg], Awaitable[None]]
@@ -65,8 +65,8 @@ class Desk:
         await self.done.acquire()
 
 
-async def a_reader(connection: Any, desk: Desk, hand: int = 8) -> Reader:  # noqa: ANN401 - a fake client
-    reader = Reader(replace(INGEST, hand=hand))
+async def a_reader(connection: Any, desk: Desk, prefetch: int = 8) -> PullReader:  # noqa: ANN401 - a fake client
+    reader = PullReader(replace(INGEST, prefetch=prefetch))
     await reader.start(connection, desk.take)
     return reader
 
@@ -134,7 +134,7 @@ async def test_a_publisher_cannot_pretend_that_its_message_is_the_end_of_a_reque
     await reader.stop()
 
 
-async def test_stopping_waits_for_what_is_in_hand() -> None:
+async def test_stopping_waits_for_what_is_in_flight() -> None:
     connection, desk = FakeConnection(), Desk()
     reader = await a_reader(connection, desk)
     await connection.deliver(a_message())

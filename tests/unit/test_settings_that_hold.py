@@ -10,7 +10,6 @@ import pytest
 
 from services.store.mongo_connection import connect
 from shared.runtime.run import SERVICES, load
-from shared.runtime.service import build
 from shared.settings import Settings
 from wireroom.local import nats_server
 from wireroom.local.mongod import HARDENING
@@ -19,16 +18,15 @@ ROOT = Path(__file__).parents[2]
 CLOSED = """
 import asyncio
 from shared.runtime.run import load
-from shared.runtime.service import build
 from shared.settings import Settings
 
-made = build(load("ingest"), Settings()).broker
+made = load("ingest")(Settings()).broker
 asyncio.run(made._connection_kwargs["closed_cb"]())
 """
 
 
 def connection(name: str) -> dict[str, Any]:
-    made: Any = build(load(name), Settings()).broker
+    made: Any = load(name)(Settings()).broker
     return dict(made._connection_kwargs)  # noqa: SLF001 - the client has no other way to ask before it connects
 
 
@@ -76,7 +74,11 @@ def test_no_consumer_asks_for_headers_only() -> None:
     assert [file for file in files if "headers_only=" in file.read_text("utf-8")] == []
 
 
-def test_extract_has_the_next_batch_of_each_worker_in_hand(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert load("extract").bound().hand == 64
+def test_extract_has_the_next_batch_of_each_worker_in_flight(monkeypatch: pytest.MonkeyPatch) -> None:
+    def prefetch() -> int:
+        made: Any = load("extract")(Settings()).broker
+        return int(made.reads.prefetch)
+
+    assert prefetch() == 64
     monkeypatch.setenv("WIREROOM_EXTRACT_WORKERS", "6")
-    assert load("extract").bound().hand == 2 * 6 * 16
+    assert prefetch() == 2 * 6 * 16

@@ -45,15 +45,15 @@ def test_why_it_is_not_ready_is_told(state: State) -> None:
 
 
 def test_a_message_that_waits_for_something_makes_it_not_ready_until_it_is_there(state: State) -> None:
-    with state.holding() as hand:
-        with pytest.raises(Unavailable), hand.trying():
+    with state.in_flight() as delivery:
+        with pytest.raises(Unavailable), delivery.trying():
             raise AWAY
         assert state.why == [str(AWAY)]
         assert state.held()["held"] == 1
-        with hand.trying():
+        with delivery.trying():
             assert not state.ready, "it is not known yet"
         assert state.ready
-    with state.holding() as hand, pytest.raises(Unavailable), hand.trying():
+    with state.in_flight() as delivery, pytest.raises(Unavailable), delivery.trying():
         raise AWAY
     assert state.ready, "the message is no longer ours"
 
@@ -79,7 +79,7 @@ def test_a_process_with_work_that_does_none_is_not_alive_and_then_gives_up(state
 
 
 def test_a_message_in_hand_is_work_although_no_other_waits(state: State) -> None:
-    with state.holding():
+    with state.in_flight():
         looks(state, NOT_ALIVE, pending=0)
         assert not state.alive
     looks(state, 1, pending=0)
@@ -101,8 +101,8 @@ def test_a_process_that_gets_on_or_cannot_is_alive(state: State, between: str) -
 
 
 def test_a_process_held_by_an_outage_is_alive(state: State) -> None:
-    with state.holding() as hand:
-        with pytest.raises(Unavailable), hand.trying():
+    with state.in_flight() as delivery:
+        with pytest.raises(Unavailable), delivery.trying():
             raise AWAY
         looks(state, 2 * GIVE_UP)
         assert state.alive

@@ -5,8 +5,7 @@ import json
 from nats.js.api import AckPolicy, DiscardPolicy, RetentionPolicy, StoreCompression
 
 from shared.messages import MAX_BODY_BYTES, MESSAGES
-from shared.topology import CONSUMERS, MAX_MESSAGE_BYTES, MAX_PAYLOAD, streams
-from wireroom.contracts.message_facts import stream_of
+from shared.topology import CONSUMERS, MAX_MESSAGE_BYTES, MAX_PAYLOAD, stream_of, streams
 
 STREAMS = {stream.name: stream for stream in streams()}
 
@@ -23,7 +22,7 @@ def test_consumers_answer_each_message_and_never_stop_being_delivered_to() -> No
     for consumer in CONSUMERS:
         assert consumer.config.ack_policy is AckPolicy.EXPLICIT
         assert consumer.config.max_deliver == -1, "reaching max_deliver is silent loss"
-        assert consumer.hand <= consumer.max_ack_pending
+        assert consumer.prefetch <= consumer.max_ack_pending
 
 
 def test_every_message_has_a_stream_and_only_the_inbox_forgets_what_was_read() -> None:

@@ -4,7 +4,8 @@ import json
 from collections.abc import Iterable, Iterator
 
 from shared.messages import MESSAGES, Caption, Entity, Mention, Message, Pipeline, Removed, Value
-from wireroom.contracts.message_facts import HEADERS, Json, examples, stream_of
+from shared.topology import stream_of
+from wireroom.contracts.message_facts import HEADERS, Json, examples
 
 _PARTS: tuple[type[Value], ...] = (Entity, Mention, Caption, Removed, Pipeline)
 _INTRO = """\

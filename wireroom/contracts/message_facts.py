@@ -5,7 +5,6 @@ from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from typing import Any
 
-from shared import topology
 from shared.messages import Message
 
 Json = dict[str, Any]
@@ -28,12 +27,3 @@ def examples(model: type[Message]) -> Iterator[tuple[str, Json]]:
     for file in sorted(folder.iterdir(), key=lambda file: file.name):
         if file.name.startswith(f"{model.event}-"):
             yield file.name.removesuffix(".json"), json.loads(file.read_text("utf-8"))
-
-
-def stream_of(model: type[Message]) -> str:
-    """Return the name of the JetStream stream that keeps a message."""
-    for stream in topology.streams():
-        for subject in stream.subjects or []:
-            if model.subject_pattern == subject or model.subject_pattern.startswith(subject.removesuffix(">") + "{"):
-                return str(stream.name)
-    raise LookupError(f"no stream keeps {model.subject_pattern}")

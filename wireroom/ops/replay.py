@@ -22,7 +22,7 @@ from shared.messages import ArticleIngested, Source
 from shared.topology import EXTRACT
 
 STREAM = EXTRACT.stream
-_IN_FRONT = EXTRACT.hand  # a new article waits for no more than these
+_IN_FRONT = EXTRACT.prefetch  # a new article waits for no more than these
 _LOOK_EVERY = 16  # messages between two looks at how much is in front
 _PAUSE = 0.2
 _EVENT = re.compile(r"raw:(?P<id>[0-9a-f]{32}):(?P<version>.+)")
