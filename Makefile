@@ -64,7 +64,7 @@ lock: ## renew requirements/*.lock within the bounds of pyproject.toml; needs uv
 	@for extra in dev ingest extract store setup cli; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links $$([ $$extra = dev ] || echo "-c requirements/dev.lock") \
-			--extra $$extra pyproject.toml -o requirements/$$extra.lock || exit 1; \
+			$$(case $$extra in ingest|extract|store) echo --extra tracing;; esac) --extra $$extra pyproject.toml -o requirements/$$extra.lock || exit 1; \
 	done
 	@echo hatchling | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links -c requirements/dev.lock - -o requirements/build.lock

@@ -46,6 +46,9 @@ class Settings(EnvironmentSettings):
     mongo_database: str = "wireroom"
     health_host: str = "127.0.0.1"  # 0.0.0.0 in a container: shows lag and state to whoever reaches the port
     health_port: int = Field(8080, ge=0, le=65535)
+    # spans of each article are sent there, such as http://collector.example:4318; needs the extra `tracing`, and costs
+    # each service some tenths of a millisecond of processor time for an article
+    otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^\s/]+")
     log_level: Annotated[str, BeforeValidator(_level)] = "INFO"
     # of one source in 30 days and each process; what it sets aside beyond is counted, and its bytes are not kept
     source_dead_letter_bytes: int = Field(200 * 1024 * 1024, ge=0)

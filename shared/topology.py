@@ -4,7 +4,9 @@ Applied by ``wireroom setup`` (``shared/broker/provisioning.py``) and by nobody 
 never declare, because the last service to declare a stream would silently rewrite its limits.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cache
 
 from nats.js.api import (
     AckPolicy,
@@ -144,6 +146,7 @@ def buckets(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[KeyValueConfi
     )
 
 
+@cache
 def stream_of(model: type[Message]) -> str:
     """Return the name of the stream that keeps a message; raises LookupError if none does."""
     for stream in streams():
@@ -151,3 +154,8 @@ def stream_of(model: type[Message]) -> str:
             if model.subject_pattern == subject or model.subject_pattern.startswith(subject.removesuffix(">") + "{"):
                 return str(stream.name)
     raise LookupError(f"no stream keeps {model.subject_pattern}")
+
+
+def pattern_of(reads: Iterable[Consumer], stream: str, subject: str) -> str:
+    """Return the subject pattern of a message that one of the consumers reads: of a closed set, unlike its subject."""
+    return next((each.model_of(subject).subject_pattern for each in reads if each.stream == stream), "other")

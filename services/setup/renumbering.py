@@ -115,7 +115,8 @@ async def _hold(js: JetStreamContext) -> None:
 async def _empty(js: JetStreamContext, start: Beginning, settings: Settings) -> None:
     """Ingest what is older than the last stored article under its own number, and hold what is newer."""
     reader = await js.pull_subscribe_bind(INGEST.durable, INGEST.stream)
-    async with cast("Broker", ingest(settings).broker) as broker:
+    untraced = settings.model_copy(update={"otlp_endpoint": None})  # `setup` sends no spans
+    async with cast("Broker", ingest(untraced).broker) as broker:
         await broker.withdrawals.load(js)
 
         async def take(raw: Msg) -> None:

@@ -21,7 +21,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 from shared import __version__
 from shared.messages import ArticleExtracted, ArticleStored, Message
 from shared.runtime.process_state import State
-from shared.topology import Consumer
+from shared.topology import Consumer, pattern_of
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 Kind = Literal["counter", "gauge", "histogram"]
@@ -204,6 +204,8 @@ class Metrics:
         self._made: dict[str, Any] = {each.name: self._make(each) for each in DEFINITIONS}
         self._made[BUILD.name].labels(__version__, "v1").set(1)
         self._last_progress = 0.0
+        self._articles: dict[str, Any] = {}  # by outcome: to look labels up anew takes longer than to count
+        self._duration, self._size = (self._made[each.name].labels(stage) for each in (STAGE_DURATION, SIZE))
         self._read(PENDING, lambda: state.lag.get("pending", 0))
         self._read(ACK_PENDING, lambda: state.lag.get("unanswered", 0))
         self._read(OLDEST, lambda: state.oldest_age(datetime.now(UTC)))
@@ -218,9 +220,11 @@ class Metrics:
         """Count a message that was answered for good; exactly once for each."""
         stage, result = self.stage, message.result
         self._last_progress = time.time()
-        self._made[ARTICLES.name].labels(stage, message.outcome).inc()
-        self._made[STAGE_DURATION.name].labels(stage).observe(message.seconds)
-        self._made[SIZE.name].labels(stage).observe(message.size)
+        if (counter := self._articles.get(message.outcome)) is None:
+            counter = self._articles[message.outcome] = self._made[ARTICLES.name].labels(stage, message.outcome)
+        counter.inc()
+        self._duration.observe(message.seconds)
+        self._size.observe(message.size)
         if message.dead_letter:
             self._made[DEAD_LETTERS.name].labels(stage, message.outcome).inc()
         if isinstance(result, ArticleStored):
@@ -261,9 +265,8 @@ class _Patterns(NatsMetricsSettingsProvider):
 
     def get_consume_attrs_from_message(self, msg: StreamMessage[Msg]) -> ConsumeAttrs:
         raw = msg.raw_message
-        stream = raw.metadata.stream
-        patterns = (each.model_of(raw.subject).subject_pattern for each in self._reads if each.stream == stream)
-        return {"destination_name": next(patterns, "other"), "message_size": len(raw.data), "messages_count": 1}
+        pattern = pattern_of(self._reads, raw.metadata.stream, raw.subject)
+        return {"destination_name": pattern, "message_size": len(raw.data), "messages_count": 1}
 
 
 def faststream_metrics(metrics: Metrics, reads: Sequence[Consumer]) -> PrometheusMiddleware[Any, Any]:

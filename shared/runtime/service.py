@@ -12,6 +12,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from types import TracebackType
+from typing import TYPE_CHECKING, Any
 
 from faststream.nats import JStream, NatsBroker
 from faststream.nats.publisher.usecase import LogicPublisher
@@ -27,7 +28,7 @@ from shared.broker.dead_letters import DeadLetters
 from shared.broker.nats_address import login, servers, without_password
 from shared.broker.publish import PUBLISH_TIMEOUT
 from shared.broker.withdrawals import Withdrawals
-from shared.errors import Unavailable
+from shared.errors import Unavailable, WrongSetting
 from shared.messages import Message
 from shared.runtime import faststream_internals, probes
 from shared.runtime.crash_guard import CrashGuard
@@ -42,6 +43,9 @@ from shared.runtime.subscriber import ContinuousPullSubscriber
 from shared.settings import Settings
 from shared.topology import CONSUMERS, Consumer, stream_of
 
+if TYPE_CHECKING:
+    from opentelemetry.sdk.trace import TracerProvider
+
 log = logging.getLogger(__name__)
 
 _RELEASE = 0.1  # seconds FastStream waits after our reader, which has waited already
@@ -54,7 +58,14 @@ class Broker(NatsBroker):
     ``shared/decoding.py`` and not by FastDepends, which would take twice the time of everything else here.
     """
 
-    def __init__(self, name: str, settings: Settings, *, attempts: Attempts | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        settings: Settings,
+        *,
+        attempts: Attempts | None = None,
+        tracer: "TracerProvider | None" = None,
+    ) -> None:
         self.service, self.settings, self.attempts = name, settings, attempts or Attempts()
         self.state = State(starting=True)
         self.metrics = Metrics(name, self.state)
@@ -64,6 +75,7 @@ class Broker(NatsBroker):
         self._reads: list[Consumer] = []
         self._consumer: ContinuousPullSubscriber | None = None
         self._around = AsyncExitStack()
+        self._tracer, tracing = _tracing(name, settings, tracer, self._reads)
         super().__init__(
             servers(settings.nats_url),
             name=f"wireroom-{name}",
@@ -72,6 +84,7 @@ class Broker(NatsBroker):
             apply_types=False,
             graceful_timeout=_RELEASE,
             middlewares=(
+                *tracing,
                 faststream_metrics(self.metrics, self._reads),
                 partial(DeliveryMiddleware, deliveries=self._deliveries),
             ),
@@ -172,6 +185,8 @@ class Broker(NatsBroker):
             await subscriber.stop()
         await self._around.aclose()
         await super().stop(exc_type, exc_val, exc_tb)
+        if self._tracer:
+            await asyncio.to_thread(self._tracer.shutdown)  # sends the last spans
 
     async def process(self, raw: Msg) -> None:
         """Take one message that was fetched by other means through the handlers, the outcome included."""
@@ -226,6 +241,21 @@ async def _trimming(reads: Consumer, js: JetStreamContext) -> AsyncIterator[None
     finally:
         if task:
             task.cancel()
+
+
+def _tracing(
+    name: str, settings: Settings, tracer: "TracerProvider | None", reads: list[Consumer]
+) -> tuple["TracerProvider | None", tuple[Any, ...]]:
+    """Return what sends spans and the middlewares that make them; nothing unless a collector is named."""
+    if not (tracer or settings.otlp_endpoint):
+        return None, ()
+    try:
+        from shared.runtime import tracing  # noqa: PLC0415 - an optional extra
+    except ModuleNotFoundError as missing:
+        what_now = "Install the extra `tracing`, or unset it"
+        raise WrongSetting(f"WIREROOM_OTLP_ENDPOINT: there is no {missing.name}. {what_now}.") from None
+    tracer = tracer or tracing.exporting(name, str(settings.otlp_endpoint))
+    return tracer, tracing.middlewares(tracer, reads)
 
 
 def _security(url: str) -> BaseSecurity | None:
