@@ -89,6 +89,60 @@ def test_two_companies_that_differ_in_their_form_stay_two() -> None:
     assert entities(aliases, "Brindle Ltd", ("Brindle Ltd", "ORG"))["Brindle Ltd"].identifier is None
 
 
+@pytest.mark.parametrize(
+    ("written", "text", "found"),
+    [
+        ("McTarnald's", "At McTarnald's desk all slept.", "McTarnald's"),
+        ("McTarnald's", "At McTarnald’s desk all slept.", "McTarnald"),  # noqa: RUF001 - the apostrophe papers print
+        ("The Quay", "They went to the Quay with us.", "the Quay"),
+        ("The Quay", "They went to the Quay with us.", "Quay"),
+        ("brindlesoft", "All of brindlesoft rests.", "brindlesoft"),
+        ("Yahoy!", "All of Yahoy! rests.", "Yahoy"),
+        ("Q", "All of Q rests.", "Q"),
+    ],
+)
+def test_a_name_of_the_file_matches_as_it_is_written(written: str, text: str, found: str) -> None:
+    aliases = Aliases([Entry.model_construct(name=written, label="ORG", aliases=(), identifier="Q9")])
+    (entity,) = entities(aliases, text, (found, "ORG")).values()
+    assert (entity.name, entity.identifier) == (written, "Q9")
+
+
+def test_a_name_of_the_file_is_not_swallowed_by_a_longer_name() -> None:
+    aliases = Aliases([Entry(name="Ferry Authority", label="ORG", identifier="Q1")])
+    text = "Ferry Authority slept; Northmoor Ferry Authority met."
+    found = entities(aliases, text, ("Ferry Authority", "ORG"), ("Northmoor Ferry Authority", "ORG"))
+    assert {name: entity.identifier for name, entity in found.items()} == {
+        "Northmoor Ferry Authority": None,
+        "Ferry Authority": "Q1",
+    }
+
+
+def test_a_name_of_the_file_is_no_acronym_of_another_unless_it_is_declared() -> None:
+    aliases = Aliases([Entry(name="Northmoor Ferries", label="ORG", aliases=("NFA",), identifier="Q1")])
+    text = "The National Flag Association met the NFA."
+    apart = entities(aliases, text, ("National Flag Association", "ORG"), ("NFA", "ORG"))
+    assert apart["Northmoor Ferries"].aliases == ("NFA",)
+    declared = entities(aliases, "The Ferries of Moor (NFA) met.", ("Ferries of Moor", "ORG"), ("NFA", "ORG"))
+    assert declared["Northmoor Ferries"].aliases == ("Ferries of Moor", "NFA")
+
+
+def test_two_entities_of_the_file_are_never_one() -> None:
+    aliases = Aliases([Entry(name="Owen Tarn", label="PERSON"), Entry(name="Owen B. Tarn", label="PERSON")])
+    found = entities(aliases, "Owen Tarn met Owen B. Tarn.", ("Owen Tarn", "PERSON"), ("Owen B. Tarn", "PERSON"))
+    assert set(found) == {"Owen Tarn", "Owen B. Tarn"}
+    firms = Aliases(Entry(name=f"Brindle {form}", label="ORG") for form in ("Group", "Holdings"))
+    text = "Brindle Group met Brindle Holdings."
+    assert len(entities(firms, text, ("Brindle Group", "ORG"), ("Brindle Holdings", "ORG"))) == 2
+
+
+def test_a_longer_form_of_a_persons_name_in_the_file_is_that_person() -> None:
+    aliases = Aliases([Entry(name="Owen Tarn", label="PERSON", identifier="Q2")])
+    found = entities(
+        aliases, "Owen B. Tarn met all. Owen Tarn slept.", ("Owen B. Tarn", "PERSON"), ("Owen Tarn", "PERSON")
+    )
+    assert found["Owen Tarn"].identifier == "Q2"
+
+
 def test_without_a_match_nothing_changes(aliases: Aliases) -> None:
     found = entities(aliases, "Odo Tarn left.", ("Odo Tarn", "PERSON"))
     assert found == entities(Aliases(()), "Odo Tarn left.", ("Odo Tarn", "PERSON"))

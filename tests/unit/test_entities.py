@@ -1,5 +1,8 @@
 """The rules that turn what a model found into entities, on invented people, places and companies."""
 
+from collections.abc import Sequence
+from typing import cast
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,11 +10,12 @@ from hypothesis import strategies as st
 from services.extract.entities.boundaries import names_in, trim
 from services.extract.entities.label_vote import vote
 from services.extract.entities.missed_mentions import spread
-from services.extract.entities.names import acronyms_of, is_acronym, key_of
+from services.extract.entities.names import PersonName, acronyms_of, is_acronym, key_of, person_name, title_before
 from services.extract.entities.ner.chunks import MOST_IN_A_ROW, MOST_SYMBOLS, bounded_runs, pieces
+from services.extract.entities.ner.pipeline import Pipeline
 from services.extract.entities.options import Options
 from services.extract.entities.spans import Dropped, Span
-from services.extract.entities.tagger import entities_in
+from services.extract.entities.tagger import Tagger, entities_in
 from shared.messages import Entity
 
 
@@ -241,6 +245,100 @@ def test_acronyms_leave_out_small_words_or_keep_them() -> None:
     assert acronyms_of("Bureau of Ferry Safety") == {"BFS", "BOFS"}
     assert is_acronym("B.F.S.")
     assert not is_acronym("Bfs")
+
+
+class _FoundByModel:
+    """A pipeline that takes the same words of every text for a name."""
+
+    def __init__(self, version: str, name: str, label: str) -> None:
+        self.version, self._name, self._label = version, name, label
+
+    def find(self, texts: Sequence[str]) -> list[list[Span]]:
+        return [[Span(text.index(self._name), text.index(self._name) + len(self._name), self._label)] for text in texts]
+
+    def renew_if_full(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize("own", ["no", "nb", "nn"])
+@pytest.mark.parametrize("written", ["no", "nb", "nn"])
+def test_norwegian_has_one_model_whatever_its_code(own: str, written: str) -> None:
+    tagger = Tagger({own: cast("Pipeline", _FoundByModel("norsk 1", "Mara", "PER"))})
+    article, danish = tagger.tag([(written, ("Mara sang.",), None), ("da", ("Mara sang.",), None)])
+    assert (article.status, article.model, [one.name for one in article.entities]) == ("ok", "norsk 1", ["Mara"])
+    assert danish.status == "no_model"
+
+
+def test_the_model_of_the_very_code_comes_first() -> None:
+    pipelines = {code: cast("Pipeline", _FoundByModel(code, "Mara", "PER")) for code in ("nb", "nn")}
+    assert [one.model for one in Tagger(pipelines).tag([("nn", ("Mara",), None), ("no", ("Mara",), None)])] == [
+        "nn",
+        "nb",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("language", "text", "name"),
+    [
+        ("zh", "市长玛拉奎尔说。", "玛拉奎尔"),
+        ("ja", "市長はマラ・クイルです。", "マラ・クイル"),
+        ("ar", "قالت مارا كويل إن الميناء مفتوح.", "مارا كويل"),
+        ("hi", "मारा क्विल ने कहा।", "मारा क्विल"),
+        ("ka", "მარა კვილი ამბობს.", "მარა კვილი"),
+        ("he", "מארה קוויל אמרה.", "מארה קוויל"),
+        ("th", "มารา ควิล กล่าว", "มารา ควิล"),
+        ("ko", "마라 퀼은 말했다.", "마라 퀼"),
+    ],
+)
+def test_a_script_without_capitals_keeps_its_names(language: str, text: str, name: str) -> None:
+    tagger = Tagger({language: cast("Pipeline", _FoundByModel("1", name, "PERSON"))})
+    (tagged,) = tagger.tag([(language, (text,), None)])
+    assert [one.name for one in tagged.entities] == [name]
+    assert tagged.dropped == ()
+
+
+def test_a_word_of_a_script_with_capitals_still_needs_one() -> None:
+    for word in ("совет", "συμβούλιο", "conseil", "խորհուրդ"):
+        assert names_in(word, [Span(0, len(word), "ORG")])[1] == [Dropped(0, len(word), "ORG", "no_capital")]
+
+
+def test_what_was_dropped_is_not_found_again() -> None:
+    text = "Laura May left. In May 2027 it snows. May sang."
+    spans = [Span(0, 9, "PERSON"), Span(38, 41, "PERSON")]
+    date = Dropped(19, 27, "DATE", "label_not_kept")
+    assert spread(text, spans, [date]) == spans
+    assert Span(19, 22, "PERSON") in spread(text, spans)
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("Prime Minister Dr. Owen B. Tarn Jr.", PersonName("dr", ("owen", "b", "tarn"), "jr")),
+        ("Owen “Boat” Tarn", PersonName("", ("owen", "tarn"), "", "boat")),
+        ("J.K. Quill", PersonName("", ("j", "k", "quill"))),
+        ("JK Quill", PersonName("", ("j", "k", "quill"))),
+        ("JO QUILL", PersonName("", ("jo", "quill"))),
+        ("Pope Osric XIV", PersonName("pope", ("osric",), "xiv")),
+        ("Jinping Xi", PersonName("", ("jinping", "xi"))),
+        ("King", PersonName("", ("king",))),
+    ],
+)
+def test_a_persons_name_has_parts(name: str, parts: PersonName) -> None:
+    assert person_name(name) == parts
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("King Osric", "king"),
+        ("then Mrs. Osric", "mrs"),
+        ("they miss Osric", ""),
+        ("Tidewell Osric", ""),
+        ("Osric", ""),
+    ],
+)
+def test_a_title_before_the_mention_is_read(text: str, title: str) -> None:
+    assert title_before(text, text.index("Osric")) == title
 
 
 def test_offsets_are_code_points_of_the_text() -> None:

@@ -45,7 +45,7 @@ def _models() -> Iterator[Finding]:
     """Whether each model is there, for its language and for this spaCy; `wireroom models check` also runs it."""
     import spacy  # noqa: PLC0415 - it takes a second
 
-    from services.extract.entities.ner.models import find_model, install_command, meta_of  # noqa: PLC0415
+    from services.extract.entities.ner.models import find_model, install_command, meta_of, serves  # noqa: PLC0415
 
     try:
         models = ExtractSettings().models
@@ -60,7 +60,7 @@ def _models() -> Iterator[Finding]:
             yield problem(check, f"{name} is not installed", f"Run `{install_command(name)}`.")
             continue
         meta = meta_of(path)
-        if meta["lang"] != language:
+        if not serves(meta["lang"], language):
             todo = f"Name a model for {language!r} in WIREROOM_EXTRACT_MODELS."
             yield problem(check, f"{name} is for {meta['lang']!r}", todo)
         elif not spacy.util.is_compatible_version(version("spacy"), meta["spacy_version"]):

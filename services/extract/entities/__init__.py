@@ -1,4 +1,8 @@
-"""Finds who and what an article names: a model proposes, rules clean up, and names of one thing become one entity."""
+"""Named entities of an article: spaCy models propose mentions, rules correct and merge them into entities.
+
+The steps, one module each: boundaries, missed_mentions, label_vote, merge (with person_merge, organisation_merge and
+place_variants), aliases, salience. tagger runs them.
+"""
 
 from services.extract.entities.aliases import NONE as NO_ALIASES
 from services.extract.entities.aliases import AliasError, Aliases
