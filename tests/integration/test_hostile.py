@@ -137,7 +137,7 @@ class Good:
 
 
 ELSEWHERE = {  # commands that read neither streams nor buckets nor articles of this stack, or run servers of their own
-    "run", "setup", "up", "down", "demo", "bench end-to-end", "bench extract",
+    "run", "setup", "up", "down", "logs", "demo", "bench end-to-end", "bench extract",
     "bench hostile", "bench memory", "bench publish", "bench store", "bench soak",
     "config show", "config check", "rules check", "models ls", "models check", "aliases check",
 }  # fmt: skip

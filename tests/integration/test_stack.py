@@ -92,7 +92,7 @@ def test_a_demo_that_is_told_to_end_clears_up(tmp_path: Path) -> None:
         assert list(tmp_path.iterdir())
         started.terminate()
         rest = started.stderr.read()
-        assert started.wait(30) == 130, rest
+        assert started.wait(30) == 143, rest
     assert b"Traceback" not in rest
     assert list(tmp_path.iterdir()) == []
 

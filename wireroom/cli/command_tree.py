@@ -40,6 +40,9 @@ TREE: Tree = MappingProxyType({
     "down": Entry(
         f"{_C}.stack_command:down", "Stop what `wireroom up` runs on this folder; everything published stays."
     ),
+    "logs": Entry(
+        f"{_C}.stack_command:logs", "Show the logs of the stack of `wireroom up`, by time: of one program or of all."
+    ),
     "demo": Entry(
         "wireroom.samples.demo_command:demo",
         "Start everything for a minute, put sample articles through it and show what becomes of them.",

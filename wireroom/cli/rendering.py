@@ -20,7 +20,11 @@ def render(article: Mapping[str, Any], console: Console, *, removed: bool) -> No
     """Print an article as it is stored: head, text with its entities marked, captions, and what was taken out."""
     _head(article, console)
     text = "\n\n".join(article["paragraphs"])
-    console.print(Padding(highlight(text, article["entities"]), (1, 0, 1, 2)), soft_wrap=False)
+    marked = highlight(text, article["entities"])
+    if console.is_terminal:
+        console.print(Padding(marked, (1, 0, 1, 2)), soft_wrap=False)
+    else:  # a paragraph is a line: whoever reads a pipe breaks it as they like
+        console.print(Text("\n").append_text(marked).append("\n"))
     for caption in article["captions"]:
         credit = f"  ({one_line(caption['credit'], 100)})" if caption.get("credit") else ""
         console.print(Text.assemble(("caption  ", "dim"), one_line(caption["text"], 300), (credit, "dim")))
@@ -59,7 +63,7 @@ def render_changes(changes: Sequence[Change], old: Mapping[str, Any], new: Mappi
             if change.kind == "edited":
                 text = {"gone": f"[-{text}-]", "new": f"{{+{text}+}}"}.get(kind, text)
             line.append(text, style=_STYLES[kind])
-        console.print(line if change.field else Text("\n").append_text(line), soft_wrap=False)
+        console.print(line if change.field else Text("\n").append_text(line), soft_wrap=not console.is_terminal)
 
 
 def render_lines(kept: Sequence[tuple[int, str]], removed: Sequence[Removed], console: Console) -> None:
@@ -70,7 +74,7 @@ def render_lines(kept: Sequence[tuple[int, str]], removed: Sequence[Removed], co
         struck = Text.assemble((f"{entry.line:>4} - ", "dim"), (one_line(entry.text, 300), "dim strike"))
         lines.append((entry.line, 0, struck.append(f"  [{entry.rule}{score}]", style="dim")))
     for _, _, line in sorted(lines, key=lambda entry: entry[:2]):
-        console.print(line, soft_wrap=False)
+        console.print(line, soft_wrap=not console.is_terminal)
 
 
 def _entities(entities: Sequence[Mapping[str, Any]], status: str, language: str, console: Console) -> None:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import sys
-from asyncio.subprocess import DEVNULL, STDOUT, Process
+from asyncio.subprocess import DEVNULL, PIPE, STDOUT, Process
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -44,15 +44,18 @@ def open_log(path: Path) -> IO[bytes]:
     return path.open("ab")
 
 
-async def start(program: Program) -> Process:
-    """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone and the order of stopping holds."""
+async def start(program: Program, *, piped: bool = False) -> Process:
+    """Start it in a session of its own, so that Ctrl-C reaches the supervisor alone and the order of stopping holds.
+
+    What it says goes into its log; ``piped`` it is to be read from its ``stdout``, and it waits while that is full.
+    """
     with open_log(program.log) as log:
         return await asyncio.create_subprocess_exec(
             *command_line(program),
             cwd=program.folder,
             env=_environment(program, os.environ),
             stdin=DEVNULL,
-            stdout=log,
+            stdout=PIPE if piped else log,
             stderr=STDOUT,
             start_new_session=True,
         )

@@ -9,7 +9,6 @@ from pathlib import Path
 
 import wireroom
 from wireroom.local import stack_state
-from wireroom.local.child_process import open_log
 from wireroom.local.supervisor import NotStarted
 
 UP_LIMIT = 150.0  # seconds; each part has 60 of them to become ready
@@ -20,12 +19,12 @@ _PAUSE = 0.05
 def start(data: Path, extract: int, *, restored: bool = False) -> stack_state.State:
     """Run ``wireroom up`` and return once it is ready; raises NotStarted with what it said."""
     folder = data.absolute()
-    command = [sys.executable, "-m", "wireroom", "--data", str(folder), "up", "--extract", str(extract)]
+    command = [sys.executable, "-m", "wireroom", "--data", str(folder), "up", "--detached", "--extract", str(extract)]
     command += ["--restored"] if restored else []
-    log = folder / "logs/supervisor.log"
+    said = folder / "logs/start.out"  # until it is ready; from then on it writes logs/supervisor.log alone
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with open_log(log) as output:
-        begin = output.tell()
+    said.parent.mkdir(exist_ok=True)
+    with said.open("wb") as output:
         supervisor = subprocess.Popen(  # noqa: S603 - our own command
             command,
             cwd=Path(wireroom.__file__).parents[1],  # where Python looks first: never a folder of the user's
@@ -41,8 +40,8 @@ def start(data: Path, extract: int, *, restored: bool = False) -> stack_state.St
         if found is None:
             supervisor.terminate()
     if found is None:
-        said = log.read_bytes()[begin:].decode("utf-8", "replace").strip()
-        raise NotStarted(f"{said}\nThe logs are in {log.parent}.")
+        cause = said.read_text("utf-8", "replace").strip()
+        raise NotStarted(f"{cause}\nThe logs are in {said.parent}.")
     return found
 
 

@@ -10,6 +10,7 @@ from contextlib import suppress
 from wireroom.local import child_process
 from wireroom.local.child_process import Program
 from wireroom.local.ports import LOOPBACK
+from wireroom.local.program_log import ProgramLog
 
 Say = Callable[[str], None]
 
@@ -18,6 +19,7 @@ _START_TRIES = 3
 _IMPATIENCE = 2.0  # seconds for a program that is still starting to end by itself
 _FIRST_DELAY = 0.2
 _LONGEST_DELAY = 8.0  # seconds between two starts of a program that cannot stay up
+_LAST_WORDS = 1.0  # seconds to read what a program said before it ended
 _STEADY = 30.0  # seconds after which an end counts as the first again
 
 
@@ -34,6 +36,7 @@ class Keeper:
         self._say, self._changed = say, changed
         self._ready, self._stopping = asyncio.Event(), asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._log = ProgramLog(program.log)
 
     async def start(self) -> None:
         """Return once the program is ready; raises NotStarted."""
@@ -54,6 +57,7 @@ class Keeper:
         if self._task:
             with suppress(NotStarted):
                 await self._task
+        self._log.close()
 
     def restart(self) -> None:
         """Ask the running process to end; it is started again as after any other end."""
@@ -83,9 +87,10 @@ class Keeper:
 
     async def _run(self) -> int:
         """Run the program once, until it ends or is to stop; returns its exit code."""
-        process = await child_process.start(self.program)
+        process = await child_process.start(self.program, piped=True)
         self.pid = process.pid
         self._changed()
+        copying = asyncio.create_task(self._log.copy(process.stdout)) if process.stdout else None
         tasks = [asyncio.create_task(process.wait()), asyncio.create_task(self._stopping.wait())]
         announcing = asyncio.create_task(self._announce())
         try:
@@ -93,8 +98,13 @@ class Keeper:
             # before it is ready it has nothing to finish, and some programs do not listen yet
             patience = self.program.patience if announcing.done() else _IMPATIENCE
             announcing.cancel()
-            return await self._end(process, min(patience, self.program.patience))
+            code = await self._end(process, min(patience, self.program.patience))
+            if copying:  # its last words; a process that it left behind may hold the pipe for longer
+                await asyncio.wait([copying], timeout=_LAST_WORDS)
+            return code
         finally:
+            if copying:
+                copying.cancel()
             for task in (*tasks, announcing):
                 task.cancel()
             if process.returncode is None:  # we are cancelled while it was given time to end

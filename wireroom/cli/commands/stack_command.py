@@ -1,11 +1,16 @@
 """``wireroom run``, ``setup``, ``up`` and ``down``: one service, the streams, and everything on one machine."""
 
 import asyncio
+import heapq
 import os
 import signal
 import sys
+import time
+from collections import deque
+from contextlib import closing
+from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from nats.errors import ConnectionClosedError, NoRespondersError
@@ -17,15 +22,19 @@ from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.settings import Settings
 from wireroom.cli.output import fail, out, say
+from wireroom.cli.time_arguments import since as moment
 from wireroom.local import daemon, stack_state
 from wireroom.local.server_binaries import Missing
 from wireroom.local.supervisor import NotStarted
 from wireroom.ops.configuration import check_values
 
+if TYPE_CHECKING:
+    from wireroom.local.program_log import LogLine
+
 EX_CHECK = 1
+_LOOK_EVERY = 0.2  # seconds between two looks at the logs that are followed
 EX_UNAVAILABLE = 69
 EX_TEMPORARY = 75
-EX_INTERRUPTED = 130
 NO_STORAGE = 10047  # JetStream: insufficient storage resources available
 
 
@@ -91,6 +100,7 @@ def up(
     restored: Annotated[
         bool, typer.Option("--restored", help="Once, after a backup of the broker was put back into the folder.")
     ] = False,
+    detached: Annotated[bool, typer.Option("--detached", hidden=True)] = False,
 ) -> None:
     """Run everything on this machine: broker, database and services; Ctrl-C stops it in order.
 
@@ -107,28 +117,75 @@ def up(
             say(f"Starting everything on {data}; logs in {data}/logs")
             _explain(daemon.start(data, extract, restored=restored), command)
         else:
-            asyncio.run(_serve(data, extract, command, restored=restored))
+            asyncio.run(_serve(data, extract, command, restored=restored, detached=detached))
     except stack_state.AlreadyRunning:
         fail(EX_CHECK, f"another `wireroom up` is starting or stopping on {data}. Try again in a few seconds.")
     except (Missing, NotStarted) as error:
         fail(EX_UNAVAILABLE, str(error), lines=True)
     except KeyboardInterrupt:
         say("stopped")
-        raise typer.Exit(EX_INTERRUPTED) from None
+        raise
     except asyncio.CancelledError:
         say("stopped")
 
 
-async def _serve(data: Path, extract: int, command: str, *, restored: bool) -> None:
+async def _serve(data: Path, extract: int, command: str, *, restored: bool, detached: bool) -> None:
     from wireroom.local.local_stack import running  # noqa: PLC0415 - it takes half a second to import
+    from wireroom.local.program_log import ProgramLog  # noqa: PLC0415
 
     if task := asyncio.current_task():
         for number in (signal.SIGTERM, signal.SIGHUP):
             asyncio.get_running_loop().add_signal_handler(number, task.cancel)
-    async with running(data, say, extract=extract, restored=restored) as stack:
-        if found := stack_state.running(data):
-            _explain(found, command)
-        await stack.until_broken()
+    ready = asyncio.Event()
+    with closing(ProgramLog(data / "logs/supervisor.log")) as log:
+
+        def note(line: str) -> None:
+            log.write(line)
+            if not (detached and ready.is_set()):
+                say(line)
+
+        async with running(data, note, extract=extract, restored=restored) as stack:
+            if found := stack_state.running(data):
+                _explain(found, command)
+            ready.set()
+            await stack.until_broken()
+
+
+def logs(
+    context: typer.Context,
+    service: Annotated[str | None, typer.Argument(help="extract, nats-server, supervisor; else all.")] = None,
+    follow: Annotated[bool, typer.Option("--follow", "-f", help="Go on with what is added, until Ctrl-C.")] = False,
+    since: Annotated[datetime | None, typer.Option(parser=moment, help="Since then: 10m, 2h, 2026-03-01.")] = None,
+    lines: Annotated[
+        int, typer.Option("--lines", "-n", min=0, help="So many of the last ones, without --since.")
+    ] = 100,
+) -> None:
+    """Show the logs of the stack of `wireroom up`, by time: of one program or of all.
+
+    Examples: `wireroom logs`, `wireroom logs extract --follow`, `wireroom logs --since 10m`
+    """
+    from wireroom.local import program_log  # noqa: PLC0415
+
+    data, _ = _folder(context)
+    folder = data / "logs"
+    known = program_log.programs(folder)
+    wanted = [name for name in known if service is None or name == service or name.startswith(f"{service}-")]
+    if not wanted:
+        names = f"It has those of {', '.join(known)}" if known else "`wireroom up` makes them; --data names its folder"
+        fail(EX_CHECK, f"{folder} has no log{f' of {service}' if service else ''}. {names}.")
+    tails = [program_log.LogTail(folder, name) for name in wanted] if follow else []
+    found = heapq.merge(*(program_log.read(folder, name) for name in wanted), key=lambda line: line.at)
+    for line in deque(found, lines) if since is None else (line for line in found if line.at >= since):
+        _print(line, every=len(wanted) > 1)
+    while tails:
+        for line in sorted(line for tail in tails for line in tail.added()):
+            _print(line, every=len(wanted) > 1)
+        time.sleep(_LOOK_EVERY)
+
+
+def _print(line: "LogLine", *, every: bool) -> None:
+    program = f"{line.program:<12} " if every else ""
+    out.print(f"{line.at:%Y-%m-%d %H:%M:%S} {program}{line.text}")
 
 
 def down(context: typer.Context) -> None:
@@ -144,7 +201,10 @@ def down(context: typer.Context) -> None:
         say("stopped")
     else:
         limit = f"{daemon.DOWN_LIMIT:.0f} s"
-        fail(EX_TEMPORARY, f"process {found.pid} is still stopping after {limit}. Look into {data}/logs and try again.")
+        fail(
+            EX_TEMPORARY,
+            f"process {found.pid} is still stopping after {limit}. See `wireroom logs supervisor`, and try again.",
+        )
 
 
 def _folder(context: typer.Context) -> tuple[Path, str]:

@@ -1,6 +1,7 @@
 """``wireroom tail``: what flows through the queue, live or from the beginning."""
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -8,27 +9,25 @@ from typing import Annotated, Any
 
 import typer
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeoutError
-from nats.js import JetStreamContext
-from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
 from pydantic import ValidationError
 from rich.text import Text
 
+from shared.broker.nats_address import without_password
 from shared.broker.stream_reader import fields
 from shared.messages import MESSAGES, Message
 from shared.settings import Settings
 from wireroom.cli import subject_arguments
-from wireroom.cli.connections import nats_connection
-from wireroom.cli.output import fail, json_line, one_line, out
+from wireroom.cli.connections import lasting_nats_connection
+from wireroom.cli.output import err, fail, json_line, one_line, out
 from wireroom.cli.rendering import entity_names
 from wireroom.cli.subject_arguments import STREAMS, Stage, subject
 from wireroom.cli.time_arguments import duration
 from wireroom.cli.time_arguments import since as moment
 from wireroom.ops.article_lookup import names_entity
+from wireroom.ops.stream_follower import Follower
 
 EX_UNAVAILABLE = 69
-EX_INTERRUPTED = 130
 _SHOWN_ENTITIES = 4
 _MODELS: dict[Stage, type[Message]] = {Stage(model.event): model for model in MESSAGES if model.event in STREAMS}
 
@@ -62,6 +61,8 @@ def tail(
 ) -> None:
     """Follow what flows through the queue; nothing is taken from it.
 
+    A broker that goes away is waited for, and nothing is missed or shown twice.
+
     Examples: `wireroom tail --all --entity ORG:Reuters`, `wireroom tail stored --since 10m --until-idle 2s --json`
     """
     if language and stage not in {Stage.EXTRACTED, Stage.STORED}:
@@ -71,22 +72,26 @@ def tail(
     if entity and stage is not Stage.EXTRACTED:
         raise typer.BadParameter("only extracted articles have entities")
     wanted = _Wanted(stage, subject(stage, source, language), entity, count, until_idle)
-    try:
-        asyncio.run(_tail(wanted, _start(everything=everything, since=since), as_json=as_json))
-    except KeyboardInterrupt:
-        raise typer.Exit(EX_INTERRUPTED) from None
+    asyncio.run(_tail(wanted, everything=everything, since=since, as_json=as_json))
 
 
-def _start(*, everything: bool, since: datetime | None) -> ConsumerConfig:
-    if since:
-        start: Any = since.isoformat()  # the client hands it to the broker as it is, which wants RFC 3339
-        return ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_TIME, opt_start_time=start)
-    return ConsumerConfig(deliver_policy=DeliverPolicy.ALL if everything else DeliverPolicy.NEW)
+async def _tail(wanted: _Wanted, *, everything: bool, since: datetime | None, as_json: bool) -> None:
+    url = Settings().nats_url
+    follower = Follower(STREAMS[wanted.stage], wanted.subject, err.print)
 
+    async def lost() -> None:
+        err.print(f"NATS at {without_password(url)} went away; waiting for it to come back")
+        await follower.lost()
 
-async def _tail(wanted: _Wanted, start: ConsumerConfig, *, as_json: bool) -> None:
-    async with nats_connection(Settings().nats_url) as connection:
-        async for message in _messages(connection.jetstream(timeout=5), wanted, start):
+    async def back() -> None:
+        err.print(f"NATS at {without_password(url)} is back")
+        await follower.back()
+
+    async with lasting_nats_connection(url, lost, back) as connection:
+        messages = follower.messages(
+            connection.jetstream(timeout=5), everything=everything, since=since, idle=wanted.idle
+        )
+        async for message in _wanted(messages, wanted):
             if as_json:
                 json_line(_as_object(message, wanted.stage))
             else:
@@ -95,23 +100,19 @@ async def _tail(wanted: _Wanted, start: ConsumerConfig, *, as_json: bool) -> Non
                 )
 
 
-async def _messages(js: JetStreamContext, wanted: _Wanted, start: ConsumerConfig) -> AsyncIterator[Msg]:
+async def _wanted(messages: AsyncIterator[Msg], wanted: _Wanted) -> AsyncIterator[Msg]:
+    seen = 0
     try:
-        reader = await js.subscribe(wanted.subject, stream=STREAMS[wanted.stage], ordered_consumer=True, config=start)
+        async for message in messages:
+            entities = _article(message, wanted.stage).get("entities", ()) if wanted.entity else ()
+            if wanted.entity and not names_entity(entities, wanted.entity):
+                continue
+            seen += 1
+            yield message
+            if seen == wanted.count:
+                return
     except NotFoundError:
         fail(EX_UNAVAILABLE, f"the broker has no stream {STREAMS[wanted.stage]}. Run `wireroom setup` first.")
-    seen = 0
-    while wanted.count is None or seen < wanted.count:
-        try:
-            message = await reader.next_msg(wanted.idle or 60)
-        except NatsTimeoutError:
-            if wanted.idle:
-                return
-            continue
-        if wanted.entity and not names_entity(_article(message, wanted.stage).get("entities", ()), wanted.entity):
-            continue
-        seen += 1
-        yield message
 
 
 def _as_object(message: Msg, stage: Stage) -> dict[str, Any]:
@@ -135,17 +136,20 @@ def _as_line(message: Msg, stage: Stage) -> Text:
         headers = message.headers or {}
         place = f"{message.metadata.sequence.stream:<6}"
         reason = f"{headers.get('wireroom-service')} {headers.get('wireroom-reason')}  "
-        return Text.assemble((at, "dim"), place, (reason, "red"), one_line(headers.get("wireroom-detail", ""), 120))
+        return Text.assemble((at, "dim"), place, (reason, "red"), _cut(headers.get("wireroom-detail", ""), 120))
     article = _article(message, stage)
     if not article:
-        return Text.assemble((at, "dim"), ("no article  ", "red"), one_line(message.subject, 120))
+        return Text.assemble((at, "dim"), ("no article  ", "red"), _cut(message.subject, 120))
     if stage is Stage.WITHDRAWN:
         which = f"{at}{article['id'][:12]}  {article['source']}  "
-        return Text.assemble((which, "dim"), ("withdrawn  ", "red"), one_line(article.get("reason", ""), 120))
+        return Text.assemble((which, "dim"), ("withdrawn  ", "red"), _cut(article.get("reason", ""), 120))
     facts = [article["id"][:12], article.get("outcome"), article["source"], article.get("language")]
     title = article.get("title") or next(iter(article.get("paragraphs", ())), "") or "(no title)"
     names = entity_names(article.get("entities", ()), _SHOWN_ENTITIES)
     head = "  ".join(fact for fact in facts if fact)
-    return Text.assemble(
-        (f"{at}{one_line(head, 120)}  ", "dim"), (one_line(title, 80), "bold"), f"  {one_line(names, 100)}"
-    )
+    return Text.assemble((f"{at}{_cut(head, 120)}  ", "dim"), (_cut(title, 80), "bold"), f"  {_cut(names, 100)}")
+
+
+def _cut(text: str, limit: int) -> str:
+    """Return the text on one line; only a terminal needs it short."""
+    return one_line(text, limit if out.is_terminal else sys.maxsize)
