@@ -7,6 +7,7 @@ from nats.aio.client import Client
 from services.ingest import app as ingest
 from services.store import app as store
 from shared.settings import Settings
+from tests.commands import wireroom
 from tests.factories import a_submission
 from tests.model import without_a_model
 from tests.running import idle, publish, read, running
@@ -38,3 +39,21 @@ async def test_a_letter_that_was_dropped_is_counted_and_hides_no_loss(broker: Cl
     assert (found.accepted, found.dropped, found.in_flight, found.missing) == (4, 2, 2, ())
     await js.delete_msg("RAW", 2)
     assert balance(await gather(js)).missing == (4,)
+
+
+async def test_a_loss_is_accepted_with_its_reason_and_a_later_one_is_not(broker: Client, settings: Settings) -> None:
+    js = broker.jetstream(timeout=10)
+    async with running(ingest.service, settings=settings):
+        await publish(broker, *(a_submission(guid=f"lost-{number}") for number in range(3)))
+        await idle(broker, "INBOX", "ingest")
+    await js.delete_msg("RAW", 2)
+    assert (await wireroom(settings, "audit"))[0] == 1
+    assert (await wireroom(settings, "audit", "--accept"))[0] == 2, "without a reason"
+    code, said = await wireroom(settings, "audit", "--accept", "--reason", "a disk was replaced", "--by", "Ada Pell")
+    assert (code, "1 lost" in said) == (0, True), said
+    code, said = await wireroom(settings, "audit")
+    assert code == 0, said
+    assert "by Ada Pell: 1 submission and 0 stored articles: a disk was replaced" in said
+    await js.delete_msg("RAW", 3)
+    code, said = await wireroom(settings, "audit")
+    assert (code, "by their place in INBOX: 3" in said) == (1, True), said

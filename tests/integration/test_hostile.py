@@ -170,7 +170,11 @@ def cases(good: Good) -> dict[str, list[Case]]:
             Case(("status", "--check"), codes=(1,), shows="bucket letters: "),
             Case(("status", "--json"), shows='"bucket withdrawn":'),
         ],
-        "audit": [Case(("audit",), codes=(0, 1), shows="accepted "), Case(("audit", "--json"), codes=(0, 1))],
+        "audit": [
+            Case(("audit",), codes=(0, 1), shows="accepted "),
+            Case(("audit", "--json"), codes=(0, 1)),
+            Case(("audit", "--accept", "--reason", hostile.TEXT.replace("\x00", "")), codes=(0, 1)),
+        ],
         "doctor": [Case(("doctor",), codes=(0, 1), shows="bucket letters"), Case(("doctor", "--json"), codes=(0, 1))],
         "import ls": [Case(("import", "ls")), Case(("import", "ls", "--json"))],
         "import undo": [Case(("import", "undo", f"no {good.article}", "--dry-run"), shows="would take back 0")],

@@ -1,4 +1,4 @@
-"""What the streams say of submissions, read anew each time.
+"""The audit snapshot: what streams and dead letters say of each submission, read anew each time.
 
 Places are sequences in INBOX, which are the versions of articles.
 """
@@ -27,8 +27,8 @@ _AT_ONCE = 64  # questions to the broker
 
 
 @dataclass(frozen=True)
-class Evidence:
-    """What the streams say. ``raw`` and ``extracted`` hold places whose message its reader has not answered yet."""
+class AuditSnapshot:
+    """What the streams say of each place; ``raw`` and ``extracted``: places whose message is not answered yet."""
 
     first: int  # place that is looked at first: what is older may have left the streams
     last: int
@@ -41,6 +41,7 @@ class Evidence:
     inbox: frozenset[int] = frozenset()
     gaps: tuple[Gap, ...] = ()  # numbers of a broker whose data is gone
     moved: Mapping[int, int] = field(default_factory=dict)  # numbers of gaps that others took the place of
+    accepted_losses: frozenset[int] = frozenset()  # places that a person has said to be lost
     kept: frozenset[int] = frozenset()  # places of gaps of which the database has an article or an older version
 
     @property
@@ -66,7 +67,7 @@ def _without(spans: list[range], left_out: range) -> list[range]:
     return [span for span in (*before, *after) if span]
 
 
-def both(earlier: Evidence, later: Evidence) -> Evidence:
+def both(earlier: AuditSnapshot, later: AuditSnapshot) -> AuditSnapshot:
     """Return what either of two looks saw, of the places that the earlier covers."""
     return replace(
         earlier,
@@ -80,7 +81,7 @@ def both(earlier: Evidence, later: Evidence) -> Evidence:
     )
 
 
-async def look(js: JetStreamContext) -> Evidence:
+async def look(js: JetStreamContext) -> AuditSnapshot:
     """Read downstream, the way that messages go: each is in its next stream before it is answered in the one before."""
     inbox = (await js.stream_info("INBOX")).state
     last = inbox.last_seq
@@ -88,13 +89,13 @@ async def look(js: JetStreamContext) -> Evidence:
     unanswered_raw = await _unanswered(js, raw, EXTRACT.stream, EXTRACT.durable)
     news = await _places(js, "NEWS", STORE.subject)
     unanswered_news = await _unanswered(js, news, STORE.stream, STORE.durable)
-    stored, withdrawn = await _fates(js)
+    stored, withdrawn = await _outcomes(js)
     dropped = frozenset(m.place for m in (await Marks(js).all()).values() if m.fate is Fate.DROPPED and m.place)
     dead = {origin: reason async for origin, reason in _letters(js)}
     first = (await trimmed(js) or 0) + 1
     known = stored.keys() | withdrawn.keys() | dead.keys() | dropped | raw.keys() | news.keys()
     gaps = await left_out(js)
-    found = Evidence(
+    found = AuditSnapshot(
         first=first,
         last=last,
         stored=stored,
@@ -122,7 +123,7 @@ async def _places(js: JetStreamContext, stream: str, subject: str) -> dict[int, 
     return found
 
 
-async def _fates(js: JetStreamContext) -> tuple[dict[int, ArticleStored], dict[int, str]]:
+async def _outcomes(js: JetStreamContext) -> tuple[dict[int, ArticleStored], dict[int, str]]:
     """Return what was announced of each place; where it was stored and withdrawn the later word holds."""
     stored: dict[int, ArticleStored] = {}
     said: dict[int, int] = {}
@@ -138,7 +139,7 @@ async def _fates(js: JetStreamContext) -> tuple[dict[int, ArticleStored], dict[i
 
 
 async def _events(js: JetStreamContext, subject: str, model: type[M]) -> AsyncIterator[tuple[M, int]]:
-    """Yield the events of a kind and their places in NEWS; what others put there is no evidence."""
+    """Yield the events of a kind and their places in NEWS; what others put there does not count."""
     async for message in all_of(js, "NEWS", subject):
         with suppress(ValidationError):
             yield model.model_validate_json(message.data), message.metadata.sequence.stream
