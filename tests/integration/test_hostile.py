@@ -177,6 +177,10 @@ def cases(good: Good) -> dict[str, list[Case]]:
         ],
         "doctor": [Case(("doctor",), codes=(0, 1), shows="bucket letters"), Case(("doctor", "--json"), codes=(0, 1))],
         "import ls": [Case(("import", "ls")), Case(("import", "ls", "--json"))],
+        **{
+            f"import {order}": [Case(("import", order, "nobody"), codes=(1,), shows="is sending import nobody")]
+            for order in ("pause", "resume", "cancel")
+        },
         "import undo": [Case(("import", "undo", f"no {good.article}", "--dry-run"), shows="would take back 0")],
         "token ls": [Case(("token", "ls")), Case(("token", "ls", "--json"))],
         "token add": [Case(("token", "add", "harbour-gazette", "--note", f"for {hostile.TEXT}".replace("\x00", "")))],

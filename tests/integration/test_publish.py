@@ -91,7 +91,7 @@ async def test_lines_are_sent_as_they_come_and_an_interruption_says_how_many_wer
             assert (await command.answer())["origin"] == "-:2"
             command.process.send_signal(name)
             code, out, err = await command.ended()
-        assert code == 130
+        assert code == (130, 143)[number]
         assert json.loads(out)["acknowledged"] == 2
         assert "Interrupted." in err
         assert "Traceback" not in err
@@ -204,3 +204,23 @@ async def test_it_waits_for_the_outcomes_and_a_dead_letter_tells_its_file_and_li
     [letter, _] = await read(broker, "DEAD", "news.dead.>", 2)
     code, said = await wireroom(settings, "dead", "show", str(letter.metadata.sequence.stream))
     assert f"origin: {path}:" in said
+
+
+async def test_an_import_is_paused_resumed_and_cancelled_from_elsewhere(broker: Client, settings: Settings) -> None:
+    async with publishing(settings.nats_url, "-", "--json") as command:
+        assert command.process.stderr
+        run = (await command.process.stderr.readline()).decode().split()[1]
+        await command.write(line(1))
+        await command.answer()
+        assert await wireroom(settings, "import", "pause", run) == (0, f"import {run} is paused, 1 acknowledged\n")
+        await command.write(line(2))
+        assert await wireroom(settings, "import", "resume", run) == (0, f"import {run} is running, 1 acknowledged\n")
+        assert (await command.answer())["origin"] == "-:2"
+        assert await wireroom(settings, "import", "cancel", run) == (0, f"import {run} is cancelled, 2 acknowledged\n")
+        code, _, err = await command.ended()  # although its standard input is open
+    assert code == 75
+    assert f"`wireroom import undo {run}`" in err
+    code, said = await wireroom(settings, "import", "pause", run)
+    assert code == 1
+    assert "is sending import" in said
+    assert len(await messages(broker)) == 2

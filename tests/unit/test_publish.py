@@ -1,17 +1,20 @@
 """What `wireroom publish` makes of a broker that takes less than ours does."""
 
+import asyncio
 import threading
 from collections.abc import Iterator
 from urllib.parse import unquote
 
 import pytest
 from nats.errors import MaxPayloadError
+from nats.js.api import PubAck
 from nats.js.errors import APIError
 
 from shared.broker.envelope import accepted
 from shared.errors import Reason, Rejected
+from wireroom.publisher.import_control import ImportControl, Order
 from wireroom.publisher.read_ahead import ReadAhead
-from wireroom.publisher.sender import Answer, headers, published
+from wireroom.publisher.sender import Answer, Sender, headers, published
 from wireroom.publisher.submissions import Submission, Unreadable
 
 
@@ -104,3 +107,34 @@ async def test_what_is_refused_already_is_not_sent() -> None:
     empty = Rejected(Reason.EMPTY_BODY, "field body is empty")
     assert await published(broker, [Submission("a", b"", empty)], lambda _, answer: told.append(answer)) == []  # type: ignore[arg-type]
     assert (told, broker.calls) == ([empty], 0)
+
+
+class Acknowledging:
+    """A broker that takes everything."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    async def publish(self, *_: object, **__: object) -> PubAck:
+        self.taken += 1
+        return PubAck(stream="INBOX", seq=self.taken)
+
+
+@pytest.mark.parametrize(("order", "sent"), [(Order.RESUME, 3), (Order.CANCEL, 0)])
+async def test_a_paused_import_sends_nothing_until_it_is_resumed_or_cancelled(order: Order, sent: int) -> None:
+    broker, asked = Acknowledging(), asyncio.Event()
+    sender = Sender(broker, "run", lambda *_: None)  # type: ignore[arg-type]
+    control = ImportControl(sender.cancel, lambda: sender.acknowledged, lambda _: None)
+
+    async def permit() -> None:
+        asked.set()
+        await control.permit()
+
+    sender.permit = permit
+    control.obey(Order.PAUSE)
+    sending = asyncio.create_task(sender.send(Submission(str(number), b"{}") for number in range(3)))
+    await asked.wait()
+    assert broker.taken == 0
+    assert control.obey(order)["state"] == ("running" if sent else "cancelled")
+    await asyncio.wait_for(sending, 30)
+    assert broker.taken == sent

@@ -167,10 +167,19 @@ TREE: Tree = MappingProxyType({
             f"{_C}.token_command:revoke", "Revoke a token: requests with it are refused within seconds."
         ),
     }),
-    "import": Branch("Runs of `wireroom publish`: list, take one back.", {
+    "import": Branch("Runs of `wireroom publish`: list, pause, resume, cancel, take one back.", {
         "ls": Entry(
             f"{_C}.import_command:list_runs",
             "List the runs of `wireroom publish` that the streams tell of: when each began, and how far it is.",
+        ),
+        "pause": Entry(
+            f"{_C}.import_command:pause",
+            "Pause an import that `wireroom publish` is sending, until it is resumed or cancelled.",
+        ),
+        "resume": Entry(f"{_C}.import_command:resume", "Let a paused import go on."),
+        "cancel": Entry(
+            f"{_C}.import_command:cancel",
+            "End an import that is being sent; what was acknowledged stays until `wireroom import undo` takes it back.",
         ),
         "undo": Entry(
             f"{_C}.import_command:undo",

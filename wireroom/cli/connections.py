@@ -1,5 +1,6 @@
 """Connections of the command line: found at once, or a message that says which is away, where, and what to do."""
 
+import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Any
@@ -15,11 +16,23 @@ from shared.broker.connect import Callback, brief_connection, lasting_connection
 from shared.broker.nats_address import without_password
 from shared.errors import Unavailable
 from shared.settings import Settings
-from wireroom.cli.output import fail
+from wireroom.cli.output import err, fail
 
 EX_UNAVAILABLE = 69
 _PATIENCE = 3.0  # seconds: whoever typed the command waits
-_WHAT_NOW = "Start one with `wireroom up`, or name yours in {setting}."
+_WHAT_NOW = "Start one with `wireroom up`, or name yours with --data FOLDER or in {setting}."
+_told = set[str]()  # settings whose default was told
+
+
+def _tell_default(setting: str, url: str) -> None:
+    """Say once which servers are used where neither a running stack nor the environment names them."""
+    field = Settings.model_fields[setting.removeprefix("WIREROOM_").lower()]
+    named = any(name.upper() == setting and value for name, value in os.environ.items())
+    if setting in _told or named or url != field.default:
+        return
+    _told.add(setting)
+    where = f"{without_password(url)}, the default of {setting}"
+    err.print(f"No stack runs in the --data folder: using {where}. A stack elsewhere: --data FOLDER.")
 
 
 @asynccontextmanager
@@ -30,6 +43,7 @@ async def nats_connection(url: str) -> AsyncIterator[Client]:
     """
     try:
         async with brief_connection(url) as connection:
+            _tell_default("WIREROOM_NATS_URL", url)
             yield connection
     except Unavailable as outage:
         fail(EX_UNAVAILABLE, f"{outage}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
@@ -47,6 +61,7 @@ async def lasting_nats_connection(url: str, lost: Callback, back: Callback) -> A
             connection = await stack.enter_async_context(lasting_connection(url, lost, back))
         except Unavailable as outage:
             fail(EX_UNAVAILABLE, f"{outage}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
+        _tell_default("WIREROOM_NATS_URL", url)
         yield connection
 
 
@@ -63,6 +78,8 @@ def mongo_articles(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
         database = client[settings.mongo_database]
     with client:
         try:
+            client.admin.command("ping")
+            _tell_default("WIREROOM_MONGO_URL", settings.mongo_url)
             yield database
         except ConnectionFailure as error:
             cause = str(error).partition(", Timeout:")[0].partition(" (configured")[0]

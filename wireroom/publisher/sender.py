@@ -7,7 +7,7 @@ in the file and the content: a run that is resumed within the broker's memory of
 import asyncio
 import secrets
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -98,19 +98,31 @@ class Sender:
     sent: int = 0
     answered: int = 0
     acknowledged: int = 0
+    permit: Callable[[], Awaitable[None]] | None = None  # awaited before each submission: a paused import waits in it
     _stopped: bool = False
+    _ahead: ReadAhead | None = None
 
     async def send(self, submissions: Iterable[Submission]) -> None:
         """Send all; raises Unreadable, Unavailable, Refusing or Away after what was out is answered or given up."""
-        ahead = ReadAhead(submissions)
+        ahead = self._ahead = ReadAhead(submissions)
         ended = await asyncio.gather(*(self._work(ahead) for _ in range(IN_FLIGHT)), return_exceptions=True)
         for error in ended:
             if error is not None:
                 raise error
 
+    def cancel(self) -> None:
+        """Send nothing more; `send` returns once what is out is answered."""
+        self._stopped = True
+        if self._ahead:
+            self._ahead.stop()
+
     async def _work(self, ahead: ReadAhead) -> None:
         try:
             while (submission := await ahead.next()) is not None and not self._stopped:
+                if self.permit:
+                    await self.permit()
+                if self._stopped:
+                    return
                 await self._answer(submission)
                 ahead.done(submission)
         except BaseException:

@@ -1,11 +1,12 @@
-"""``wireroom import``: the runs of `wireroom publish`, and taking a mistaken one back."""
+"""``wireroom import``: the runs of `wireroom publish`: list, pause, resume, cancel, and take a mistaken one back."""
 
 import asyncio
 import time
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from nats.errors import NoRespondersError
 
 from services.store import queries
 from services.store.queries import Article, Documents
@@ -17,6 +18,8 @@ from wireroom.cli.connections import mongo_articles, nats_connection
 from wireroom.cli.output import counted, err, fail, json_line, table, tell
 from wireroom.ops import import_runs, withdraw
 from wireroom.ops.withdraw import Found, Wanted
+from wireroom.publisher import import_control
+from wireroom.publisher.import_control import Order
 
 EX_NOT_FOUND = 1
 EX_UNAVAILABLE = 69
@@ -161,3 +164,47 @@ async def _lift_all(settings: Settings, run: str) -> int:
         for stone in stones:
             await lift(js, stone.id)
     return len(stones)
+
+
+Running = Annotated[str, typer.Argument(help="As `wireroom publish` prints it when it begins.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+
+def pause(run: Running, as_json: AsJson = False) -> None:
+    """Pause an import that `wireroom publish` is sending, until it is resumed or cancelled.
+
+    Example: `wireroom import pause 20260301-093000-0011aabb`
+    """
+    _give(Order.PAUSE, run, as_json=as_json)
+
+
+def resume(run: Running, as_json: AsJson = False) -> None:
+    """Let a paused import go on.
+
+    Example: `wireroom import resume 20260301-093000-0011aabb`
+    """
+    _give(Order.RESUME, run, as_json=as_json)
+
+
+def cancel(run: Running, as_json: AsJson = False) -> None:
+    """End an import that is being sent; what was acknowledged stays until `wireroom import undo` takes it back.
+
+    Example: `wireroom import cancel 20260301-093000-0011aabb`
+    """
+    _give(Order.CANCEL, run, as_json=as_json)
+
+
+def _give(order: Order, run: str, *, as_json: bool) -> None:
+    answer = asyncio.run(_ask(order, run))
+    said = f"import {run} is {answer['state']}, {answer['acknowledged']} acknowledged"
+    tell(said, {"run": run, **answer}, as_json=as_json)
+
+
+async def _ask(order: Order, run: str) -> dict[str, Any]:
+    async with nats_connection(Settings().nats_url) as connection:
+        try:
+            return await import_control.ask(connection, run, order)
+        except NoRespondersError:
+            fail(EX_NOT_FOUND, f"no `wireroom publish` is sending import {run} now; `wireroom import ls` lists all.")
+        except (ValueError, LookupError) as error:
+            fail(EX_NOT_FOUND, f"{error}.")

@@ -22,6 +22,7 @@ from wireroom.cli.output import counted, err, fail, json_line, out
 from wireroom.ops import outcomes
 from wireroom.publisher import ledger
 from wireroom.publisher import submissions as intake
+from wireroom.publisher.import_control import ImportControl
 from wireroom.publisher.sender import Answer, Away, Outage, Refusing, Sender, new_run
 from wireroom.publisher.submissions import Submission
 
@@ -29,7 +30,6 @@ EX_PARTLY = 1
 EX_DATA = 65
 EX_UNAVAILABLE = 69
 EX_TEMPORARY = 75
-EX_INTERRUPTED = 130
 _NO_OUTCOME = "without an outcome"
 _WAIT_PATIENCE = 60.0  # seconds without a further outcome
 
@@ -40,6 +40,10 @@ _WHAT_TO_DO = {
     Reason.UNSUPPORTED_MEDIA_TYPE: "Convert it to text or HTML first.",
     Reason.NOT_PUBLISHABLE: "Repeating it changes nothing: ask whoever runs the broker.",
 }
+
+
+class Cancelled(Exception):  # noqa: N818 - an order that somebody gave
+    """The import was cancelled by `wireroom import cancel`."""
 
 
 @dataclass
@@ -157,9 +161,12 @@ def _ending(report: Report, ledger_path: Path | None) -> Iterator[None]:
         fail(EX_DATA, f"{error}.")
     except (Unavailable, Refusing, Away) as outage:
         fail(EX_UNAVAILABLE, f"{outage}. {again}")
+    except Cancelled:
+        undo = f"`wireroom import undo {report.run}` takes back what was acknowledged."
+        fail(EX_TEMPORARY, f"Cancelled by `wireroom import cancel`. {undo} {again}")
     except KeyboardInterrupt:
         err.print(f"Interrupted. {again}")
-        raise typer.Exit(EX_INTERRUPTED) from None
+        raise
 
 
 async def _run(
@@ -210,8 +217,13 @@ async def _send(
             progress.update(bar, advance=1, rate=f"{speed:,.0f}" if speed else "-")
 
         sender = Sender(connection.jetstream(), report.run, tell, outage)
+        control = ImportControl(sender.cancel, lambda: report.acknowledged, err.print)
+        sender.permit = control.permit
+        await control.listen(connection, report.run)
         try:
             await sender.send(left)
+            if control.cancelled:
+                raise Cancelled
         finally:
             progress.stop()
             report.total()
