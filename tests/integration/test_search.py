@@ -1,5 +1,6 @@
 """Questions to a database as it may be found, also before the store has ever written."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from services.store.queries import Filters
 from services.store.repository import Articles
 from shared.messages import Entity
 from shared.settings import Settings
+from tests.commands import wireroom
 from tests.factories import an_extracted_article
 from wireroom.ops import article_lookup
 from wireroom.ops.article_lookup import NotFound
@@ -84,3 +86,37 @@ async def test_an_article_with_a_guid_is_found_by_its_link_too(
     await store(settings, article)
     assert article_lookup.one(database, "https://tide.example/n-18")["_id"] == article.id
     assert article_lookup.one(database, "https://tide.example/n-18?utm_source=mail")["_id"] == article.id
+
+
+async def test_the_newest_by_the_date_that_is_shown_come_first_in_pages_and_between_two_dates(
+    settings: Settings, database: Database[dict[str, Any]]
+) -> None:
+    day = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    articles = [
+        an_extracted_article(
+            guid=str(number),
+            published_at=day + timedelta(days=number) if number % 2 else None,
+            received_at=day + timedelta(days=number if number % 2 == 0 else 30),
+            version=number + 1,
+        )
+        for number in range(6)
+    ]
+    await store(settings, *articles)
+
+    def shown(filters: Filters, limit: int = 10, skip: int = 0, words: str = "") -> list[int]:
+        found = queries.search(database, words, filters, limit, skip)
+        return [int(article["guid"]) for article in found]
+
+    assert shown(Filters()) == [5, 4, 3, 2, 1, 0]
+    assert [shown(Filters(), 4, skip) for skip in (0, 4, 8)] == [[5, 4, 3, 2], [1, 0], []]
+    between = Filters(since=day + timedelta(days=1), until=day + timedelta(days=4))
+    assert shown(between) == [3, 2, 1]
+    words = "lock"
+    assert sorted(shown(between, words=words)) == [1, 2, 3]
+    assert queries.count(database, "", between) == queries.count(database, words, between) == 3
+
+    code, said = await wireroom(settings, "search", "--limit", "4")
+    assert (code, "1 to 4 of 6 articles. `--page 2` shows more." in said) == (0, True), said
+    code, said = await wireroom(settings, "search", "--limit", "4", "--page", "2")
+    assert (code, "5 to 6 of 6 articles.\n" in said) == (0, True), said
+    assert (await wireroom(settings, "search", "--limit", "4", "--page", "3"))[0] == 1

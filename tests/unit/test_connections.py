@@ -9,6 +9,7 @@ import typer
 from services.store.mongo_connection import connect
 from shared.errors import WrongSetting
 from shared.settings import Settings
+from wireroom.cli import connections
 from wireroom.cli.connections import mongo_articles, nats_connection
 
 NOWHERE = "127.0.0.1:1"
@@ -67,3 +68,22 @@ async def test_a_broker_that_is_away_is_named_without_its_password(capsys: pytes
     assert f"NATS at nats://{NOWHERE} is not reachable" in said
     assert "hunter" not in said
     assert "someone" not in said
+
+
+def test_the_default_server_is_told_once_and_only_where_nobody_named_one(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    default = Settings.model_fields["nats_url"].default
+    monkeypatch.delenv("WIREROOM_NATS_URL", raising=False)
+    monkeypatch.setattr(connections, "_told", set())
+    connections.tell_default("WIREROOM_NATS_URL", "nats://127.0.0.1:4333")
+    assert capsys.readouterr().err == ""
+    for _ in range(2):
+        connections.tell_default("WIREROOM_NATS_URL", default)
+    [line] = capsys.readouterr().err.splitlines()
+    assert default in line
+    assert "--data FOLDER" in line
+    monkeypatch.setattr(connections, "_told", set())
+    monkeypatch.setenv("WIREROOM_NATS_URL", default)
+    connections.tell_default("WIREROOM_NATS_URL", default)
+    assert capsys.readouterr().err == ""

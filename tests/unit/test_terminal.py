@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -10,7 +12,8 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from shared.sanitizing import harmless
-from wireroom.cli.output import counted, err, highlight, json_line, one_line, out
+from wireroom.cli import output
+from wireroom.cli.output import SafeConsole, counted, err, highlight, json_line, one_line, out
 from wireroom.cli.rendering import render
 
 HOSTILE = ["\x1b]52;c;ZXZpbA==\x07", "\x1b[2J", "\x9b31m", "\u202e", "\u2066", "\x00", "\r", "\x7f"]
@@ -120,3 +123,35 @@ def test_an_article_without_a_model_says_so() -> None:
 def test_one_of_a_thing_is_told_as_one() -> None:
     assert [counted(number, "letter") for number in (0, 1, 2)] == ["0 letters", "1 letter", "2 letters"]
     assert [counted(number, "entity", "entities") for number in (1, 2)] == ["1 entity", "2 entities"]
+
+
+COLUMNS = ("id", "date", "source", "title")
+ROW = ("7f3c00aa11bb", "2026-03-01", "harbour-gazette", "New lock opens at the old quay")
+
+
+def drawn(monkeypatch: pytest.MonkeyPatch, width: int, **options: Sequence[str]) -> list[str]:
+    """Return the lines of a table as a terminal of this width shows it."""
+    screen = io.StringIO()
+    monkeypatch.setattr(output, "out", SafeConsole(file=screen, width=width, force_terminal=True, no_color=True))
+    output.table(COLUMNS, [ROW], **options)
+    return [re.sub(r"\x1b\[[0-9;]*m", "", line).rstrip() for line in screen.getvalue().splitlines()]
+
+
+@pytest.mark.parametrize(
+    ("width", "shown"),
+    [(80, COLUMNS), (60, ("id", "date", "title")), (42, ("id", "title")), (14, ("id",))],
+)
+def test_a_narrow_terminal_loses_whole_columns_the_least_needed_first(
+    monkeypatch: pytest.MonkeyPatch, width: int, shown: tuple[str, ...]
+) -> None:
+    lines = drawn(monkeypatch, width, dropped=("source", "date"))
+    assert tuple(lines[0].split()) == shown
+    words = set(" ".join(lines[1:]).split())
+    assert words <= set(" ".join(ROW).split()), "no word is cut"
+    assert all(len(line) <= max(width, len(ROW[0])) for line in lines)
+
+
+def test_a_pipe_gets_a_paragraph_in_one_line() -> None:
+    text = "Marta Bellamy opened the lock. " + "It is long. " * 40
+    article = ARTICLE | {"paragraphs": [text.strip()], "entities": []}
+    assert text.strip() in printed(article).splitlines()

@@ -24,7 +24,7 @@ _WHAT_NOW = "Start one with `wireroom up`, or name yours with --data FOLDER or i
 _told = set[str]()  # settings whose default was told
 
 
-def _tell_default(setting: str, url: str) -> None:
+def tell_default(setting: str, url: str) -> None:
     """Say once which servers are used where neither a running stack nor the environment names them."""
     field = Settings.model_fields[setting.removeprefix("WIREROOM_").lower()]
     named = any(name.upper() == setting and value for name, value in os.environ.items())
@@ -43,7 +43,7 @@ async def nats_connection(url: str) -> AsyncIterator[Client]:
     """
     try:
         async with brief_connection(url) as connection:
-            _tell_default("WIREROOM_NATS_URL", url)
+            tell_default("WIREROOM_NATS_URL", url)
             yield connection
     except Unavailable as outage:
         fail(EX_UNAVAILABLE, f"{outage}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
@@ -61,7 +61,7 @@ async def lasting_nats_connection(url: str, lost: Callback, back: Callback) -> A
             connection = await stack.enter_async_context(lasting_connection(url, lost, back))
         except Unavailable as outage:
             fail(EX_UNAVAILABLE, f"{outage}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
-        _tell_default("WIREROOM_NATS_URL", url)
+        tell_default("WIREROOM_NATS_URL", url)
         yield connection
 
 
@@ -79,7 +79,7 @@ def mongo_articles(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
     with client:
         try:
             client.admin.command("ping")
-            _tell_default("WIREROOM_MONGO_URL", settings.mongo_url)
+            tell_default("WIREROOM_MONGO_URL", settings.mongo_url)
             yield database
         except ConnectionFailure as error:
             cause = str(error).partition(", Timeout:")[0].partition(" (configured")[0]

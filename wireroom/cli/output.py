@@ -125,8 +125,8 @@ def table(
     drawn = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     kept = _fitting(columns, cells, out.width, wrapped, dropped)
     for number in kept:
-        name = columns[number]
-        drawn.add_column(name, justify="right" if name in numbers else "left", no_wrap=name not in wrapped)
+        name, whole = columns[number], columns[number] not in wrapped and len(kept) > 1
+        drawn.add_column(name, justify="right" if name in numbers else "left", no_wrap=whole, overflow="fold")
     for row in cells:
         drawn.add_row(*(Text(row[number]) for number in kept))
     out.print(drawn, soft_wrap=False)

@@ -24,7 +24,7 @@ def render(article: Mapping[str, Any], console: Console, *, removed: bool) -> No
     if console.is_terminal:
         console.print(Padding(marked, (1, 0, 1, 2)), soft_wrap=False)
     else:  # a paragraph is a line: whoever reads a pipe breaks it as they like
-        console.print(Text("\n").append_text(marked).append("\n"))
+        console.print(Text("\n").append_text(marked).append("\n"), soft_wrap=True)
     for caption in article["captions"]:
         credit = f"  ({one_line(caption['credit'], 100)})" if caption.get("credit") else ""
         console.print(Text.assemble(("caption  ", "dim"), one_line(caption["text"], 300), (credit, "dim")))
