@@ -175,7 +175,7 @@ async def test_status_shows_each_part_and_check_finds_what_a_person_should_see(
     await wireroom("publish", "-", stdin=b'{"body": 1}')
     await read(broker, "DEAD", "news.dead.>", 1)
     found = await wireroom("status", "--check")
-    assert (found.code, found.out) == (1, "1 set aside as ingest schema. See `wireroom dead ls`.\n")
+    assert (found.code, found.out) == (1, "1 dead-lettered as ingest schema. See `wireroom dead ls`.\n")
     [whole] = (await wireroom("status", "--json")).lines
     assert {service["service"]: service["state"] for service in whole["services"]} == dict.fromkeys(
         SERVICES, "up to date"
@@ -320,7 +320,7 @@ async def test_an_audit_adds_up_and_tells_what_is_missing(wireroom: Wireroom, br
     await read(broker, "DEAD", "news.dead.>", 2)
     whole = await wireroom("audit")
     second = "updated" if "updated" in whole.out else "superseded"  # as the two versions of one article arrived
-    assert whole.out == f"accepted 25 = 1 duplicate + 21 inserted + 1 {second} + 2 set aside + 0 in flight   OK\n"
+    assert whole.out == f"accepted 25 = 1 duplicate + 21 inserted + 1 {second} + 2 dead-lettered + 0 in flight   OK\n"
     [sent] = (await wireroom("audit", "--ledger", "sent.jsonl", "--json")).lines
     assert (sent["accepted"], sent["missing"], sent["adds_up"]) == (25, [], True)
 
@@ -345,4 +345,4 @@ async def test_an_audit_finds_an_article_that_was_announced_and_is_not_in_the_da
 
 async def test_an_audit_counts_what_no_service_has_taken_yet_as_in_flight(command: Wireroom) -> None:
     await command("publish", "-", stdin=BODY.encode())
-    assert (await command("audit")).out == "accepted 1 = 0 set aside + 1 in flight   OK\n"
+    assert (await command("audit")).out == "accepted 1 = 0 dead-lettered + 1 in flight   OK\n"

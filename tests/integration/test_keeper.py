@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from wireroom.local.child_process import Program
-from wireroom.local.supervisor import Keeper, NotStarted
+from wireroom.local.supervisor import NotStarted, Supervisor
 
 SLEEPER = "import time; print('here', flush=True); time.sleep(60)"
 DEAF = f"import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); {SLEEPER}"
@@ -43,7 +43,7 @@ def has_ended(pid: int) -> bool:
 
 async def test_a_program_that_cannot_start_is_reported_with_the_end_of_its_log(tmp_path: Path) -> None:
     said: list[str] = []
-    keeper = Keeper(a_program(tmp_path, "raise SystemExit('no such model')"), said.append, lambda: None)
+    keeper = Supervisor(a_program(tmp_path, "raise SystemExit('no such model')"), said.append, lambda: None)
     with pytest.raises(NotStarted, match=r"ended with exit code 1(.|\n)*no such model"):
         await keeper.start()
     await keeper.stop()
@@ -53,7 +53,7 @@ async def test_a_program_that_cannot_start_is_reported_with_the_end_of_its_log(t
 
 async def test_a_program_that_does_not_end_in_time_is_killed_and_that_is_said(tmp_path: Path) -> None:
     said: list[str] = []
-    keeper = Keeper(a_program(tmp_path, DEAF, patience=0.2), said.append, lambda: None)
+    keeper = Supervisor(a_program(tmp_path, DEAF, patience=0.2), said.append, lambda: None)
     await keeper.start()
     pid = keeper.pid
     await keeper.stop()
@@ -64,7 +64,7 @@ async def test_a_program_that_does_not_end_in_time_is_killed_and_that_is_said(tm
 
 async def test_stopping_a_program_that_was_not_started_does_nothing(tmp_path: Path) -> None:
     said: list[str] = []
-    await Keeper(a_program(tmp_path, SLEEPER), said.append, lambda: None).stop()
+    await Supervisor(a_program(tmp_path, SLEEPER), said.append, lambda: None).stop()
     assert said == []
 
 

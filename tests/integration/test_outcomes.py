@@ -4,7 +4,7 @@ from nats.aio.client import Client
 
 from services.store.app import stored
 from tests.factories import a_raw_article, an_extracted_article
-from wireroom.ops.outcomes import SET_ASIDE, Fate, follow
+from wireroom.ops.outcomes import DEAD_LETTERED, SubmissionOutcome, follow
 
 
 async def set_aside(broker: Client, *, stream: str, sequence: int, data: bytes) -> None:
@@ -29,9 +29,9 @@ async def test_every_submission_has_the_fate_that_was_announced(broker: Client) 
     fates = await follow(broker.jetstream(), [1, 2, 3], patience=30, progress=counts.append)
     reason = "too_short: 5 characters"
     assert fates == {
-        1: Fate("updated", event.id, "en"),
-        2: Fate(SET_ASIDE, reason=reason),
-        3: Fate(SET_ASIDE, reason=reason),
+        1: SubmissionOutcome("updated", event.id, "en"),
+        2: SubmissionOutcome(DEAD_LETTERED, reason=reason),
+        3: SubmissionOutcome(DEAD_LETTERED, reason=reason),
     }
     assert counts == [1, 2, 3]
 

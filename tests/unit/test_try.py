@@ -56,7 +56,7 @@ def test_a_person_sees_the_article_what_was_removed_and_what_would_be_set_aside(
     result = run(str(lines))
     assert "Subscribe now" in result.stdout
     assert "New lock" in result.stdout
-    assert f"{lines}:2: would be set aside: unknown_field" in result.stderr
+    assert f"{lines}:2: would be dead-lettered: unknown_field" in result.stderr
     assert "Nothing was published." in result.stderr
 
 

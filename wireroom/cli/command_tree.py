@@ -68,7 +68,7 @@ TREE: Tree = MappingProxyType({
     ),
     "audit": Entry(
         f"{_C}.audit_command:audit",
-        "Check that accepted = inserted + updated + duplicate + superseded + withdrawn + dead + dropped + in flight.",
+        "Check that everything accepted is accounted for: stored, withdrawn, dead-lettered, dropped or in flight.",
     ),
     "withdraw": Entry(
         f"{_C}.withdraw_command:withdraw",

@@ -35,6 +35,6 @@ def _health(port: int) -> str:
         connection.request("GET", "/healthz")
         return connection.getresponse().read(10_000).decode("utf-8", "replace")
     except (OSError, HTTPException):
-        return ""  # it is being started, or stands still: its keeper knows
+        return ""  # it is being started, or stands still: its supervisor knows
     finally:
         connection.close()

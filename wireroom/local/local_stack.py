@@ -19,7 +19,7 @@ from shared.settings import Settings
 from wireroom.local import mongod, nats_server, ports, service_process, stack_state
 from wireroom.local.child_process import Program
 from wireroom.local.disk_recovery import restart_when_there_is_room
-from wireroom.local.supervisor import Keeper, NotStarted, Say
+from wireroom.local.supervisor import NotStarted, Say, Supervisor
 
 HTTP_PORT = 8600  # of the HTTP input, where it is free
 
@@ -31,7 +31,7 @@ class Stack:
         self._data, self._say = data.absolute(), say
         self._started = datetime.now(UTC).isoformat(timespec="seconds")
         self._ready, self._wish = False, Wish(restored=restored)
-        self._nursing: asyncio.Task[None] | None = None
+        self._disk_recovery: asyncio.Task[None] | None = None
         names = replicas(extract)
         nats_port, mongo_port, self._monitor_port, http_port, *health_ports = ports.free(4 + len(names))
         if usual_ports:
@@ -45,10 +45,10 @@ class Stack:
         self.articles_url = f"http://{ports.LOOPBACK}:{http_port}/v1/articles"
         urls = {"WIREROOM_NATS_URL": self.nats_url, "WIREROOM_MONGO_URL": self.mongo_url}
         own = defaultdict[str, dict[str, str]](dict, ingest={"WIREROOM_INGEST_HTTP_PORT": str(http_port)})
-        self._broker = self._keeper(nats_server.program(self._data, nats_port, self._monitor_port))
-        self._database = self._keeper(mongod.program(self._data, mongo_port))
+        self._broker = self._supervise(nats_server.program(self._data, nats_port, self._monitor_port))
+        self._database = self._supervise(mongod.program(self._data, mongo_port))
         self._services = [
-            self._keeper(
+            self._supervise(
                 service_process.program(kind, self._data, self.health_ports[name], urls | own[kind], name=name)
             )
             for name, kind in names.items()
@@ -57,7 +57,7 @@ class Stack:
     @property
     def processes(self) -> dict[str, int]:
         """The processes that run now, by name."""
-        return {keeper.program.name: keeper.pid for keeper in self._keepers if keeper.pid}
+        return {supervisor.program.name: supervisor.pid for supervisor in self._supervisors if supervisor.pid}
 
     async def start(self) -> None:
         """Return once every part can take work; raises NotStarted."""
@@ -70,32 +70,32 @@ class Stack:
         for line in done:
             if not line.endswith(": create"):
                 self._say(line)
-        await _all(*(keeper.start() for keeper in self._services))
+        await _all(*(supervisor.start() for supervisor in self._services))
         self._ready = True
         self._write_state()
-        self._nursing = asyncio.create_task(
+        self._disk_recovery = asyncio.create_task(
             restart_when_there_is_room(self._monitor_port, self._data / "nats", self._broker.restart, self._say)
         )
 
     async def stop(self) -> None:
         """Stop in order: whoever depends on others first, so that nothing is left half done."""
-        if self._nursing:
-            self._nursing.cancel()
+        if self._disk_recovery:
+            self._disk_recovery.cancel()
         self._say("stopping the services, then mongod, then nats-server")
-        await asyncio.gather(*(keeper.stop() for keeper in self._services))
+        await asyncio.gather(*(supervisor.stop() for supervisor in self._services))
         await self._database.stop()
         await self._broker.stop()
 
     async def until_broken(self) -> None:
-        """Return never, unless keeping a program running has itself failed: then raise what it failed with."""
-        await _all(*(keeper.ended() for keeper in self._keepers))
+        """Run until supervision fails; raise its error."""
+        await _all(*(supervisor.ended() for supervisor in self._supervisors))
 
     @property
-    def _keepers(self) -> Sequence[Keeper]:
+    def _supervisors(self) -> Sequence[Supervisor]:
         return (self._broker, self._database, *self._services)
 
-    def _keeper(self, program: Program) -> Keeper:
-        return Keeper(program, self._say, self._write_state)
+    def _supervise(self, program: Program) -> Supervisor:
+        return Supervisor(program, self._say, self._write_state)
 
     def _write_state(self) -> None:
         now = stack_state.State(

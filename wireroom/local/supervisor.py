@@ -27,7 +27,7 @@ class NotStarted(Exception):  # noqa: N818 - what it is, to whoever catches it
     """A program that would not run: with the end of its log."""
 
 
-class Keeper:
+class Supervisor:
     """Owns the processes of one program, one at a time; only its task starts and ends them."""
 
     def __init__(self, program: Program, say: Say, changed: Callable[[], None]) -> None:

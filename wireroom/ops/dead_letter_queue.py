@@ -39,7 +39,7 @@ _NO_MESSAGE = 10057  # JetStream: there is none in this place
 
 @dataclass(frozen=True)
 class Letter:
-    """A message that was set aside: its place in DEAD and why; its bytes stay on the broker, there can be gigabytes."""
+    """One dead letter: its place in DEAD and why; its bytes stay on the broker, there can be gigabytes."""
 
     sequence: int
     at: datetime
@@ -52,7 +52,7 @@ class Letter:
         return unquote(self.headers.get(ORIGIN, ""))
 
     def fact(self, name: str) -> str:
-        """Return what was noted when it was set aside: service, reason, detail, subject, stream, attempts."""
+        """Return what was noted when it was dead-lettered: service, reason, detail, subject, stream, attempts."""
         return self.headers.get(OURS + name, "")
 
 
@@ -177,7 +177,7 @@ async def _drop(js: JetStreamContext, marks: Marks, letter: Letter, *, delete: b
 
 
 def origins(letter: Msg) -> set[int]:
-    """Return the places in INBOX of what was set aside: one, none if it is unknown, several of a summary."""
+    """Return the places in INBOX of what was dead-lettered: one, none if it is unknown, several of a summary."""
     headers = letter.headers or {}
     if PLACES in headers:
         return from_ranges(headers[PLACES])
@@ -186,7 +186,7 @@ def origins(letter: Msg) -> set[int]:
     if headers.get(f"{OURS}stream") == "INBOX":
         return set()
     found = place(str(stream_reader.fields(letter.data).get("version")))
-    return set() if found is None else {found}  # set aside by others, or no message of ours
+    return set() if found is None else {found}  # dead-lettered by others, or no message of ours
 
 
 def _place(headers: Mapping[str, str]) -> int | None:

@@ -13,13 +13,13 @@ from pydantic import ValidationError
 from shared.messages import ArticleStored, ArticleWithdrawn
 from wireroom.ops.dead_letter_queue import origins
 
-SET_ASIDE = "set aside"
+DEAD_LETTERED = "dead-lettered"
 WITHDRAWN = "withdrawn"
 
 
 @dataclass(frozen=True)
-class Fate:
-    """``outcome`` is the store's word, WITHDRAWN or SET_ASIDE; ``reason`` says why of the last two."""
+class SubmissionOutcome:
+    """``outcome`` is the store's word, WITHDRAWN or DEAD_LETTERED; ``reason`` says why of the last two."""
 
     outcome: str
     id: str | None = None
@@ -39,35 +39,35 @@ async def follow(
     patience: float,
     progress: Callable[[int], None],
     after: Mapping[str, int] | None = None,
-) -> dict[int, Fate]:
-    """Return the fate of each submission by its place in INBOX.
+) -> dict[int, SubmissionOutcome]:
+    """Return the outcome of each submission by its place in INBOX.
 
     What has none is not in it, once nothing more came for so many seconds. ``after``: what the streams held before.
     """
-    fates: dict[int, Fate] = {}
+    found: dict[int, SubmissionOutcome] = {}
     came = asyncio.Event()
 
-    def settle(place: int, fate: Fate) -> None:
+    def settle(place: int, outcome: SubmissionOutcome) -> None:
         if place in places:
-            fates[place] = fate
-            progress(len(fates))
+            found[place] = outcome
+            progress(len(found))
             came.set()
 
     async def stored(message: Msg) -> None:
         with suppress(ValidationError):  # of others
             event = ArticleStored.model_validate_json(message.data)
-            settle(event.version, Fate(event.outcome, event.id, event.language))
+            settle(event.version, SubmissionOutcome(event.outcome, event.id, event.language))
 
     async def withdrawn(message: Msg) -> None:
         with suppress(ValidationError):
             event = ArticleWithdrawn.model_validate_json(message.data)
-            settle(event.version, Fate(WITHDRAWN, event.id, reason=event.reason))
+            settle(event.version, SubmissionOutcome(WITHDRAWN, event.id, reason=event.reason))
 
     async def dead(message: Msg) -> None:
         headers = message.headers or {}
         reason = f"{headers.get('wireroom-reason')}: {headers.get('wireroom-detail')}"
         for place in origins(message):
-            settle(place, Fate(SET_ASIDE, reason=reason))
+            settle(place, SubmissionOutcome(DEAD_LETTERED, reason=reason))
 
     readers = [
         await js.subscribe(subject, stream=stream, cb=read, ordered_consumer=True, config=_from(after, stream))
@@ -78,12 +78,12 @@ async def follow(
         )
     ]
     with suppress(TimeoutError):
-        while len(fates) < len(places):
+        while len(found) < len(places):
             await asyncio.wait_for(came.wait(), patience)
             came.clear()
     for reader in readers:
         await reader.unsubscribe()
-    return fates
+    return found
 
 
 def _from(after: Mapping[str, int] | None, stream: str) -> ConsumerConfig:

@@ -91,7 +91,9 @@ class PipelineState:
         ]
         found += [*self.expiring, *(finding for reader in self.readers for finding in reader.findings())]
         found += [finding for stream in self.streams for finding in stream.findings()]
-        found += [f"{count} set aside as {name}. See `wireroom dead ls`." for name, count in sorted(self.dead.items())]
+        found += [
+            f"{count} dead-lettered as {name}. See `wireroom dead ls`." for name, count in sorted(self.dead.items())
+        ]
         if self.replay_seconds is not None and self.replay_seconds > oldest:
             waits = f"for {self.replay_seconds:.0f} s"
             found.append(f"a replayed letter waits {waits} for its service. See `wireroom dead ls --state replayed`.")

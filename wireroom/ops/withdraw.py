@@ -99,7 +99,7 @@ async def waiting(js: JetStreamContext) -> AsyncIterator[Stored]:
 
 
 def note_waiting(found: dict[str, Found], message: Stored, source: str | None) -> None:
-    """Note which article a submission is of; what is none will be set aside by ingest."""
+    """Note which article a submission is of; what is none will be dead-lettered by ingest."""
     with suppress(Rejected, ValueError):
         article = decode(message.data, ArticleSubmitted)
         if source in {None, article.source}:
@@ -120,7 +120,7 @@ def _identity_of(data: bytes) -> Identity | None:
 
 
 def _names(data: bytes) -> str | None:
-    """Return the id of the article whose bytes were set aside, as far as they tell."""
+    """Return the id of the article whose bytes were dead-lettered, as far as they tell."""
     given = fields(data)
     if "id" in given:
         return str(given["id"])

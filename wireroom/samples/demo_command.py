@@ -25,7 +25,7 @@ from wireroom.cli.rendering import render
 from wireroom.local.server_binaries import Missing
 from wireroom.local.supervisor import NotStarted
 from wireroom.ops import article_lookup
-from wireroom.ops.outcomes import Fate, follow
+from wireroom.ops.outcomes import SubmissionOutcome, follow
 from wireroom.samples import sample_lines
 
 EX_PARTLY = 1
@@ -89,17 +89,17 @@ async def _published(js: JetStreamContext, lines: list[bytes]) -> list[int]:
     return [(await js.publish(subject, line, stream="INBOX", timeout=5)).seq for line in lines]
 
 
-async def _processed(js: JetStreamContext, places: list[int]) -> dict[int, Fate]:
+async def _processed(js: JetStreamContext, places: list[int]) -> dict[int, SubmissionOutcome]:
     columns = (TextColumn("processing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
         bar = progress.add_task("processing", total=len(places))
         return await follow(js, places, patience=_PATIENCE, progress=lambda done: progress.update(bar, completed=done))
 
 
-def _show_fates(articles: list[dict[str, Any]], fates: list[Fate | None]) -> None:
+def _show_fates(articles: list[dict[str, Any]], fates: list[SubmissionOutcome | None]) -> None:
     rows = []
     for article, fate in zip(articles, fates, strict=True):
-        shown = fate or Fate(_MISSING)
+        shown = fate or SubmissionOutcome(_MISSING)
         reason = shown.reason or _REASONS.get(shown.outcome, "")
         rows.append((one_line(article["title"], 40), article["source"], shown.language or "", shown.outcome, reason))
     _table(("article", "source", "", "outcome", "reason"), rows)
@@ -125,7 +125,7 @@ def _table(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> None:
     console.print(table, soft_wrap=False)
 
 
-def _complete(fates: list[Fate | None], stored: int) -> bool:
+def _complete(fates: list[SubmissionOutcome | None], stored: int) -> bool:
     """Whether every sample is accounted for and the database holds just what was said to be inserted."""
     missing = fates.count(None)
     if missing:

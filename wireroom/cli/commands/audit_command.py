@@ -39,7 +39,7 @@ def audit(
     by: Annotated[str, typer.Option(help="With --accept: who says so; else the user of this machine.")] = "",
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Check that accepted = inserted + updated + duplicate + superseded + withdrawn + dead + dropped + in flight.
+    """Check that everything accepted is accounted for: stored, withdrawn, dead-lettered, dropped or in flight.
 
     Looks back as far as the streams do. Exit code 1 if something is missing.
 
@@ -118,7 +118,7 @@ def _not_in_mongo(snapshot: AuditSnapshot, database: Database[dict[str, Any]]) -
 
 def _show(found: Balance, unsaid: list[str], losses: Sequence[AcceptedLoss], *, fine: bool) -> None:
     parts = [f"{number} {outcome}" for outcome, number in sorted(found.outcomes.items())]
-    parts += [f"{found.dead} dead", f"{found.in_flight} in flight"]
+    parts += [f"{found.dead} dead-lettered", f"{found.in_flight} in flight"]
     parts += [
         f"{number} {what}"
         for number, what in ((found.dropped, "dropped"), (found.too_old, "too old"), (found.accepted_losses, "lost"))
@@ -136,7 +136,7 @@ def _show(found: Balance, unsaid: list[str], losses: Sequence[AcceptedLoss], *, 
         )
     if found.lost_by_broker:
         said = f"{len(found.lost_by_broker)} of them were accepted by a broker whose data is gone"
-        out.print(f"{said}: they went with it, unless they were duplicates or set aside. Publish them again.")
+        out.print(f"{said}: they went with it, unless they were duplicates or dead-lettered. Publish them again.")
     for name in unsaid[:_NAMED]:
         out.print(f"{name.partition(':')[0]} was announced as stored but is not in the database.")
     for loss in losses:

@@ -30,7 +30,7 @@ Number = Annotated[int, typer.Argument(help="As `dead ls --each` lists it.")]
 Places = Annotated[list[int] | None, typer.Argument(help="Numbers as `dead ls --each` lists them.")]
 ByReason = Annotated[Reason | None, typer.Option(help="Only with this reason.")]
 ByService = Annotated[
-    str | None, typer.Option(callback=subject_arguments.service, help="Only set aside by this service.")
+    str | None, typer.Option(callback=subject_arguments.service, help="Only dead-lettered by this service.")
 ]
 ByState = Annotated[list[Fate] | None, typer.Option("--state", help="Only with this state; can be given again.")]
 Everything = Annotated[bool, typer.Option("--all", help="All that are there.")]
@@ -44,7 +44,7 @@ def need_a_choice(numbers: Collection[int] | None, *, otherwise: bool, options: 
 
 
 async def meant(js: JetStreamContext, numbers: Collection[int] | None, choice: Choice) -> list[Letter]:
-    """Return the letters in the order in which they were set aside, which is that of an article's versions.
+    """Return the letters in the order in which they were dead-lettered, which is that of an article's versions.
 
     A number that names no letter ends the command before it acts.
     """

@@ -107,7 +107,9 @@ def publish(
     resume: Annotated[
         bool, typer.Option("--resume", help="Go on with the run of this ledger: what it has is not sent again.")
     ] = False,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait until each is stored or set aside, and count.")] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait until each is stored or dead-lettered, and count.")
+    ] = False,
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a broker that goes away to come back.")
     ] = 60.0,
@@ -116,7 +118,7 @@ def publish(
     """Put articles on the queue: text, HTML, JSON, JSON Lines, folders of these, pipes, or standard input.
 
     What is too large, empty or no text is refused with its reason; exit code 1 if there was any such article, and with
-    `--wait` if any was set aside. Each run has an id, by which `wireroom import undo` takes all of it back.
+    `--wait` if any was dead-lettered. Each run has an id, by which `wireroom import undo` takes all of it back.
 
     Examples: `wireroom publish articles.jsonl`, `tail -f feed.jsonl | wireroom publish - --source example`,
     `wireroom publish big.jsonl --ledger sent.jsonl --resume`
@@ -243,4 +245,4 @@ async def _outcomes(url: str, report: Report, began: dict[str, int]) -> int:
     report.outcomes(counts)
     if missing:
         return EX_TEMPORARY
-    return EX_PARTLY if counts[outcomes.SET_ASIDE] else 0
+    return EX_PARTLY if counts[outcomes.DEAD_LETTERED] else 0

@@ -52,7 +52,7 @@ def preview(
         elif isinstance(result, ArticleExtracted):
             render(result.model_dump(mode="json") | {"_id": result.id}, out, removed=True)
         else:
-            err.print(f"{submission.origin}: would be set aside: {describe(result)}")
+            err.print(f"{submission.origin}: would be dead-lettered: {describe(result)}")
     if not as_json:
         err.print("Nothing was published.")
     raise typer.Exit(EX_PARTLY if refused else 0)
