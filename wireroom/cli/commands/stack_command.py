@@ -13,20 +13,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from nats.errors import ConnectionClosedError, NoRespondersError
-from nats.js.errors import APIError
 
-from shared.broker import provisioning
-from shared.broker.nats_address import without_password
 from shared.errors import Unavailable
-from shared.limits import Limits
-from shared.settings import Settings
 from wireroom.cli.output import fail, out, say
 from wireroom.cli.time_arguments import since as moment
 from wireroom.local import daemon, stack_state
 from wireroom.local.server_binaries import Missing
 from wireroom.local.supervisor import NotStarted
-from wireroom.ops.configuration import check_values
 
 if TYPE_CHECKING:
     from wireroom.local.program_log import LogLine
@@ -66,19 +59,25 @@ def setup(
 
     Examples: `wireroom setup --dry-run`, `WIREROOM_RAW_AGE=14d WIREROOM_NEWS_AGE=14d wireroom setup`
     """
-    limits = Limits()
-    changes = _setup(
-        Settings(), limits, dry_run=dry_run, delete=delete, restored=restored, compare=not without_database
-    )
+    from shared.broker.provisioning import NOT_APPLIED  # noqa: PLC0415
+
+    changes = _setup(dry_run=dry_run, delete=delete, restored=restored, compare=not without_database)
     for change in changes or ["Everything is as the settings say."]:
         out.print(change)
-    if any(change.startswith(provisioning.NOT_APPLIED) for change in changes):
+    if any(change.startswith(NOT_APPLIED) for change in changes):
         raise typer.Exit(EX_CHECK)
 
 
-def _setup(settings: Settings, limits: Limits, **wish: bool) -> list[str]:
-    from services.setup import app  # noqa: PLC0415 - the service frameworks are slow to import
+def _setup(**wish: bool) -> list[str]:
+    from nats.errors import ConnectionClosedError, NoRespondersError  # noqa: PLC0415 - other commands here need none
+    from nats.js.errors import APIError  # noqa: PLC0415
 
+    from services.setup import app  # noqa: PLC0415 - the service frameworks are slow to import
+    from shared.broker.nats_address import without_password  # noqa: PLC0415
+    from shared.limits import Limits  # noqa: PLC0415
+    from shared.settings import Settings  # noqa: PLC0415
+
+    settings, limits = Settings(), Limits()
     try:
         return asyncio.run(app.setup(settings, limits, app.Wish(**wish)))
     except Unavailable as outage:
@@ -111,6 +110,8 @@ def up(
         say(f"Already running on {data} as process {found.pid}.")
         _explain(found, command)
         raise typer.Exit(0 if detach else EX_CHECK)
+    from wireroom.ops.configuration import check_values  # noqa: PLC0415 - the settings of all services
+
     check_values()
     try:
         if detach:
