@@ -350,3 +350,37 @@ def test_metadata_lines_are_named_as_removed_too() -> None:
 def test_a_promotion_that_stands_only_once_above_the_article_is_removed() -> None:
     promotion = "subscribe Read the Echo ad-free. It is C30 for the first month, and you can unsubscribe at any time."
     assert rules(plain(promotion, *BODY)) == {promotion: "promo"}
+
+
+LONG = tuple(
+    text.replace("\n", " ")
+    for text in (
+        """The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later
+than it had been promised.""",
+        """The works were carried out by Brackwater Engineering, a well-known company that has kept the
+canal for forty years, and they cost the town two million crowns, which is half a million more than the council
+had agreed to pay.""",
+        """Boats may pass from the first of the month, she told the people who had come to watch her open
+the gates, and those that carry the mail pay nothing.""",
+        """Skippers of all other boats pay four crowns at the lock house, where they also get a stamp for
+their log book.""",
+    )
+)
+LAYOUTS = {
+    "wrapped with blank lines": ("\n\n", ""),
+    "wrapped without blank lines": ("\n", ""),
+    "wrapped with indented first lines": ("\n", "    "),
+    "wrapped with CRLF": ("\r\n\r\n", ""),
+}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("width", [70, 72, 80])  # at 76 a last line is as long as any, which only a blank line can tell
+def test_wrapped_lines_become_the_paragraphs_that_they_were(layout: str, width: int) -> None:
+    between, indent = LAYOUTS[layout]
+    body = between.join(textwrap.fill(text, width, initial_indent=indent) for text in LONG)
+    assert plain(body, title="Mayor opens the lock").paragraphs == LONG
+
+
+def test_blocks_that_are_all_indented_are_paragraphs() -> None:
+    assert plain("\n".join(f"    {text}" for text in LONG), title="Mayor opens the lock").paragraphs == LONG

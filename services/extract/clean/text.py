@@ -2,7 +2,7 @@
 
 import re
 import unicodedata
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from shared.errors import Reason, Rejected
@@ -18,6 +18,9 @@ _INVISIBLE = re.compile(
 _MIN_WIDTH, _MAX_WIDTH = 40, 130
 _LONGER_THAN_WRAPPED = 0.05  # a pasted link or heading may stick out of a wrapped text
 _FORCED = 0.9
+_FULL = 0.6  # of the width
+_INDENTED = 0.6  # of the lines: indentation of more marks no paragraphs
+_HYPHENATED = re.compile(r"[^\W\d_]-$")
 _UNFINISHED = 0.3
 _MIN_BREAKS = 3
 _ENDS_SENTENCE = re.compile(r"[.!?:…。！？؟।][\"'”’»)\]]*$")
@@ -51,6 +54,7 @@ class Line:
     text: str
     after_blank: bool = False
     caption: bool = False
+    indent: int = 0  # columns that it is indented by, where that marks the beginning of a paragraph
 
 
 def split(body: str) -> list[Line]:
@@ -61,8 +65,10 @@ def split(body: str) -> list[Line]:
     for number, piece in enumerate(raw, 1):
         text = visible(piece)
         if text:
-            lines.append(Line(number, text, blank))
+            lines.append(Line(number, text, blank, indent=_indentation(piece)))
         blank = not text
+    if sum(line.indent > 0 for line in lines) > _INDENTED * len(lines):  # as all of a quoted text is
+        lines = [replace(line, indent=0) for line in lines]
     return rejoin(limited(lines))
 
 
@@ -94,31 +100,40 @@ def rejoin(lines: list[Line]) -> list[Line]:
         return lines
     joined = lines[:1]
     for before, line in pairwise(lines):
-        if line.after_blank or not _is_forced(before.text, line.text, width):
+        if line.after_blank or line.indent or not _is_forced(before, line, width):
             joined.append(line)
         else:
             head = joined[-1]
-            joined[-1] = Line(head.number, f"{head.text} {line.text}", head.after_blank)
+            between = "" if _HYPHENATED.search(head.text) else " "
+            joined[-1] = replace(head, text=f"{head.text}{between}{line.text}")
     return joined
 
 
 def _wrap_width(lines: list[Line]) -> int | None:
     """Return the width a text was wrapped at: nearly every break inside a paragraph was forced by it."""
-    pairs = [(a.text, b.text) for a, b in pairwise(lines) if not b.after_blank]
+    pairs = [(a, b) for a, b in pairwise(lines) if not (b.after_blank or b.indent)]
     if len(pairs) < _MIN_BREAKS:
         return None
-    lengths = sorted(len(line.text) for line in lines)
+    lengths = sorted(line.indent + len(line.text) for line in lines)
     width = lengths[-1 - int(len(lengths) * _LONGER_THAN_WRAPPED)]
     if not _MIN_WIDTH <= width <= _MAX_WIDTH:
         return None
-    unfinished = [pair for pair in pairs if not _ENDS_SENTENCE.search(pair[0])]
+    full = [pair for pair in pairs if len(pair[0].text) >= _FULL * width]  # shorter ones end paragraphs
+    unfinished = [pair for pair in full if not _ENDS_SENTENCE.search(pair[0].text)]
     forced = sum(_is_forced(*pair, width) for pair in unfinished)
-    enough = len(unfinished) >= max(_MIN_BREAKS, _UNFINISHED * len(pairs))
+    enough = len(unfinished) >= max(_MIN_BREAKS, _UNFINISHED * len(full))
     return width if enough and forced >= _FORCED * len(unfinished) else None
 
 
-def _is_forced(text: str, following: str, width: int) -> bool:
-    return len(text) + 1 + len(following.split(" ", 1)[0]) > width
+def _is_forced(line: Line, following: Line, width: int) -> bool:
+    return line.indent + len(line.text) + 1 + len(following.text.split(" ", 1)[0]) > width
+
+
+def _indentation(raw: str) -> int:
+    """Return by how many columns a line is indented, 0 for one; a tab counts as eight."""
+    shown = raw.lstrip(" \t\u3000\xa0")
+    columns = len(raw[: len(raw) - len(shown)].expandtabs())
+    return columns if columns > 1 or raw.startswith("\u3000") else 0
 
 
 def tokens(text: str) -> list[str]:
