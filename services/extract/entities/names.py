@@ -81,7 +81,7 @@ class PersonName(NamedTuple):
     @property
     def is_family_first(self) -> bool:
         """Whether the family name stands first, as in Chinese, Korean and Vietnamese names."""
-        return len(self.words) > 1 and self.words[0] in _FAMILY_FIRST and self.words[-1] not in _FAMILY_FIRST
+        return len(self.words) > 1 and self.words[0] in _FAMILY_FIRST
 
     @property
     def key(self) -> str:
