@@ -43,7 +43,7 @@ async def test_a_letter_that_was_dropped_is_counted_and_hides_no_loss(broker: Cl
 
 async def test_a_loss_is_accepted_with_its_reason_and_a_later_one_is_not(broker: Client, settings: Settings) -> None:
     js = broker.jetstream(timeout=10)
-    async with running(ingest.service, settings=settings):
+    async with running(ingest.app, settings=settings):
         await publish(broker, *(a_submission(guid=f"lost-{number}") for number in range(3)))
         await idle(broker, "INBOX", "ingest")
     await js.delete_msg("RAW", 2)
