@@ -10,6 +10,7 @@ from pymongo import ASCENDING, DESCENDING, AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import ConfigurationError, InvalidName, OperationFailure, PyMongoError
 
+from services.store.schema import ARTICLES, WITHDRAWN
 from shared.broker.accounting import Gap
 from shared.broker.nats_address import without_password
 from shared.broker.withdrawals import Tombstone
@@ -64,7 +65,7 @@ def _refused(settings: Settings, error: OperationFailure) -> WrongSetting | None
 
 async def known(articles: Database, raw_age: float) -> Known | None:
     """Return what is known, or None where nothing is stored yet."""
-    collection = articles["articles"]
+    collection = articles[ARTICLES]
     newest = await collection.find_one({}, {"version": 1, "received_at": 1}, sort=[("version", DESCENDING)])
     if newest is None:
         return None
@@ -75,7 +76,7 @@ async def known(articles: Database, raw_age: float) -> Known | None:
 
 async def tombstones(articles: Database) -> AsyncIterator[Tombstone]:
     """Yield the take-downs the database remembers."""
-    async for found in articles["withdrawn"].find():
+    async for found in articles[WITHDRAWN].find():
         fields = {name: found[name] for name in ("source", "reason")}
         yield Tombstone(id=found["_id"], at=found["withdrawn_at"], **fields)
 
