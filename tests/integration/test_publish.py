@@ -194,7 +194,7 @@ async def test_it_waits_for_the_outcomes_and_a_dead_letter_tells_its_file_and_li
     async with running(*everything(), settings=settings):
         code, said = await wireroom(settings, "publish", str(path), "--wait")
         assert code == 1
-        assert "acknowledged 4\n4 published = 2 inserted + 2 dead-lettered" in said
+        assert "acknowledged 4\n4 published = 2 dead-lettered + 2 inserted" in said
         path.write_bytes(line(1))
         code, said = await wireroom(settings, "publish", str(path), "--wait", "--json")
         assert (code, json.loads(said.splitlines()[-1])["outcomes"]) == (0, {"duplicate": 1})
