@@ -99,6 +99,16 @@ def test_one_bad_byte_costs_one_character_of_utf_8(bad: bytes) -> None:
         assert text == f"{head.decode()}{GERMAN}\ufffd {GERMAN}"
 
 
+def test_a_short_page_of_declared_utf_8_stays_that_with_a_few_bytes_of_windows_1252() -> None:
+    data = b"<meta charset=utf-8>" + "Brücke ".encode() + b"\x93hoch\x94 " + "für alle".encode()
+    assert decode_text(data) == "<meta charset=utf-8>Brücke \ufffdhoch\ufffd für alle"
+    assert decode_text("<meta charset=utf-8>Nur eine Brücke".encode("cp1252")).endswith("Nur eine Brücke")
+
+
+def test_windows_1252_is_what_a_label_of_latin_1_means() -> None:
+    assert decode_text(b"<meta charset=iso-8859-1>l\x92automne \x80").endswith("l\u2019automne \u20ac")
+
+
 def test_a_bad_byte_in_a_declared_encoding_costs_a_character() -> None:
     data = b"<meta charset=gb2312>" + CHINESE.encode("gb18030") + b"\xff<p>" + CHINESE.encode("gb18030")
     assert decode_text(data) == f"<meta charset=gb2312>{CHINESE}\ufffd<p>{CHINESE}"

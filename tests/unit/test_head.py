@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from lxml import html
 
-from services.extract.clean.html.page_metadata import Head, head_of, moment
+from services.extract.clean.html.page_dates import moment
+from services.extract.clean.html.page_metadata import Head, head_of
 from tests.cleaning import RULES
 
 ARTICLE = {
@@ -104,7 +105,7 @@ def test_a_byline_that_only_the_markup_tells() -> None:
         ("2026-03-02 at half past nine", datetime(2026, 3, 2, tzinfo=UTC)),
         ("Mon, 02 Mar 2026 09:30:00 +0100", datetime(2026, 3, 2, 8, 30, tzinfo=UTC)),
         ("2025-11-112026-03-02", None),
-        ("March 2, 2026", None),
+        ("March 2, 2026", datetime(2026, 3, 2, tzinfo=UTC)),
         ("0001-01-01T00:00:00+23:00", None),
         ("02/03/2026", None),
         ("", None),
@@ -167,3 +168,85 @@ def test_the_day_is_found_in_marked_up_times_below_the_heading_and_in_the_addres
     assert head(body=marked).published_at == datetime(2026, 3, 2, tzinfo=UTC)
     canonical = '<link rel="canonical" href="https://example.org/news/2026/3/2/lock">'
     assert head(canonical).published_at == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+CANONICAL = '<link rel="canonical" href="https://tidewell-echo.example/harbour/lock">'
+
+
+def test_json_ld_is_taken_from_the_object_of_this_page() -> None:
+    other = ARTICLE | {
+        "url": "https://tidewell-echo.example/n/1",
+        "headline": "Storm",
+        "author": {"name": "Ida Brekke"},
+    }
+    mine = ARTICLE | {"mainEntityOfPage": {"@id": "http://www.tidewell-echo.example/harbour/lock/"}}
+    assert head(CANONICAL, ld=[other, mine]).authors == ("Odile Farrow", "Bram Osk")
+    assert head(CANONICAL, ld=[other]).authors == ()
+
+
+def test_references_to_authors_are_followed() -> None:
+    person = {"@type": "Person", "@id": "#p7", "name": "Lena Voight"}
+    found = head(ld={"@graph": [ARTICLE | {"author": [{"@id": "#p7"}]}, {"@type": "WebSite", "editor": person}]})
+    assert found.authors == ("Lena Voight",)
+
+
+def test_what_refers_to_itself_ends() -> None:
+    assert head(ld=[ARTICLE | {"author": {"@id": "#a"}}, {"@id": "#a", "name": {"@id": "#a"}}]).authors == ()
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ("José Ortega y Gasset", ("José Ortega y Gasset",)),
+        ("Ana López y Juan Pérez", ("Ana López", "Juan Pérez")),
+        ("Lena Voight in Karsholm", ("Lena Voight",)),
+        ("By Lena Voight and Ansel Reed in Karsholm", ("Lena Voight", "Ansel Reed")),
+        ("Lena Voight lena@echo.example and Ansel Reed", ("Lena Voight", "Ansel Reed")),
+        ("Sofia Brandt ⋅ Review Editor ⋅ Updated March 3, 2026", ("Sofia Brandt",)),
+        ("Sofia Brandt March 3, 2026", ("Sofia Brandt",)),
+    ],
+)
+def test_names_are_whole_and_nothing_but_names(said: str, names: tuple[str, ...]) -> None:
+    assert head(f'<meta name="author" content="{said}">').authors == names
+
+
+HEADING = "<title>Mayor opens new lock</title>"
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        '<div id="comments"><time itemprop="datePublished" datetime="2026-03-09"></time></div>',
+        '<article class="next"><h1>Storm</h1><time class="published" datetime="2026-03-09"></time></article>',
+        '<aside><div class="article-card"><time class="published" datetime="2026-03-09"></time></div></aside>',
+    ],
+)
+def test_times_of_comments_and_other_articles_are_not_the_articles(other: str) -> None:
+    body = f'<article><h1>Mayor opens new lock</h1><p class="meta">2 March 2026, 8.15am</p></article>{other}'
+    assert head(HEADING, body).published_at == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_the_day_of_an_update_is_told_as_such_and_counts_as_publishing_only_alone() -> None:
+    body = "<h1>Mayor opens new lock</h1><p>Updated 3 March 2026</p>"
+    alone = head(HEADING, body)
+    assert alone.published_at == alone.updated_at == datetime(2026, 3, 3, tzinfo=UTC)
+    assert head(HEADING, f"{body}<p>2 March 2026</p>").published_at == datetime(2026, 3, 2, tzinfo=UTC)
+
+
+def test_the_author_of_the_next_article_is_not_the_articles() -> None:
+    body = '<article><h1>Mayor opens new lock</h1><p class="byline">By Lena Voight</p></article>'
+    body += '<article class="more"><h1>Storm closes school</h1><p class="byline">By Ansel Reed</p></article>'
+    assert head(HEADING, body).authors == ("Lena Voight",)
+
+
+def test_a_heading_that_is_the_logo_is_no_title() -> None:
+    body = '<h1 class="logo"><a href="/">Tidewell Echo</a></h1><h2>Mayor opens new lock at last</h2>'
+    assert (
+        head("<title>Mayor opens new lock at last - Tidewell Echo</title>", body).title
+        == "Mayor opens new lock at last"
+    )
+
+
+def test_the_only_heading_is_the_title_also_where_search_engines_are_told_another() -> None:
+    meta = '<meta property="og:title" content="Seven things about canals that you should know">'
+    assert head(meta, "<h1>What canals teach us</h1>").title == "What canals teach us"

@@ -110,6 +110,21 @@ def test_the_weights_are_small() -> None:
     assert (Path(network.__file__).parent / LINES).stat().st_size <= 800_000
 
 
+@pytest.mark.parametrize("name", ["lines.npz", "pages.npz"])
+def test_no_feature_counts_that_hardly_varied_in_training(name: str) -> None:
+    with np.load(Path(network.__file__).parent / name, allow_pickle=False) as file:
+        scale = file["scale"]
+    assert ((scale >= 0.02) | (scale >= 1e5)).all()
+
+
+def test_a_blank_line_before_a_line_tells_the_network_nothing() -> None:
+    facts = facts_of("Home", "News", "Sport", *BODY, *BODY, "Share", "Print", "Contact")
+    apart = [replace(line, line=replace(line.line, after_blank=True)) for line in facts]
+    found, other = probabilities(facts, None), probabilities(apart, None)
+    assert found is not None
+    assert other == pytest.approx(found, abs=1e-3)
+
+
 @pytest.mark.parametrize(
     ("change", "said"),
     [

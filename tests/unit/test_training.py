@@ -12,14 +12,16 @@ from typer.testing import CliRunner
 from services.extract.clean.classifier import line_features, network
 from services.extract.clean.classifier import page_classifier as pages
 from services.extract.clean.cleaner import Cleaner
+from services.extract.clean.text import split, tokens
 from tests.cleaning import CLEANER, RULES
 from tests.factories import BODY
+from tools.text_layouts import LAYOUTS, write
 from tools.training import gradients
+from tools.training.__main__ import app
 from tools.training.alignment import align
-from tools.training.fitting import FOLDS, fold_of, parted
-from tools.training.line_examples import PLAN, texts
+from tools.training.fitting import FOLDS, fold_of, parted, spread
+from tools.training.line_examples import PLAN, laid_out, texts
 from tools.training.page_labels import check
-from wireroom.cli.main import app
 
 PARAGRAPHS = BODY.split("\n\n")
 
@@ -39,6 +41,27 @@ def page_records(publishers: int = 10) -> list[dict[str, object]]:
     return [
         {"id": f"a/{n}", "publisher": f"paper-{n}", "paragraphs": PARAGRAPHS, "html": html} for n in range(publishers)
     ]
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_a_text_keeps_its_lines_and_their_labels_in_every_layout(layout: str) -> None:
+    body, origin = write(["Home", *PARAGRAPHS, "Share"], layout, 3)
+    found = split(body)
+    assert [line.text for line in found] == ["Home", *PARAGRAPHS, "Share"]
+    assert [origin[line.number - 1] for line in found] == list(range(len(PARAGRAPHS) + 2))
+    lines, labels = laid_out(found, [0, *[1] * len(PARAGRAPHS), 0])
+    assert sum(labels) == len(PARAGRAPHS)
+    assert len(lines) == len(labels)
+
+
+def test_a_feature_that_never_varied_in_training_is_muted() -> None:
+    rows = np.zeros((20_000, 3), np.float32)
+    rows[::2, 0] = 1
+    rows[0, 1] = 1
+    varied, *still = spread(rows)
+    assert varied == pytest.approx(0.51)
+    ones, zeros = np.ones((1, 2), np.float32), np.zeros(2, np.float32)
+    assert network.normal(ones, zeros, np.array(still)).max() < 1e-3
 
 
 def test_lines_are_found_in_the_order_of_the_expected_text() -> None:
@@ -87,7 +110,8 @@ def test_an_article_that_follows_another_is_no_part_of_it_and_teaches_one_member
     assert len(followed) == len(records(40))
     assert all(text.learner in range(PLAN.members) for text in followed)
     for text in followed:
-        assert sum(text.labels) == len(PARAGRAPHS)
+        kept = sum(words for words, label in zip(text.words, text.labels, strict=True) if label)
+        assert kept == sum(len(tokens(paragraph)) for paragraph in PARAGRAPHS)
         assert len(text.labels) > len(found[0].labels)
 
 
@@ -128,7 +152,7 @@ def test_the_same_pack_and_seed_make_the_same_weights_that_load(tmp_path: Path) 
     pack.write_text("\n".join(map(json.dumps, records(PLAN.publishers))))
     files = [tmp_path / "one.npz", tmp_path / "two.npz"]
     for file in files:
-        result = CliRunner().invoke(app, ["train", "lines", str(pack), "--out", str(file)])
+        result = CliRunner().invoke(app, ["lines", str(pack), "--out", str(file)])
         assert result.exit_code == 0, result.output
     assert files[0].read_bytes() == files[1].read_bytes()
     assert all(map(len, network.load(files[0].read_bytes(), line_features.WIDTH).vocabularies))
@@ -137,7 +161,7 @@ def test_the_same_pack_and_seed_make_the_same_weights_that_load(tmp_path: Path) 
 def test_folds_measure_publishers_that_were_held_out_and_write_nothing(tmp_path: Path) -> None:
     pack, out = tmp_path / "pack.jsonl", tmp_path / "weights.npz"
     pack.write_text("\n".join(map(json.dumps, records(20))))
-    result = CliRunner().invoke(app, ["train", "lines", str(pack), "--out", str(out), "--folds"])
+    result = CliRunner().invoke(app, ["lines", str(pack), "--out", str(out), "--folds"])
     assert result.exit_code == 0, result.output
     assert "raw_text" in result.output
     assert not out.exists()
@@ -148,7 +172,7 @@ def test_the_model_of_pages_is_made_the_same_each_time_and_finds_the_article(tmp
     pack.write_text("\n".join(map(json.dumps, page_records(30))))
     files = [tmp_path / "one.npz", tmp_path / "two.npz"]
     for file in files:
-        result = CliRunner().invoke(app, ["train", "pages", str(pack), "--out", str(file)])
+        result = CliRunner().invoke(app, ["pages", str(pack), "--out", str(file)])
         assert result.exit_code == 0, result.output
     assert files[0].read_bytes() == files[1].read_bytes()
     made = network.load(files[0].read_bytes(), pages.WIDTH)
@@ -159,7 +183,7 @@ def test_the_model_of_pages_is_made_the_same_each_time_and_finds_the_article(tmp
 def test_folds_of_pages_tell_how_many_were_lost(tmp_path: Path) -> None:
     pack = tmp_path / "pack.jsonl"
     pack.write_text("\n".join(map(json.dumps, page_records(20))))
-    result = CliRunner().invoke(app, ["train", "pages", str(pack), "--folds", "--parting", "1"])
+    result = CliRunner().invoke(app, ["pages", str(pack), "--folds", "--parting", "1"])
     assert result.exit_code == 0, result.output
     assert {"html", "lost"} <= set(result.output.split())
 
@@ -168,7 +192,7 @@ def test_what_is_learned_from_another_pack_is_not_measured_and_not_of_a_publishe
     pack, other = tmp_path / "pack.jsonl", tmp_path / "other.jsonl"
     pack.write_text("\n".join(map(json.dumps, records(20))))
     other.write_text("\n".join(json.dumps(record | {"publisher": f"more-{n}"}) for n, record in enumerate(records(9))))
-    result = CliRunner().invoke(app, ["train", "lines", str(pack), "--also", str(other), "--folds"])
+    result = CliRunner().invoke(app, ["lines", str(pack), "--also", str(other), "--folds"])
     assert result.exit_code == 0, result.output
     assert "raw_text\t20" in result.stdout
     for seen, unseen in parted(records(20), list(texts([*records(20), *records(40)], RULES))):
@@ -183,7 +207,7 @@ def test_marks_and_the_page_they_were_made_on_become_a_record(tmp_path: Path) ->
     pages, marks, out = (tmp_path / name for name in ("pages.jsonl", "marks.jsonl", "out.jsonl"))
     pages.write_text("\n".join(json.dumps(entry) for entry in (page, {"id": "a/1", "html": "<p>not marked"})))
     marks.write_text(json.dumps(mark))
-    command = ["train", "pack", str(pages), str(marks), "--out", str(out)]
+    command = ["pack", str(pages), str(marks), "--out", str(out)]
     result = CliRunner().invoke(app, command)
     assert result.exit_code == 0, result.output
     assert "1 of 1 marked articles" in result.stdout
@@ -202,7 +226,7 @@ def test_marks_and_the_page_they_were_made_on_become_a_record(tmp_path: Path) ->
 def test_a_pack_without_pages_cannot_train_their_model(tmp_path: Path) -> None:
     pack = tmp_path / "pack.jsonl"
     pack.write_text("\n".join(map(json.dumps, records())))
-    result = CliRunner().invoke(app, ["train", "pages", str(pack)])
+    result = CliRunner().invoke(app, ["pages", str(pack)])
     assert result.exit_code == 65
     assert "no article has one of the fields html" in result.output
 
@@ -210,6 +234,6 @@ def test_a_pack_without_pages_cannot_train_their_model(tmp_path: Path) -> None:
 def test_a_pack_that_cannot_be_trained_on_is_refused(tmp_path: Path) -> None:
     pack = tmp_path / "pack.jsonl"
     pack.write_text('{"id": "a/1"}')
-    result = CliRunner().invoke(app, ["train", "lines", str(pack)])
+    result = CliRunner().invoke(app, ["lines", str(pack)])
     assert result.exit_code == 65
     assert "no pack to train on" in result.output

@@ -1,4 +1,4 @@
-"""``wireroom bench clean``: the quality and speed of cleaning on a pack of articles with known text."""
+"""``python -m tools.evaluation clean``: the quality and speed of cleaning on a pack of articles with known text."""
 
 import gc
 import json
@@ -31,7 +31,8 @@ def bench_clean(
 ) -> None:
     """Measure cleaning on a pack, beside doing nothing or, for HTML, trafilatura where it is installed.
 
-    Examples: `wireroom bench clean pages.jsonl.xz`, `wireroom bench clean texts.jsonl.xz --json`
+    Examples: `python -m tools.evaluation clean pages.jsonl.xz`,
+    `python -m tools.evaluation clean texts.jsonl.xz --json`
     """
     try:
         records = list(records_of(pack))

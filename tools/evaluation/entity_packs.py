@@ -1,4 +1,4 @@
-"""Packs of articles whose names are known, as ``wireroom bench entities`` reads them."""
+"""Packs of articles whose names are known, as ``python -m tools.evaluation entities`` reads them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""``wireroom bench entities``: how right the names are on a pack of articles whose names are known."""
+"""``python -m tools.evaluation entities``: how right the names are on a pack of articles whose names are known."""
 
 import lzma
 from collections.abc import Iterator, Mapping
@@ -29,7 +29,8 @@ def bench_entities(
 ) -> None:
     """Measure mentions and groups of names beside those of the bare model, in the same run.
 
-    Examples: `wireroom bench entities names.jsonl.xz`, `wireroom bench entities names.jsonl --language fr --json`
+    Examples: `python -m tools.evaluation entities names.jsonl.xz`,
+    `python -m tools.evaluation entities names.jsonl --language fr --json`
     """
     from services.extract.entities import ModelUnavailable  # noqa: PLC0415 - spaCy takes a second
     from services.extract.entities.ner.pipeline import Pipeline  # noqa: PLC0415

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
+from zlib import crc32
 
 import numpy as np
 
@@ -10,6 +11,7 @@ from services.extract.clean.classifier import line_features
 from services.extract.clean.language import LanguageModel
 from services.extract.clean.rules.line_facts import Facts, Rules, describe, is_own_text
 from services.extract.clean.text import Line, split
+from tools.text_layouts import LAYOUTS, write
 from tools.training.alignment import align
 from tools.training.fitting import Text
 from tools.training.gradients import Plan
@@ -175,6 +177,25 @@ def _text(
     other: str | None = None,
     learner: int | None = None,
 ) -> Text:
+    lines, labels = laid_out(lines, labels)
     facts = describe(lines, title, source.rules)
     dense, buckets = line_features.dense(facts, title), line_features.buckets(facts)
-    return Text(source.publisher, dense, buckets, [line.words for line in facts], list(labels), other, learner)
+    return Text(source.publisher, dense, buckets, [line.words for line in facts], labels, other, learner)
+
+
+def laid_out(lines: Sequence[Line], labels: Sequence[int]) -> tuple[list[Line], list[int]]:
+    """Write a text in one of the layouts, drawn by its content, and read it again, with the labels of its new lines.
+
+    What a wrapped text's reader joins by mistake gets the label of most of its characters.
+    """
+    blocks = [line.text for line in lines]
+    drawn = crc32("\n".join(blocks).encode(errors="replace"))
+    body, origin = write(blocks, tuple(LAYOUTS)[drawn % len(LAYOUTS)], drawn // len(LAYOUTS))
+    found = split(body)
+    ends = [*(line.number - 1 for line in found[1:]), len(origin)]
+    belongs = []
+    for line, end in zip(found, ends, strict=True):
+        held = set(origin[line.number - 1 : end])
+        kept, other = (sum(len(blocks[at]) for at in held if labels[at] == label) for label in (1, 0))
+        belongs.append(int(kept > other))
+    return found, belongs

@@ -7,10 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 from zlib import crc32
 
-from services.extract.clean.html.blocks import read
+from services.extract.clean.html.blocks import Page, read
 from services.extract.clean.html.elements import parse
 from services.extract.clean.html.page_metadata import head_of
 from services.extract.clean.rules.vocabulary import Vocabulary
+from tools.training.alignment import align
 
 Marks = Mapping[str, Any]
 
@@ -43,6 +44,27 @@ def _record(html: str, mark: Marks, vocabulary: Vocabulary) -> dict[str, Any]:
         "expected_paragraphs": [lines[number] for number in numbers(mark["article"])],
         "html": html,
     }
+
+
+def with_texts(record: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return a record of a page with its plain texts: all lines, and those of the smallest element around the article.
+
+    A record that has texts, or has no page, is returned as it is.
+    """
+    if not record.get("html") or record.get("raw_text") or record.get("full_text"):
+        return record
+    tree = parse(record["html"])
+    page = read(tree) if tree is not None else Page()
+    lines = [line.text for line in page.lines]
+    labels = align(lines, record["expected_paragraphs"])
+    if 1 not in labels:
+        return record
+    first, last, boxes = labels.index(1), len(labels) - 1 - labels[::-1].index(1), page.boxes
+    box = page.within[first]
+    while boxes.last[box] <= last:
+        box = boxes.parents[box]
+    region = lines[boxes.first[box] : boxes.last[box]]
+    return {**record, "raw_text": "\n".join(region), "full_text": "\n".join(lines)}
 
 
 def check(lines: Sequence[str]) -> str:

@@ -1,4 +1,4 @@
-"""``wireroom train``: the models of lines and of pages, made anew from a pack of articles with known text."""
+"""``python -m tools.training``: the models of lines and of pages, made anew from a pack of articles with known text."""
 
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -50,7 +50,8 @@ def train_lines(
 ) -> None:
     """Train the model that tells lines of an article from the lines around it; some minutes on one core.
 
-    Examples: `wireroom train lines texts.jsonl.xz --out lines.npz`, `wireroom train lines texts.jsonl.xz --folds`
+    Examples: `python -m tools.training lines texts.jsonl.xz --out lines.npz`,
+    `python -m tools.training lines texts.jsonl.xz --folds`
     """
     from tools.training import line_examples  # noqa: PLC0415 - numpy, which no other command needs
 
@@ -68,7 +69,8 @@ def train_pages(
 ) -> None:
     """Train the model that tells the article of a page from what stands around it; some minutes on one core.
 
-    Examples: `wireroom train pages pages.jsonl.xz --out pages.npz`, `wireroom train pages pages.jsonl.xz --folds`
+    Examples: `python -m tools.training pages pages.jsonl.xz --out pages.npz`,
+    `python -m tools.training pages pages.jsonl.xz --folds`
     """
     from tools.training import page_examples as pages  # noqa: PLC0415 - numpy, which no other command needs
 
@@ -83,7 +85,7 @@ def train_pack(
 ) -> None:
     """Make a pack to train on from pages and what was marked in them.
 
-    Example: `wireroom train pack pages.jsonl docs/models/marks.jsonl --out read.jsonl`
+    Example: `python -m tools.training pack pages.jsonl docs/models/marks.jsonl --out read.jsonl`
     """
     from tools.training.page_labels import OtherPage, packed  # noqa: PLC0415 - lxml, which plain text does not need
 

@@ -34,6 +34,7 @@ _MIN_SCORE = 0.9
 _MIN_LEAD = 0.1
 _MIN_CHARACTERS = 4  # beyond ASCII; fewer prove nothing
 _MAX_INVALID = 0.1  # of the characters beyond ASCII in a declared encoding
+_MAX_INVALID_DECLARED = 0.5  # where UTF-8 is declared, too, what is valid of it is no accident
 _MAX_INVALID_UTF8 = 0.4  # hardly any of another encoding's text is valid UTF-8
 _KANA = re.compile("[\u3041-\u30fa]")
 _BEYOND_ASCII = range(0x80, 0x100)
@@ -78,7 +79,7 @@ def _proven(data: bytes) -> str:
     """Return the codec of bytes that are not UTF-8 throughout."""
     sample = _sample(data)
     declared = _declared(data)
-    if declared and _few_invalid(sample, declared, _MAX_INVALID):
+    if declared and _few_invalid(sample, declared, _MAX_INVALID_DECLARED if declared == "utf-8" else _MAX_INVALID):
         return declared
     if _few_invalid(sample, "utf-8", _MAX_INVALID_UTF8):
         return "utf-8"

@@ -3,8 +3,8 @@
 import re
 import unicodedata
 from dataclasses import dataclass, replace
-from itertools import pairwise
 
+from services.extract.clean.hard_wraps import continuations
 from shared.errors import Reason, Rejected
 from shared.stream_safe import stream_safe
 
@@ -15,15 +15,8 @@ _BREAK = re.compile("\r\n|[\r\n\u2028\u2029]")
 _INVISIBLE = re.compile(
     "[\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f\xad\u061c\u200b\u200e\u200f\u202a-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff]"
 )
-_MIN_WIDTH, _MAX_WIDTH = 40, 130
-_LONGER_THAN_WRAPPED = 0.05  # a pasted link or heading may stick out of a wrapped text
-_FORCED = 0.9
-_FULL = 0.6  # of the width
-_INDENTED = 0.6  # of the lines: indentation of more marks no paragraphs
+_MAX_INDENT = 8  # columns; what is further in is centred
 _HYPHENATED = re.compile(r"[^\W\d_]-$")
-_UNFINISHED = 0.3
-_MIN_BREAKS = 3
-_ENDS_SENTENCE = re.compile(r"[.!?:…。！？؟।][\"'”’»)\]]*$")
 
 # Han, kana, Thai, Lao, Burmese and Khmer are written without spaces; about two characters make a word
 _UNSPACED_RANGES = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"
@@ -67,9 +60,8 @@ def split(body: str) -> list[Line]:
         if text:
             lines.append(Line(number, text, blank, indent=_indentation(piece)))
         blank = not text
-    if sum(line.indent > 0 for line in lines) > _INDENTED * len(lines):  # as all of a quoted text is
-        lines = [replace(line, indent=0) for line in lines]
-    return rejoin(limited(lines))
+    least = min((line.indent for line in lines), default=0)  # as all of a quoted text is indented
+    return rejoin(limited([replace(line, indent=min(line.indent - least, _MAX_INDENT)) for line in lines]))
 
 
 def limited(lines: list[Line]) -> list[Line]:
@@ -94,39 +86,18 @@ def without_invisible(text: str) -> str:
 
 
 def rejoin(lines: list[Line]) -> list[Line]:
-    """Join the lines of each paragraph, if the text was wrapped at a fixed width; else leave it as it is."""
-    width = _wrap_width(lines)
-    if width is None:
-        return lines
-    joined = lines[:1]
-    for before, line in pairwise(lines):
-        if line.after_blank or line.indent or not _is_forced(before, line, width):
-            joined.append(line)
-        else:
+    """Join the lines of each paragraph, if the text was wrapped at a fixed column; else leave it as it is."""
+    begins = [line.after_blank or line.indent > 0 for line in lines]
+    written = [" " * line.indent + line.text for line in lines]
+    joined: list[Line] = []
+    for line, continues in zip(lines, continuations(written, begins), strict=True):
+        if continues:
             head = joined[-1]
             between = "" if _HYPHENATED.search(head.text) else " "
             joined[-1] = replace(head, text=f"{head.text}{between}{line.text}")
+        else:
+            joined.append(line)
     return joined
-
-
-def _wrap_width(lines: list[Line]) -> int | None:
-    """Return the width a text was wrapped at: nearly every break inside a paragraph was forced by it."""
-    pairs = [(a, b) for a, b in pairwise(lines) if not (b.after_blank or b.indent)]
-    if len(pairs) < _MIN_BREAKS:
-        return None
-    lengths = sorted(line.indent + len(line.text) for line in lines)
-    width = lengths[-1 - int(len(lengths) * _LONGER_THAN_WRAPPED)]
-    if not _MIN_WIDTH <= width <= _MAX_WIDTH:
-        return None
-    full = [pair for pair in pairs if len(pair[0].text) >= _FULL * width]  # shorter ones end paragraphs
-    unfinished = [pair for pair in full if not _ENDS_SENTENCE.search(pair[0].text)]
-    forced = sum(_is_forced(*pair, width) for pair in unfinished)
-    enough = len(unfinished) >= max(_MIN_BREAKS, _UNFINISHED * len(full))
-    return width if enough and forced >= _FORCED * len(unfinished) else None
-
-
-def _is_forced(line: Line, following: Line, width: int) -> bool:
-    return line.indent + len(line.text) + 1 + len(following.text.split(" ", 1)[0]) > width
 
 
 def _indentation(raw: str) -> int:
