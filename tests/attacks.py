@@ -13,8 +13,8 @@ from services.ingest.identity import article_id
 from shared.errors import Reason
 from shared.messages import ArticleSubmitted
 from tests import hostile
-from tests.factories import BODY, a_raw_article, an_extracted_article
 from wireroom.bench.raw_nats import Publication, block
+from wireroom.testing.factories import BODY, a_raw_article, an_extracted_article
 
 STORED = "stored"
 REFUSED = "refused"  # by the broker, to its publisher

@@ -1,6 +1,7 @@
 """The pipeline without servers: streams and articles in memory, behind the interfaces that services use."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from faststream import FastStream
@@ -10,44 +11,66 @@ from nats.js.api import PubAck
 from services.ingest import app as ingest
 from services.store.app import stored
 from services.store.documents import Step, document, encode, step
-from shared.messages import ArticleExtracted, ArticleStored, Outcome
+from shared.broker.withdrawals import Withdrawn
+from shared.errors import Rejected
+from shared.messages import ArticleExtracted, ArticleStored, ArticleWithdrawn, Outcome
 from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import STORE
-from tests.fakes import FakeCrashGuard, FakeMsg, Metadata, Sequence, prepared
 from tests.model import QUICK, Document, without_a_model
 from wireroom.ops.dead_letter_queue import origins
+from wireroom.testing.fake_broker import FakeCrashGuard, FakeMsg, metadata, prepared
 
 ANSWERS: dict[Step, Outcome] = {
     Step.INSERT: "inserted",
     Step.REPLACE: "updated",
     Step.TOUCH: "duplicate",
     Step.SKIP: "duplicate",
+    Step.RENEW: "updated",
     Step.KEEP: "superseded",
 }
 
 
-class Articles:
-    """The newest version of each article and the earlier ones, by the store's own rules, in dictionaries."""
+class MemoryArticles:
+    """The interface of the store's repository over dictionaries, by the store's own rules for one step."""
 
     def __init__(self) -> None:
         self.newest: dict[str, dict[str, Any]] = {}
         self.versions: dict[str, dict[tuple[int, str], ArticleExtracted]] = {}
+        self._withdrawn: dict[str, str] = {}
 
-    def write(self, article: ArticleExtracted) -> Outcome:
+    async def prepare(self) -> None:
+        """Nothing has to be made."""
+
+    async def write(self, batch: Sequence[ArticleExtracted]) -> list[Outcome | Rejected | Withdrawn]:
+        """Return one answer for each article; of one article in a batch, the oldest version is written first."""
+        answers: dict[int, Outcome | Rejected | Withdrawn] = {}
+        for number in sorted(range(len(batch)), key=lambda number: batch[number].version):
+            answers[number] = self.write_one(batch[number])
+        return [answers[number] for number in range(len(batch))]
+
+    async def withdraw(self, event: ArticleWithdrawn) -> None:
+        self._withdrawn.setdefault(event.id, event.reason)
+        self.newest.pop(event.id, None)
+        self.versions.pop(event.id, None)
+
+    def write_one(self, article: ArticleExtracted) -> Outcome | Rejected | Withdrawn:
+        try:
+            encode(made := document(article))
+        except Rejected as verdict:
+            return verdict
+        if article.id in self._withdrawn:
+            return Withdrawn(self._withdrawn[article.id])
         what = step(article, self.newest.get(article.id))
         history = self.versions.setdefault(article.id, {})
-        if what is Step.RENEW:
-            raise AssertionError("one pipeline made all of them")
         if what is Step.REPEAT:
             return "updated" if len(history) > 1 else "inserted"
-        if what in {Step.INSERT, Step.REPLACE, Step.KEEP}:
-            history[article.version, article.content_hash] = article
-        if what in {Step.INSERT, Step.REPLACE}:
-            encode(document(article))
-            self.newest[article.id] = document(article)
+        if what in {Step.INSERT, Step.REPLACE, Step.KEEP, Step.RENEW}:
+            history.setdefault((article.version, article.content_hash), article)
+        if what in {Step.INSERT, Step.REPLACE, Step.RENEW}:
+            self.newest[article.id] = made
         if what is Step.TOUCH:
-            self.newest[article.id] |= {"version": article.version, "received_at": article.received_at}
+            self.newest[article.id] |= {"version": article.version, "received_at": made["received_at"]}
         return ANSWERS[what]
 
 
@@ -74,10 +97,10 @@ class Placed(FakeMsg):
     def __init__(self, stream: str, sequence: int, subject: str, data: bytes, headers: dict[str, str]) -> None:
         super().__init__(data, headers)
         self.subject = subject
-        self._place = Metadata(1, stream, "", Sequence(sequence, sequence))
+        self._place = metadata(sequence, stream=stream, consumer="")
 
     def deliver_again(self) -> None:
-        self._place.num_delivered += 1
+        self._place = replace(self._place, num_delivered=self._place.num_delivered + 1)
 
 
 class MemoryJetStream:
@@ -105,7 +128,7 @@ class MemoryPipeline:
     """The whole pipeline in one process; any delivery that waits may be the next."""
 
     def __init__(self) -> None:
-        self._js, self._articles = MemoryJetStream(), Articles()
+        self._js, self._articles = MemoryJetStream(), MemoryArticles()
         guard, settings = FakeCrashGuard(), Settings()
         self.services = (
             prepared(ingest.app(settings, QUICK), self._js, guard),
@@ -119,7 +142,9 @@ class MemoryPipeline:
         @broker.subscriber(STORE)
         @broker.publisher(ArticleStored)
         async def store(article: ArticleExtracted) -> ArticleStored:
-            return stored(article, self._articles.write(article))
+            [outcome] = await self._articles.write([article])
+            assert isinstance(outcome, str), outcome
+            return stored(article, outcome)
 
         return FastStream(broker)
 

@@ -21,7 +21,7 @@ from shared.runtime.delivery import Attempts
 from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import EXTRACT
-from tests.factories import PIPELINE, a_submission
+from wireroom.testing.factories import PIPELINE, a_submission
 
 T = TypeVar("T")
 

@@ -6,7 +6,7 @@ from typing import Literal
 
 from shared.errors import Reason
 from shared.topology import MAX_MESSAGE_BYTES
-from tests.factories import BODY
+from wireroom.testing.factories import BODY
 
 _PDF = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n<< /Type /Catalog >>\nendobj\nstream\n" + bytes(range(256)) * 20
 _PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\4\0\0\0\3\0\x08\6\0\0\0" + bytes(range(256)) * 20

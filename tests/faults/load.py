@@ -15,8 +15,8 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
-from tests.factories import BODY
 from tests.poisons import POISONS
+from wireroom.testing.factories import BODY
 
 _POISONS = [poison for poison in POISONS if poison.can_be_published and poison.expected != "stored"]
 _PAUSE = 0.02  # seconds of each publisher: the load is steady, and not as much as goes in

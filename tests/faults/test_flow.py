@@ -14,7 +14,6 @@ from nats.js import JetStreamContext
 from shared.broker.stream_reader import all_of
 from shared.messages import ArticleStored
 from shared.topology import CONSUMERS, streams
-from tests.factories import BODY, a_submission
 from tests.faults.load import Load
 from tests.faults.parts import SERVICES, SlowProxy, parts
 from tests.faults.report import Report, judge, seconds
@@ -24,6 +23,7 @@ from tests.faults.watch import Watch
 from tests.stacks import broker_at
 from wireroom.local import local_stack as local
 from wireroom.ops.audit import balance, gather
+from wireroom.testing.factories import BODY, a_submission
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(600)]
 

@@ -17,12 +17,12 @@ from services.ingest.identity import ingested
 from shared.errors import Reason
 from shared.messages import MAX_BODY_BYTES, ArticleExtracted, ArticleIngested
 from shared.topology import MAX_MESSAGE_BYTES, MAX_PAYLOAD
-from tests.factories import BODY, NOON, PIPELINE, a_submission
 from tests.faults.load import Entry, Load, Submission, submissions, take
 from tests.faults.report import Report, judge
 from tests.faults.test_matrix import SOME, impatient
 from tests.faults.watch import Watch
 from wireroom.ops.outcomes import follow
+from wireroom.testing.factories import BODY, NOON, PIPELINE, a_submission
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 

@@ -22,9 +22,9 @@ from services.ingest import app as ingest
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from shared.settings import Settings
 from shared.topology import INGEST
-from tests.factories import a_submission
 from tests.faults.report import Report
 from tests.running import publish, read, running
+from wireroom.testing.factories import a_submission
 
 ROOT = Path(__file__).parents[2]
 MOST_STARTS = 30

@@ -8,12 +8,12 @@ from services.ingest import app as ingest
 from services.store import app as store
 from shared.settings import Settings
 from tests.commands import wireroom
-from tests.factories import a_submission
 from tests.model import without_a_model
 from tests.running import idle, publish, read, running
 from wireroom.ops import dead_letter_queue
 from wireroom.ops.audit import balance, gather
 from wireroom.ops.dead_letter_queue import Choice
+from wireroom.testing.factories import a_submission
 
 
 async def test_what_moves_on_while_it_is_counted_is_not_called_missing(broker: Client, settings: Settings) -> None:

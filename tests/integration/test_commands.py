@@ -15,9 +15,9 @@ from pymongo.database import Database
 from shared.runtime.run import SERVICES
 from shared.settings import Settings
 from tests.commands import Wireroom, command_of
-from tests.factories import BODY
 from tests.running import everything, read, running
 from wireroom.samples import sample_lines
+from wireroom.testing.factories import BODY
 
 CORRECTED = BODY.replace("Monday", "Tuesday")
 CORRECTION = f"{CORRECTED}\n\nAn earlier version of this article gave a wrong date for the opening of the lock."

@@ -19,8 +19,8 @@ from shared.runtime.run import SERVICES, App, load
 from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import INGEST, SUSPECTS
-from tests.factories import NOON, a_raw_article, a_submission
 from tests.running import publish, read, running
+from wireroom.testing.factories import NOON, a_raw_article, a_submission
 
 QUICK = Attempts(first_delay=0.02)
 Work = Callable[[ArticleSubmitted], Awaitable[None]]

@@ -20,8 +20,8 @@ from shared.broker.withdrawals import withdrawal
 from shared.decoding import decode
 from shared.messages import ArticleSubmitted, Entity
 from shared.settings import Settings
-from tests.factories import NOON, a_submission, an_extracted_article
 from tests.running import PATIENCE
+from wireroom.testing.factories import NOON, a_submission, an_extracted_article
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 GOPATH = Path("/usr/share/gocode")

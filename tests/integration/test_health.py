@@ -23,11 +23,11 @@ from shared.runtime.middleware import Delivered
 from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import INGEST
-from tests.factories import a_submission
 from tests.running import idle, publish, read, running
 from wireroom.local import local_stack, ports
 from wireroom.ops import dead_letter_queue
 from wireroom.ops.dead_letter_queue import replay
+from wireroom.testing.factories import a_submission
 
 SOON = 20.0  # seconds to notice a fault or its end, on a machine that does other things too
 

@@ -31,12 +31,12 @@ from shared.sanitizing import harmless
 from shared.settings import Settings
 from shared.topology import MARKS
 from tests import hostile
-from tests.factories import BODY, a_submission
-from tests.fakes import FakeMsg
 from tests.running import PATIENCE, everything, publish, running
 from wireroom.bench.raw_nats import Publication
 from wireroom.cli.lazy_group import every_command
 from wireroom.cli.main import app
+from wireroom.testing.factories import BODY, a_submission
+from wireroom.testing.fake_broker import FakeMsg, metadata
 
 _STYLING = re.compile(r"\x1b\[[0-9;]*[mKABGhl]|\x1b\[\?25[hl]|\r(?=\x1b\[2K)")  # colours and progress bars
 GOOD = 3  # articles
@@ -74,8 +74,7 @@ async def test_a_value_of_others_at_a_key_of_ours_is_as_none_and_gives_way(broke
     marks = Marks(js)
     assert await marks.get(1) == (None, (await js.get_last_msg(f"KV_{MARKS}", f"$KV.{MARKS}.1")).seq)
     assert 500001 not in await marks.all()
-    raw = FakeMsg()
-    raw.metadata.stream, raw.metadata.consumer, raw.metadata.sequence.stream = "INBOX", "ingest", 1
+    raw = FakeMsg(place=metadata(1, stream="INBOX", consumer="ingest"))
     guard = CrashGuard(js)
     assert [await guard.note(raw) for _ in range(2)] == [0, 1]
 

@@ -17,10 +17,10 @@ from shared.messages import Message
 from shared.runtime.run import load
 from shared.settings import Settings
 from shared.topology import CONSUMERS
-from tests.factories import a_raw_article, a_submission, an_extracted_article
 from tests.running import idle, running
 from wireroom.bench.hostile_messages import hostile
 from wireroom.bench.raw_nats import Publication, RawConnection, Refused, connected
+from wireroom.testing.factories import a_raw_article, a_submission, an_extracted_article
 
 HOSTILE = 120
 GOOD = 40

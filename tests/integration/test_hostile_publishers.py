@@ -14,8 +14,8 @@ from shared.broker.dead_letters import PLACES, from_ranges
 from shared.broker.envelope import FOREIGN
 from shared.messages import ArticleIngested
 from shared.settings import Settings
-from tests.factories import a_submission
 from tests.running import publish, read, running
+from wireroom.testing.factories import a_submission
 
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 

@@ -11,9 +11,9 @@ from shared.broker.withdrawals import TOMBSTONES
 from shared.runtime.run import load
 from shared.settings import Settings
 from tests.commands import wireroom
-from tests.factories import BODY
 from tests.running import idle, read, real_extract, running
 from wireroom.ops.audit import balance, gather
+from wireroom.testing.factories import BODY
 
 
 def lines(path: Path, *guids: str, body: str = BODY) -> str:

@@ -19,9 +19,9 @@ from shared.settings import Settings
 from shared.topology import FURNITURE
 from tests.cleaning import RULES
 from tests.commands import wireroom
-from tests.factories import a_raw_article, an_extracted_article
 from tests.running import idle, read, real_extract, running
 from tests.sources import generated
+from wireroom.testing.factories import a_raw_article, an_extracted_article
 
 SOURCE = "harbour-gazette"
 NOTICE = "The Lantern is printed on paper from the forests of Estovia."

@@ -3,8 +3,8 @@
 from nats.aio.client import Client
 
 from services.store.app import stored
-from tests.factories import a_raw_article, an_extracted_article
 from wireroom.ops.outcomes import DEAD_LETTERED, SubmissionOutcome, follow
+from wireroom.testing.factories import a_raw_article, an_extracted_article
 
 
 async def set_aside(broker: Client, *, stream: str, sequence: int, data: bytes) -> None:

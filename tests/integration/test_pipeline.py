@@ -13,9 +13,9 @@ from pymongo.database import Database
 from shared.messages import ArticleExtracted, ArticleStored
 from shared.runtime.run import SERVICES, load
 from shared.settings import Settings
-from tests.factories import BODY, a_submission
 from tests.running import everything, publish, read, running
 from wireroom.samples import sample_lines
+from wireroom.testing.factories import BODY, a_submission
 
 Articles = Database[dict[str, Any]]
 LINK = "https://harbour-gazette.example/news/lock"

@@ -7,8 +7,8 @@ from nats.aio.msg import Msg
 
 from shared.runtime.subscriber import PullReader
 from shared.topology import INGEST
-from tests.factories import a_submission
 from tests.running import publish
+from wireroom.testing.factories import a_submission
 
 AT_ONCE = 2.0  # seconds; nats-py's fetch takes five where another reader waits too
 

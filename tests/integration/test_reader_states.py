@@ -11,11 +11,11 @@ from services.ingest import app as ingest
 from shared.limits import DAY
 from shared.settings import Settings
 from shared.topology import EXTRACT, KEEP
-from tests.factories import a_submission
 from tests.model import without_a_model
 from tests.running import idle, publish, running
 from wireroom.ops.consumer_status import ReaderState, _expiring
 from wireroom.ops.pipeline_status import PipelineState, ServiceState, StreamState, look
+from wireroom.testing.factories import a_submission
 
 
 async def test_a_service_is_known_by_what_it_asks_for_and_when_it_got_on(broker: Client, settings: Settings) -> None:

@@ -13,9 +13,9 @@ from services.store.repository import Articles
 from shared.messages import Entity
 from shared.settings import Settings
 from tests.commands import wireroom
-from tests.factories import an_extracted_article
 from wireroom.ops import article_lookup
 from wireroom.ops.article_lookup import NotFound
+from wireroom.testing.factories import an_extracted_article
 
 
 async def store(settings: Settings, *found: Any) -> None:  # noqa: ANN401 - extracted articles

@@ -10,8 +10,8 @@ from shared.broker.envelope import headers
 from shared.limits import DEFAULTS
 from shared.runtime import retention
 from shared.topology import EXTRACT, KEEP, STORE, Consumer
-from tests.factories import a_raw_article, an_extracted_article
 from wireroom.ops.audit import balance, gather
+from wireroom.testing.factories import a_raw_article, an_extracted_article
 
 LATER = datetime.now(UTC) + timedelta(days=8)  # beyond what the streams keep
 

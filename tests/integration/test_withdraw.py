@@ -17,9 +17,9 @@ from shared.runtime.run import load
 from shared.settings import Settings
 from shared.topology import streams
 from tests.commands import wireroom
-from tests.factories import BODY, a_submission, an_extracted_article
 from tests.running import everything, idle, publish, read, real_extract, running
 from wireroom.ops.audit import balance, gather
+from wireroom.testing.factories import BODY, a_submission, an_extracted_article
 
 LINK = "https://harbour-gazette.example/news/lock"
 TELLING = "Brackwater"  # a word of the text

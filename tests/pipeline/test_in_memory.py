@@ -13,9 +13,9 @@ from shared.decoding import decode
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleStored, ArticleSubmitted
 from tests.cleaning import CLEANER
-from tests.factories import BODY, NOON, a_submission
-from tests.memory import Articles
+from tests.memory import MemoryArticles
 from wireroom.samples import sample_lines
+from wireroom.testing.factories import BODY, NOON, a_submission
 
 
 @pytest.fixture(scope="module")
@@ -35,39 +35,41 @@ def extract(messages: list[bytes], tagger: Tagger) -> list[bytes | Exception]:
     return [result.model_dump_json().encode() if isinstance(result, ArticleExtracted) else result for result in results]
 
 
-def store(message: bytes, articles: Articles) -> ArticleStored:
+async def store(message: bytes, articles: MemoryArticles) -> ArticleStored:
     article = decode(message, ArticleExtracted)
-    return stored(article, articles.write(article))
+    [outcome] = await articles.write([article])
+    assert isinstance(outcome, str), outcome
+    return stored(article, outcome)
 
 
-def through(lines: list[bytes], tagger: Tagger) -> tuple[Articles, list[ArticleStored | Exception]]:
+async def through(lines: list[bytes], tagger: Tagger) -> tuple[MemoryArticles, list[ArticleStored | Exception]]:
     raw = list(starmap(ingest, zip(lines, range(1, len(lines) + 1), strict=True)))
     extracted = iter(extract([message for message in raw if isinstance(message, bytes)], tagger))
-    articles = Articles()
+    articles = MemoryArticles()
     outcomes: list[ArticleStored | Exception] = []
     for message in raw:
         result = next(extracted) if isinstance(message, bytes) else message
-        outcomes.append(store(result, articles) if isinstance(result, bytes) else result)
+        outcomes.append(await store(result, articles) if isinstance(result, bytes) else result)
     return articles, outcomes
 
 
-def test_every_sample_has_one_outcome_and_one_is_refused(tagger: Tagger) -> None:
-    articles, outcomes = through(sample_lines(), tagger)
+async def test_every_sample_has_one_outcome_and_one_is_refused(tagger: Tagger) -> None:
+    articles, outcomes = await through(sample_lines(), tagger)
     counted = Counter(item.outcome if isinstance(item, ArticleStored) else "set aside" for item in outcomes)
     assert counted == {"inserted": 21, "updated": 1, "duplicate": 1, "set aside": 1}
     assert len(articles.newest) == 21
 
 
-def test_no_noise_of_the_samples_reaches_the_store(tagger: Tagger) -> None:
-    articles, _ = through(sample_lines(), tagger)
+async def test_no_noise_of_the_samples_reaches_the_store(tagger: Tagger) -> None:
+    articles, _ = await through(sample_lines(), tagger)
     paragraphs = [paragraph for article in articles.newest.values() for paragraph in article["paragraphs"]]
     text = "\n".join(paragraphs).casefold()
     for noise in ("subscribe", "sign in", "read more:", "share this", "advertisement", "do you want to comment", "©"):
         assert noise not in text, noise
 
 
-def test_mentions_point_into_the_text_through_every_serialisation(tagger: Tagger) -> None:
-    articles, _ = through(sample_lines(), tagger)
+async def test_mentions_point_into_the_text_through_every_serialisation(tagger: Tagger) -> None:
+    articles, _ = await through(sample_lines(), tagger)
     for article in articles.newest.values():
         text = "\n\n".join(article["paragraphs"])
         for entity in article["entities"]:
@@ -76,10 +78,10 @@ def test_mentions_point_into_the_text_through_every_serialisation(tagger: Tagger
                 assert text[mention["start"] : mention["end"]] == mention["text"]
 
 
-def test_one_article_without_text_harms_no_neighbour(tagger: Tagger) -> None:
+async def test_one_article_without_text_harms_no_neighbour(tagger: Tagger) -> None:
     lines = [a_submission(guid=str(n), body=BODY).model_dump_json().encode() for n in range(3)]
     lines.insert(1, a_submission(guid="empty", body="Subscribe now\n\nShare").model_dump_json().encode())
-    articles, outcomes = through(lines, tagger)
+    articles, outcomes = await through(lines, tagger)
     assert len(articles.newest) == 3
     assert isinstance(outcomes[1], Rejected)
     assert outcomes[1].reason == "no_article_text"

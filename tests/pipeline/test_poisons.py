@@ -14,8 +14,8 @@ from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from tests.cleaning import CLEANER
-from tests.factories import BODY, NOON, a_raw_article
 from tests.poisons import POISONS, Poison
+from wireroom.testing.factories import BODY, NOON, a_raw_article
 
 SECONDS = 2.0  # of processor time for any one of them
 MEGABYTES = 100  # that the process may grow by for any one of them

@@ -8,7 +8,7 @@ from services.extract.entities import load
 from services.extract.extraction import extract_batch
 from services.extract.pool import Limits, Task, opened
 from tests.cleaning import CLEANER
-from tests.factories import BODY, a_raw_article
+from wireroom.testing.factories import BODY, a_raw_article
 
 
 async def test_workers_give_what_the_functions_give() -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from services.store.app import stored
 from shared.broker.accounting import Gap
 from shared.messages import ArticleStored, Outcome
-from tests.factories import NOON, an_extracted_article
 from wireroom.ops.audit import balance, ledger_places
 from wireroom.ops.audit_snapshot import AuditSnapshot
+from wireroom.testing.factories import NOON, an_extracted_article
 
 
 def event(place: int, outcome: Outcome = "inserted") -> ArticleStored:

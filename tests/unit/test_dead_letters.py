@@ -9,13 +9,13 @@ from hypothesis import strategies as st
 from shared.broker.dead_letters import CUT, PLACES, DeadLetters, as_ranges, from_ranges, place_of, source_of
 from shared.errors import Reason, Rejected
 from shared.runtime.quotas import HOUR, Allowance, Quota
-from tests.fakes import FakeJetStream, FakeMsg, Metadata, Sequence
+from wireroom.testing.fake_broker import FakeJetStream, FakeMsg, metadata
 
 BAD = b'{"source": "harbour-gazette"}'
 
 
 def a_submission(sequence: int, data: bytes = BAD) -> FakeMsg:
-    message = FakeMsg(data, place=Metadata(stream="INBOX", sequence=Sequence(sequence)))
+    message = FakeMsg(data, place=metadata(sequence, stream="INBOX"))
     message.subject = "news.v1.submitted"
     return message
 

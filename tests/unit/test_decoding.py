@@ -23,7 +23,7 @@ from shared.messages import (
     Mention,
     Message,
 )
-from tests.factories import a_submission, an_extracted_article
+from wireroom.testing.factories import a_submission, an_extracted_article
 
 
 def test_a_submission_is_read() -> None:

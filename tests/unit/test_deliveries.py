@@ -19,7 +19,8 @@ from shared.errors import Reason, Rejected, Unavailable
 from shared.runtime.breaker import Breaker, Limits
 from shared.runtime.delivery import Attempts
 from shared.runtime.process_state import InFlight
-from tests.fakes import FakeCrashGuard, FakeJetStream, FakeMsg, a_context, settle
+from tests.fakes import a_context, settle
+from wireroom.testing.fake_broker import FakeCrashGuard, FakeJetStream, FakeMsg
 
 SOON = Attempts(first_delay=0.0)
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"

@@ -1,13 +1,19 @@
 """What README and docs tell people to type exists, and what they link to is there."""
 
+import json
 import re
+from collections.abc import Iterator
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
 import typer
+from pydantic_settings import BaseSettings
 
+from services.extract.settings import ExtractSettings
+from services.ingest.settings import IngestSettings
 from shared.limits import Limits, age_text, size_text
-from shared.settings import Settings
+from shared.settings import Settings, variable
 from tests.faults import page as reliability
 from tests.faults.report import Report, untold
 from wireroom.cli.main import app
@@ -17,11 +23,29 @@ PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 
 
+_CALL = re.compile(r"(?<![\w/-])(?:wireroom|run --rm(?: -T)?(?: --user \S+)? tools) ([a-z][^\n|#;`…]*)")
+
+
+def written_commands(text: str) -> Iterator[str]:
+    """Yield each call of the command in the code of a page, up to what ends or pipes it."""
+    for code in re.findall(r"^```.*?^```|`[^`\n]+`", text, re.MULTILINE | re.DOTALL):
+        joined = code.strip("`").replace("\\\n", " ")
+        yield from _CALL.findall(joined)
+
+
 @each_page
-def test_every_command_that_is_named_exists(page: Path) -> None:
-    named = set(re.findall(r"(?<![\w/-])wireroom ([a-z]+)\b", page.read_text("utf-8")))
-    known = set(typer.main.get_command(app).commands)  # type: ignore[attr-defined] # a group has them
-    assert named <= known
+def test_every_command_that_is_named_exists_with_its_subcommands_and_flags(page: Path) -> None:
+    wrong = []
+    for call in written_commands(page.read_text("utf-8")):
+        command, words = typer.main.get_command(app), call.split()
+        while words and (found := getattr(command, "commands", {}).get(words[0])):
+            command, words = found, words[1:]
+        flags = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}
+        if getattr(command, "commands", None) and words and not words[0].startswith("-"):
+            wrong.append(f"{words[0]} of `wireroom {call}`")
+        used = {re.split(r"[=),]", word)[0] for word in words if re.match(r"--?[a-z]", word)}
+        wrong += [f"{flag} of `wireroom {call}`" for flag in used - flags - {"--help", "--version"}]
+    assert not wrong, "no such command or flag: " + ", ".join(wrong)
 
 
 @each_page
@@ -37,14 +61,31 @@ def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     assert [link for link in links if not (page.parent / link).exists()] == []
 
 
+def shown(settings: type[BaseSettings], name: str) -> str | None:
+    """Return the default of a setting as the page writes it; None where it is told in words."""
+    value = settings.model_fields[name].default
+    if settings is Limits:
+        return (age_text if name.endswith("_age") else size_text)(value)
+    if value is None:
+        return None
+    return json.dumps(value) if isinstance(value, dict) else f"{value:g}" if isinstance(value, float) else str(value)
+
+
 def test_the_settings_page_has_every_setting_with_its_default() -> None:
-    page = (ROOT / "docs/operations.md").read_text("utf-8")
-    for name, field in Settings.model_fields.items():
-        assert f"`WIREROOM_{name.upper()}`" in page
-        assert f"`{field.default}`" in page
-    for name, field in Limits.model_fields.items():
-        default = (age_text if name.endswith("_age") else size_text)(field.default)
-        assert f"| `WIREROOM_{name.upper()}` | `{default}` |" in page
+    cells = [row.split("|")[1:3] for row in (ROOT / "docs/operations.md").read_text("utf-8").splitlines() if "|" in row]
+    rows = {
+        name: default
+        for names, defaults in (cell for cell in cells if len(cell) == 2)
+        for name, default in zip_longest(re.findall(r"`(WIREROOM_\w+)`", names), re.findall(r"`([^`]*)`", defaults))
+        if name
+    }
+    wanted = {
+        variable(settings, name): shown(settings, name)
+        for settings in (Settings, IngestSettings, ExtractSettings, Limits)
+        for name in settings.model_fields
+    }
+    assert wanted.keys() <= rows.keys(), "settings without a row"
+    assert {name: rows[name] for name in wanted} == wanted
 
 
 def test_the_reliability_page_says_what_the_kept_report_says() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from shared.broker.envelope import FOREIGN, FOREIGN_CUT, REPLAY, REPLAYED_FROM, accepted, foreign, headers
 from shared.decoding import decode
 from shared.messages import ArticleIngested
-from tests.factories import NOON, a_raw_article, a_submission
+from wireroom.testing.factories import NOON, a_raw_article, a_submission
 
 JSON = st.recursive(st.none() | st.booleans() | st.integers() | st.text(), st.lists, max_leaves=3)
 

@@ -16,8 +16,8 @@ from shared.runtime.service import Broker
 from shared.runtime.subscriber import ContinuousPullSubscriber
 from shared.settings import Settings
 from shared.topology import INGEST, STORE
-from tests.factories import a_raw_article, a_submission
-from tests.fakes import FakeCrashGuard, FakeJetStream, FakeMsg, Metadata, prepared
+from wireroom.testing.factories import a_raw_article, a_submission
+from wireroom.testing.fake_broker import FakeCrashGuard, FakeJetStream, FakeMsg, metadata, prepared
 
 
 def a_broker() -> tuple[Broker, ContinuousPullSubscriber]:
@@ -60,7 +60,8 @@ def test_the_jetstream_context_is_the_one_that_the_connection_made() -> None:
 
 async def test_a_message_goes_through_the_middlewares_the_handler_and_the_publisher() -> None:
     broker, subscriber = a_broker()
-    js, raw = FakeJetStream(), FakeMsg(a_submission(guid="a").model_dump_json().encode(), place=Metadata(1, "INBOX"))
+    data = a_submission(guid="a").model_dump_json().encode()
+    js, raw = FakeJetStream(), FakeMsg(data, place=metadata(stream="INBOX"))
     raw.subject = "news.v1.submitted"
     prepared(FastStream(broker), js, FakeCrashGuard())
     subscriber.prepare()

@@ -13,7 +13,7 @@ from services.ingest import identity
 from services.ingest.identity import article_id, content_hash, ingested
 from shared.errors import Reason, Rejected
 from shared.stream_safe import stream_safe
-from tests.factories import NOON, a_submission
+from wireroom.testing.factories import NOON, a_submission
 
 LINK = "https://harbour-gazette.example/news/lock"
 

@@ -1,19 +1,19 @@
 """Lines that many different articles of a source share are its furniture; what the source says itself is not."""
 
-import pickle
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
 
 import pytest
 
+from services.extract import transport
 from services.extract.boilerplate.line_table import MAX_LINES, Decision, Table, decide, learn
 from services.extract.boilerplate.sightings import Sighting, sighting
 from services.extract.clean.rules.line_facts import line_key
 from tests.cleaning import RULES, clean
-from tests.factories import an_extracted_article
 from tests.sources import CLOSING, REPEATED, Generated, generated
 from tools.evaluation.text_scores import score
+from wireroom.testing.factories import a_raw_article, an_extracted_article
 
 NOW = datetime(2026, 3, 1, tzinfo=UTC)
 NOTICE = "The Lantern is printed on paper from the forests of Estovia."
@@ -150,9 +150,12 @@ def test_a_table_is_bounded() -> None:
     assert len(table.model_dump_json(exclude_defaults=True)) < 100_000
 
 
-def test_what_is_known_can_be_handed_to_another_process() -> None:
-    furniture = learned([*own(number), NOTICE] for number in range(10)).furniture()
-    assert pickle.loads(pickle.dumps(furniture)) == furniture  # noqa: S301 - made here
+def test_a_worker_is_given_what_is_known_as_the_service_has_it() -> None:
+    known = learned([*own(number), NOTICE] for number in range(10)).furniture()
+    article = a_raw_article(body="\n\n".join([*own(20), NOTICE]))
+    received, told = transport.requested(transport.request(article, known))
+    assert (received, told) == (article, known)
+    assert list(clean(received.body, "text/plain", learned=told).paragraphs) == own(20)
 
 
 def cleaned(articles: Sequence[Generated], *, learning: bool) -> list[list[str]]:

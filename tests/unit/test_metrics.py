@@ -17,9 +17,9 @@ from shared.runtime.process_state import State
 from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import INGEST
-from tests.factories import a_raw_article, a_submission
-from tests.fakes import FakeCrashGuard, FakeJetStream, FakeMsg, Metadata, prepared
 from tests.model import QUICK
+from wireroom.testing.factories import a_raw_article, a_submission
+from wireroom.testing.fake_broker import FakeCrashGuard, FakeJetStream, FakeMsg, metadata, prepared
 
 OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
 
@@ -54,7 +54,7 @@ async def handled(raw: FakeMsg, error: Exception | None = None) -> dict[str, flo
 
 
 def a_delivery(number: int = 1) -> FakeMsg:
-    raw = FakeMsg(a_submission().model_dump_json().encode(), place=Metadata(number, "INBOX"))
+    raw = FakeMsg(a_submission().model_dump_json().encode(), place=metadata(stream="INBOX", delivered=number))
     raw.subject = "news.v1.submitted"
     return raw
 

@@ -8,8 +8,8 @@ from typer.testing import CliRunner
 from services.extract.clean.article import CleanArticle
 from services.extract.clean.cleaner import Cleaner, load
 from services.extract.clean.rules import packs
-from tests.factories import BODY
 from wireroom.cli.main import app
+from wireroom.testing.factories import BODY
 
 PARAGRAPHS = tuple(BODY.split("\n\n"))
 NOTICE = "Tidewell people read the Gazette over breakfast, and so could you from the first of May."

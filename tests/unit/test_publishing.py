@@ -14,8 +14,8 @@ from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleIngested
 from shared.runtime.middleware import says_the_same
 from shared.topology import MAX_PAYLOAD
-from tests.factories import a_raw_article, an_extracted_article
-from tests.fakes import FakeJetStream, FakeMsg
+from wireroom.testing.factories import a_raw_article, an_extracted_article
+from wireroom.testing.fake_broker import FakeJetStream, FakeMsg
 
 TRANSIENT = (
     errors.TimeoutError(),

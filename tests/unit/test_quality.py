@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from tests.factories import BODY
 from tools.evaluation.text_scores import score, summary
 from wireroom.cli.main import app
+from wireroom.testing.factories import BODY
 
 
 def test_the_same_text_is_perfect_whatever_its_case_and_punctuation() -> None:

@@ -11,8 +11,8 @@ from shared.runtime.service import Broker
 from shared.runtime.tracing import QUEUE_WAIT
 from shared.settings import Settings
 from shared.topology import INGEST
-from tests.factories import a_raw_article, a_submission
-from tests.fakes import FakeCrashGuard, FakeJetStream, FakeMsg, Metadata, prepared
+from wireroom.testing.factories import a_raw_article, a_submission
+from wireroom.testing.fake_broker import FakeCrashGuard, FakeJetStream, FakeMsg, metadata, prepared
 
 TRACE_ID, SPAN_ID = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 
@@ -29,7 +29,7 @@ async def test_the_publishers_trace_is_continued_and_every_span_has_its_parent()
 
     prepared(FastStream(broker), js, FakeCrashGuard())
     headers = {"traceparent": f"00-{TRACE_ID}-{SPAN_ID}-01"}
-    raw = FakeMsg(a_submission().model_dump_json().encode(), headers, place=Metadata(1, "INBOX"))
+    raw = FakeMsg(a_submission().model_dump_json().encode(), headers, place=metadata(stream="INBOX"))
     raw.subject = "news.v1.submitted"
     await broker.process(raw)
     spans = {span.name: span for span in exporter.get_finished_spans()}

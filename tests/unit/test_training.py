@@ -14,7 +14,6 @@ from services.extract.clean.classifier import page_classifier as pages
 from services.extract.clean.cleaner import Cleaner
 from services.extract.clean.text import split, tokens
 from tests.cleaning import CLEANER, RULES
-from tests.factories import BODY
 from tools.text_layouts import LAYOUTS, write
 from tools.training import gradients
 from tools.training.__main__ import app
@@ -22,6 +21,7 @@ from tools.training.alignment import align
 from tools.training.fitting import FOLDS, fold_of, parted, spread
 from tools.training.line_examples import PLAN, laid_out, texts
 from tools.training.page_labels import check
+from wireroom.testing.factories import BODY
 
 PARAGRAPHS = BODY.split("\n\n")
 

@@ -9,9 +9,9 @@ from rich.console import Console
 from typer.testing import CliRunner, Result
 
 from shared.messages import Removed
-from tests.factories import BODY
 from wireroom.cli.main import app
 from wireroom.cli.rendering import render_lines
+from wireroom.testing.factories import BODY
 
 LINES = [
     {"source": "tide-times", "guid": "t-1", "title": "New lock", "language": "en", "body": f"Subscribe now\n\n{BODY}"},

@@ -6,8 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.messages import ArticleExtracted
-from tests.factories import NOON, an_extracted_article
-from tests.memory import Articles
+from tests.memory import MemoryArticles
+from wireroom.testing.factories import NOON, an_extracted_article
 
 ID = "a" * 32
 CONTENTS = st.lists(st.sampled_from("abc"), min_size=1, max_size=6)
@@ -23,9 +23,9 @@ def version_of(number: int, content: str, seconds: int = 0) -> ArticleExtracted:
 
 def stored(deliveries: list[ArticleExtracted]) -> tuple[int, str, set[str]]:
     """Return the version and content that stand in the end, and all contents that are kept."""
-    articles, newest = Articles(), 0
+    articles, newest = MemoryArticles(), 0
     for delivery in deliveries:
-        articles.write(delivery)
+        articles.write_one(delivery)
         version = articles.newest[ID]["version"]
         assert version >= newest, "it went back"
         newest = version

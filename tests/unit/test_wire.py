@@ -8,7 +8,7 @@ from services.extract import transport
 from services.extract.pool import frames
 from shared.errors import Reason, Rejected
 from shared.topology import MAX_MESSAGE_BYTES
-from tests.factories import a_raw_article, an_extracted_article
+from wireroom.testing.factories import a_raw_article, an_extracted_article
 
 
 @given(st.lists(st.binary()))

@@ -1,0 +1,1 @@
+"""For tests of services and consumers: factories of messages, and fakes of the broker. Needs no server."""
