@@ -11,18 +11,18 @@ from pymongo.database import Database
 
 from shared.broker import nats_client, provisioning
 from shared.settings import Settings
-from tests import servers
+from tests import real_servers
 
 
 @pytest.fixture(scope="session")
 def broker_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with servers.nats(tmp_path_factory.mktemp("nats")) as url:
+    with real_servers.nats(tmp_path_factory.mktemp("nats")) as url:
         yield url
 
 
 @pytest.fixture(scope="session")
 def mongo_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with servers.mongo(tmp_path_factory.mktemp("mongo")) as url:
+    with real_servers.mongo(tmp_path_factory.mktemp("mongo")) as url:
         yield url
 
 

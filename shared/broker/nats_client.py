@@ -5,7 +5,7 @@ or a vertical tab, ends its reading task or its connection. And it takes a store
 when a publisher gives it the headers of one: an ordered consumer that meets such a message starts again for ever.
 
 What is used of nats-py's internals: ``Client._ps``, ``_build_message``, ``_process_msg``, ``_process_headers``,
-``_is_control_message``, and ``Parser`` with its states. ``tests/unit/test_nats_client.py`` holds them.
+``_is_control_message``, and ``Parser`` with its states. ``tests/unit/broker/test_nats_client.py`` holds them.
 """
 
 from typing import Any

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.compose_stack import Stack, no_docker
+from tests.containers.compose_stack import Stack, no_docker
 
 
 @pytest.fixture(scope="session")

@@ -12,7 +12,7 @@ from nats.aio.subscription import Subscription
 
 from shared import __version__
 from shared.messages import ArticleStored, ArticleSubmitted
-from tests.compose_stack import Stack, no_docker
+from tests.containers.compose_stack import Stack, no_docker
 
 pytestmark = pytest.mark.timeout(900)  # the first build downloads every package
 

@@ -18,7 +18,8 @@ from threading import Timer
 import pytest
 import spacy
 
-from tests.compose_stack import DOCKER, ROOT, Stack
+from tests.containers.compose_stack import DOCKER, Stack
+from tests.paths import ROOT
 from wireroom.samples import sample_lines
 
 pytestmark = pytest.mark.timeout(600)

@@ -3,7 +3,6 @@
 import json
 import re
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
@@ -13,11 +12,11 @@ from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
 from pydantic import ValidationError
 
 from shared.messages import MESSAGES, ArticleExtracted, ArticleSubmitted, Identity, Message
+from tests.paths import ROOT
 from wireroom.contracts.asyncapi import asyncapi
 from wireroom.contracts.generated_documents import documents
 from wireroom.contracts.message_facts import examples
 
-ROOT = Path(__file__).parents[2]
 EXAMPLES = [(model, name, payload) for model in MESSAGES for name, payload in examples(model)]
 each_example = pytest.mark.parametrize(("model", "name", "payload"), EXAMPLES, ids=[name for _, name, _ in EXAMPLES])
 

@@ -2,13 +2,12 @@
 
 import os
 from collections.abc import Generator
-from pathlib import Path
 
 import pytest
 
 from tests.faults.report import Report, untold
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 REPORT = Report(ROOT / "reports/faults.json")
 _EXPECTED = "WIREROOM_EXPECTED_SKIPS"  # set for a run of the whole matrix
 

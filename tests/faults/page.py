@@ -4,13 +4,12 @@ The report is kept beside the page, so that a test can hold one against the othe
 """
 
 import sys
-from pathlib import Path
 from typing import Any
 
 from tests.faults.matrix import MATRIX
 from tests.faults.report import Report, Rows, number, untold
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs/reliability.md"
 KEPT = ROOT / "docs/reliability.json"
 SEEN = ROOT / "reports/faults.json"

@@ -12,10 +12,10 @@ from typing import Any
 
 from nats.js import JetStreamContext
 
-from tests.faults.load import Entry
 from tests.faults.matrix import MATRIX
-from tests.faults.verdict import verify
-from tests.faults.watch import Watch
+from tests.faults.rig.load import Entry
+from tests.faults.rig.verdict import verify
+from tests.faults.rig.watch import Watch
 
 Rows = dict[str, dict[str, Any]]
 

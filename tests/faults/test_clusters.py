@@ -12,13 +12,13 @@ from nats.js.errors import APIError
 from services.setup.app import setup
 from shared.limits import Limits
 from shared.settings import Settings
-from tests.faults.clusters import Nodes, leader, primary, three_brokers, three_databases
-from tests.faults.load import Load
-from tests.faults.namespaces import cut_off, hosts
 from tests.faults.report import Report, judge
+from tests.faults.rig.clusters import Nodes, leader, primary, three_brokers, three_databases
+from tests.faults.rig.load import Load
+from tests.faults.rig.namespaces import cut_off, hosts
+from tests.faults.rig.verdict import verify
+from tests.faults.rig.watch import Watch
 from tests.faults.test_matrix import SOME
-from tests.faults.verdict import verify
-from tests.faults.watch import Watch
 from tests.stacks import broker_at
 from wireroom.local import ports, service_process
 from wireroom.local.child_process import until_ready

@@ -12,11 +12,11 @@ from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
 from shared.topology import streams
-from tests.faults.disks import fill, full, small_disk
-from tests.faults.load import Load
 from tests.faults.report import Report, judge
+from tests.faults.rig.disks import fill, full, small_disk
+from tests.faults.rig.load import Load
+from tests.faults.rig.watch import Watch
 from tests.faults.test_matrix import SOME, hurry, impatient
-from tests.faults.watch import Watch
 from tests.stacks import broker_of
 from wireroom.local.local_stack import running
 

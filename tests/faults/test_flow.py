@@ -14,12 +14,12 @@ from nats.js import JetStreamContext
 from shared.broker.stream_reader import all_of
 from shared.messages import ArticleStored
 from shared.topology import CONSUMERS, streams
-from tests.faults.load import Load
-from tests.faults.parts import SERVICES, SlowProxy, parts
 from tests.faults.report import Report, judge, seconds
+from tests.faults.rig.load import Load
+from tests.faults.rig.parts import SERVICES, SlowProxy, parts
+from tests.faults.rig.verdict import verify
+from tests.faults.rig.watch import Watch
 from tests.faults.test_matrix import SOME, hurry, impatient
-from tests.faults.verdict import verify
-from tests.faults.watch import Watch
 from tests.stacks import broker_at
 from wireroom.local import local_stack as local
 from wireroom.ops.audit import balance, gather

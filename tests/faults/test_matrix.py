@@ -16,10 +16,10 @@ from services.setup.app import setup
 from shared.limits import Limits
 from shared.settings import Settings
 from shared.topology import CONSUMERS, EXTRACT, INGEST
-from tests.faults import firewall
-from tests.faults.load import Load
 from tests.faults.report import Report, judge, number, seconds
-from tests.faults.watch import Watch
+from tests.faults.rig import firewall
+from tests.faults.rig.load import Load
+from tests.faults.rig.watch import Watch
 from tests.stacks import broker_of, paused
 from wireroom.local.local_stack import Stack, running
 

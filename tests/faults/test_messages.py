@@ -17,16 +17,17 @@ from services.ingest.identity import ingested
 from shared.errors import Reason
 from shared.messages import MAX_BODY_BYTES, ArticleExtracted, ArticleIngested
 from shared.topology import MAX_MESSAGE_BYTES, MAX_PAYLOAD
-from tests.faults.load import Entry, Load, Submission, submissions, take
 from tests.faults.report import Report, judge
+from tests.faults.rig.load import Entry, Load, Submission, submissions, take
+from tests.faults.rig.watch import Watch
 from tests.faults.test_matrix import SOME, impatient
-from tests.faults.watch import Watch
+from tests.paths import ROOT
 from wireroom.ops.outcomes import follow
 from wireroom.testing.factories import BODY, NOON, PIPELINE, a_submission
 
 pytestmark = [pytest.mark.nightly, pytest.mark.timeout(420)]
 
-EXAMPLES = Path(__file__).parents[2] / "shared/examples/v1"
+EXAMPLES = ROOT / "shared/examples/v1"
 ROUND = 500
 ROUNDS = 4
 AT_ONCE = 50
@@ -101,7 +102,7 @@ async def published_file(folder: Path, url: str, size: int) -> str:
     file.write_bytes(b"The lock at Tidewell. " * (size // 22))
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "wireroom", "publish", str(file)),
-        cwd=Path(__file__).parents[2],
+        cwd=ROOT,
         env=os.environ | {"WIREROOM_NATS_URL": url},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,

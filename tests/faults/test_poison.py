@@ -12,7 +12,6 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
@@ -23,10 +22,10 @@ from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from shared.settings import Settings
 from shared.topology import INGEST
 from tests.faults.report import Report
+from tests.paths import ROOT
 from tests.running import publish, read, running
 from wireroom.testing.factories import a_submission
 
-ROOT = Path(__file__).parents[2]
 MOST_STARTS = 30
 
 
@@ -36,7 +35,7 @@ async def started_again_whenever_it_ends(settings: Settings) -> AsyncIterator[li
     known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
     environment = os.environ | known | {"PYTHONPATH": str(ROOT)}
     codes: list[int] = []
-    program = str(ROOT / "tests/faults/poisoned_ingest.py")
+    program = str(ROOT / "tests/faults/rig/poisoned_ingest.py")
 
     async def keep() -> None:
         while len(codes) < MOST_STARTS:
@@ -77,7 +76,7 @@ async def test_only_the_culprits_are_set_aside_and_every_neighbour_arrives(broke
     assert 70 in codes
 
 
-WEAK = partial(extract.app, job="tests.faults.weak_extract:open_job")
+WEAK = partial(extract.app, job="tests.faults.rig.weak_extract:open_job")
 CULPRITS = {
     "exits-1": "crash_loop",
     "faults-1": "crash_loop",

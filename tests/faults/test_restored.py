@@ -19,13 +19,13 @@ from shared.limits import HOUR, Limits
 from shared.runtime.retention import trim
 from shared.settings import Settings
 from shared.topology import CONSUMERS, buckets, streams
-from tests.faults.clusters import Nodes, leader, three_brokers
-from tests.faults.load import Entry, Load
-from tests.faults.parts import SERVICES, Parts, parts
 from tests.faults.report import Report, judge
+from tests.faults.rig.clusters import Nodes, leader, three_brokers
+from tests.faults.rig.load import Entry, Load
+from tests.faults.rig.parts import SERVICES, Parts, parts
+from tests.faults.rig.verdict import verify
+from tests.faults.rig.watch import Watch
 from tests.faults.test_matrix import SOME, hurry
-from tests.faults.verdict import verify
-from tests.faults.watch import Watch
 from tests.stacks import broker_at
 from wireroom.local import mongod, ports, service_process
 from wireroom.local.child_process import until_ready

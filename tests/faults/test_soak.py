@@ -3,11 +3,11 @@
 import asyncio
 import json
 import sys
-from pathlib import Path
 
 import pytest
 
 from tests.faults.report import Report
+from tests.paths import ROOT
 
 MINUTES = "1"
 
@@ -18,7 +18,7 @@ MINUTES = "1"
 async def test_31_a_soak_adds_up(report: Report) -> None:
     arguments = ("bench", "soak", "--minutes", MINUTES, "--every", "3", "--json")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "wireroom", *arguments, cwd=Path(__file__).parents[2],
+        sys.executable, "-m", "wireroom", *arguments, cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(), 400)

@@ -12,11 +12,11 @@ import pytest
 from nats.js import JetStreamContext
 
 from shared.topology import EXTRACT
-from tests.faults.dying import CLOCK, DEFECT, EXIT
-from tests.faults.load import Load, submissions, take
 from tests.faults.report import Report, judge
+from tests.faults.rig.dying import CLOCK, DEFECT, EXIT
+from tests.faults.rig.load import Load, submissions, take
+from tests.faults.rig.watch import Watch
 from tests.faults.test_matrix import SOME, hurry
-from tests.faults.watch import Watch
 from tests.stacks import broker_of
 from wireroom.local import service_process
 from wireroom.local.child_process import Program
@@ -39,7 +39,7 @@ def weakened(point: str, *names: str) -> Make:
 
     def program(kind: str, *arguments: object, **options: object) -> Program:
         made = usual(kind, *arguments, **options)  # type: ignore[arg-type] # passed on as they are
-        command = (sys.executable, "-m", "tests.faults.dying", kind, point)
+        command = (sys.executable, "-m", "tests.faults.rig.dying", kind, point)
         return replace(made, command=command) if kind in names else made
 
     return program

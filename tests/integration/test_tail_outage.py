@@ -11,6 +11,7 @@ import pytest
 from nats.js import JetStreamContext
 
 from shared.broker.connect import brief_connection, lasting_connection
+from tests.paths import ROOT
 from wireroom.local import ports
 from wireroom.local.servers import nats_server
 from wireroom.ops.stream_follower import Follower
@@ -100,7 +101,7 @@ async def test_signals_end_a_command_also_in_the_background_of_a_script(
             await connection.jetstream().publish("news.v1.extracted.en.tide-times", b"{}")
         process = await asyncio.create_subprocess_exec(
             sys.executable, "-m", "wireroom", "tail", "--all", "--json",
-            env=os.environ | {"WIREROOM_NATS_URL": url}, cwd=Path(__file__).parents[2],
+            env=os.environ | {"WIREROOM_NATS_URL": url}, cwd=ROOT,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
             preexec_fn=lambda: [signal.signal(each, signal.SIG_IGN) for each in ignored] and None,
         )  # fmt: skip

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from services.store import schema
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 NAMES = {schema.ARTICLES, schema.VERSIONS, schema.WITHDRAWN, schema.ACCEPTED_LOSSES}
 ELSEWHERE = [
     path

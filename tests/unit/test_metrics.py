@@ -2,7 +2,6 @@
 
 import json
 import logging
-from pathlib import Path
 
 import pytest
 from faststream import FastStream
@@ -18,10 +17,11 @@ from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import INGEST
 from tests.model import QUICK
+from tests.paths import ROOT
 from wireroom.testing.factories import a_raw_article, a_submission
 from wireroom.testing.fake_broker import FakeCrashGuard, FakeJetStream, FakeMsg, metadata, prepared
 
-OPERATIONS = Path(__file__).parents[2] / "docs/operations.md"
+OPERATIONS = ROOT / "docs/operations.md"
 
 
 def test_the_page_of_operations_has_the_table_of_metrics() -> None:

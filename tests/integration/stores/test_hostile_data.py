@@ -31,6 +31,7 @@ from shared.sanitizing import harmless
 from shared.settings import Settings
 from shared.topology import MARKS
 from tests import hostile
+from tests.paths import ROOT
 from tests.running import PATIENCE, everything, publish, running
 from wireroom.bench.raw_nats import Publication
 from wireroom.cli.lazy_group import every_command
@@ -229,7 +230,7 @@ async def wireroom(settings: Settings, folder: Path, *, terminal: bool) -> Async
         "WIREROOM_NATS_URL": settings.nats_url,
         "WIREROOM_MONGO_URL": settings.mongo_url,
         "WIREROOM_MONGO_DATABASE": settings.mongo_database,
-        "PYTHONPATH": str(Path(__file__).parents[2]),
+        "PYTHONPATH": str(ROOT),
         "COLUMNS": "200",
         **({"FORCE_COLOR": "1", "TERM": "xterm-256color"} if terminal else {}),
     }

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -23,10 +22,10 @@ from shared.limits import Limits
 from shared.runtime.healthcheck import ask
 from shared.settings import Settings
 from tests.commands import Wireroom
+from tests.paths import ROOT
 from wireroom.local import ports, server_binaries
 
 pytestmark = pytest.mark.timeout(90)
-ROOT = Path(__file__).parents[2]
 PASSWORD = "p@ss/w:rd%#?"  # noqa: S105 - of servers that live for a test
 ROOT_PASSWORD = "root"  # noqa: S105 - the same
 MAY_WRITE = [{"role": "readWrite", "db": "wireroom"}, {"role": "dbAdmin", "db": "wireroom"}]

@@ -2,17 +2,17 @@
 
 import re
 import tomllib
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from services.extract.entities import entities_in
 from services.extract.entities.spans import Span
+from tests.paths import ROOT
 
 CASES = [
     pytest.param(case, id=f"{file.stem}: {case['name']}")
-    for file in sorted((Path(__file__).parents[1] / "entities").glob("*.toml"))
+    for file in sorted((ROOT / "tests/entities").glob("*.toml"))
     for case in tomllib.loads(file.read_text("utf-8"))["case"]
 ]
 _MARK = re.compile(r"\[([^\[\]]+)\]\(([A-Z_]+)\)")

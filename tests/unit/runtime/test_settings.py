@@ -20,9 +20,9 @@ from shared.broker.nats_address import login, servers
 from shared.environment import known, unknown
 from shared.errors import WrongSetting
 from shared.settings import EnvironmentSettings, Settings, variable
+from tests.paths import ROOT
 from wireroom.cli.main import app
 
-ROOT = Path(__file__).parents[2]
 WRONG = [  # class, variable, value, what is said of it
     (Settings, "WIREROOM_LOG_LEVEL", "loud", "one of CRITICAL, ERROR, WARNING, INFO, DEBUG"),
     (Settings, "WIREROOM_HEALTH_PORT", "http", "valid integer"),

@@ -7,17 +7,16 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 from nats.aio.client import Client
 
 from shared.runtime.healthcheck import ask, why
 from shared.settings import Settings
+from tests.paths import ROOT
 from wireroom.local import ports
 
 pytestmark = pytest.mark.timeout(30)
-ROOT = Path(__file__).parents[2]
 
 
 @contextmanager

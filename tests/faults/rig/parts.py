@@ -12,7 +12,7 @@ from nats.js import JetStreamContext
 from services.setup.app import setup
 from shared.limits import Limits
 from shared.settings import Settings
-from tests.faults.clusters import Nodes
+from tests.faults.rig.clusters import Nodes
 from tests.stacks import broker_at
 from wireroom.local import mongod, nats_server, ports, service_process
 from wireroom.local.child_process import Program, until_ready

@@ -8,6 +8,7 @@ from typer.testing import CliRunner
 from services.extract.clean.article import CleanArticle
 from services.extract.clean.cleaner import Cleaner, load
 from services.extract.clean.rules import packs
+from tests.paths import ROOT
 from wireroom.cli.main import app
 from wireroom.testing.factories import BODY
 
@@ -117,7 +118,7 @@ def test_a_folder_that_is_not_there_is_an_error(tmp_path: Path) -> None:
 
 
 def test_the_example_of_the_documents_can_be_used(folder: Path) -> None:
-    page = (Path(__file__).parents[2] / "docs/rules.md").read_text("utf-8")
+    page = (ROOT / "docs/rules.md").read_text("utf-8")
     for block in page.split("```toml\n# ")[1:]:
         name, text = block.split("```")[0].split("\n", 1)
         (folder / name).write_text(text)

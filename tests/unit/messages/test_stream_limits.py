@@ -41,9 +41,8 @@ def test_the_largest_body_of_plain_text_fits_even_when_its_quotes_are_escaped() 
 
 
 def test_the_broker_configurations_take_what_the_streams_take() -> None:
-    from pathlib import Path
 
-    configuration = (Path(__file__).parents[2] / "deploy/nats.conf").read_text()
+    configuration = (ROOT / "deploy/nats.conf").read_text()
     assert f"max_payload: {MAX_PAYLOAD // 1024**2}MB" in configuration
     assert "sync_interval: always" in configuration
     reserved = sum(stream.max_bytes or 0 for stream in STREAMS.values())

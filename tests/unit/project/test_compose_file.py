@@ -1,7 +1,6 @@
 """compose.yaml hands on every setting to whom it is for, bounds every container, and keeps nothing without a name."""
 
 import re
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,8 +11,8 @@ from services.ingest.settings import IngestSettings
 from shared.environment import COMPOSE
 from shared.limits import Limits
 from shared.settings import EnvironmentSettings, Settings, variable
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
 each_container = pytest.mark.parametrize("name", SERVICES)
 _OF_DATABASE = {"WIREROOM_MONGO_URL", "WIREROOM_MONGO_DATABASE"}

@@ -16,11 +16,11 @@ from nats.js import JetStreamContext
 from shared.broker.dead_letters import CUT, PLACES, from_ranges
 from shared.topology import CONSUMERS
 from tests.attacks import REFUSED, STORED, Attack
-from tests.faults.load import Entry, Submission, noted, submissions
-from tests.faults.readiness import Readiness
 from tests.faults.report import Report, judge
+from tests.faults.rig.load import Entry, Submission, noted, submissions
+from tests.faults.rig.readiness import Readiness
+from tests.faults.rig.watch import Watch
 from tests.faults.test_matrix import impatient
-from tests.faults.watch import Watch
 from wireroom.bench.hostile_load import Siege, Tally
 from wireroom.bench.process_monitor import Steadiness, watching
 from wireroom.bench.raw_nats import Kept, Place, Publication, RawConnection, connected

@@ -5,14 +5,14 @@ import tomllib
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.cleaning import CLEANER, clean
+from tests.paths import ROOT
 
-FOLDER = Path(__file__).parents[1] / "articles"
+FOLDER = ROOT / "tests/articles"
 LEFT_OUT = re.compile(r"\{.*?\}")
 
 

@@ -12,7 +12,8 @@ from shared.errors import Reason
 from tests import attacks
 from tests.attacks import Attack
 from tests.faults.report import Report
-from tests.faults.siege import besieged, dead_letters, hold
+from tests.faults.rig.siege import besieged, dead_letters, hold
+from tests.paths import ROOT
 
 SECONDS = {"34": 6.0}  # a work bomb a second: each may cost what the largest article that is taken costs
 QUOTA = 250  # articles an hour: more than the good source has, and a source that floods has four times as many
@@ -62,7 +63,7 @@ async def test_37_a_source_that_floods_is_refused_beyond_its_quota(
 async def test_38_hostile_messages_without_end(report: Report) -> None:
     arguments = ("bench", "hostile", "--minutes", "0.5", "--json")
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "wireroom", *arguments, cwd=Path(__file__).parents[2],
+        sys.executable, "-m", "wireroom", *arguments, cwd=ROOT,
         stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip
     out, err = await asyncio.wait_for(process.communicate(), 400)

@@ -15,9 +15,9 @@ from typing import Any
 
 from pymongo import MongoClient
 
+from tests.paths import ROOT
 from wireroom.local.mongod import HARDENING
 
-ROOT = Path(__file__).parents[1]
 LOOPBACK = ("127.0.0.1", None)  # a free port of it; testcontainers' own way would listen everywhere
 _MONGO_OPTIONS = " ".join(("--replSet rs0 --bind_ip_all --wiredTigerCacheSizeGB 0.25", *HARDENING))
 

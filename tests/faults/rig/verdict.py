@@ -18,7 +18,7 @@ from pymongo import MongoClient
 from shared.broker.dead_letters import CUT, PLACES, SHA256
 from shared.broker.stream_reader import all_of
 from shared.messages import ArticleStored, Identity
-from tests.faults.load import Entry
+from tests.faults.rig.load import Entry
 from wireroom.ops.audit import balance, gather
 from wireroom.ops.dead_letter_queue import origins
 from wireroom.ops.outcomes import follow

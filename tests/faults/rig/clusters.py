@@ -18,7 +18,7 @@ from pymongo.errors import PyMongoError
 from shared.broker.connect import brief_connection
 from shared.errors import Unavailable
 from shared.topology import MAX_PAYLOAD, streams
-from tests.faults.namespaces import inside
+from tests.faults.rig.namespaces import inside
 from wireroom.local import ports, server_binaries
 from wireroom.local.child_process import Program, end, last_lines, start
 from wireroom.local.mongod import HARDENING

@@ -16,9 +16,9 @@ from shared.limits import Limits, age_text, size_text
 from shared.settings import Settings, variable
 from tests.faults import page as reliability
 from tests.faults.report import Report, untold
+from tests.paths import ROOT
 from wireroom.cli.main import app
 
-ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 

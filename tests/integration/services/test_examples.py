@@ -6,7 +6,6 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,10 +19,11 @@ from shared.broker.withdrawals import withdrawal
 from shared.decoding import decode
 from shared.messages import ArticleSubmitted, Entity
 from shared.settings import Settings
+from tests.paths import ROOT
 from tests.running import PATIENCE
 from wireroom.testing.factories import NOON, a_submission, an_extracted_article
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+EXAMPLES = ROOT / "examples"
 GOPATH = Path("/usr/share/gocode")
 QUILLFEATHER = Entity(name="Marta Quillfeather", label="PERSON", count=2, aliases=("Quillfeather",))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from services.extract import worker_job as extract
 from services.extract.pool import Job
 from services.extract.transport import requested
-from tests.pool_jobs import DEEDS
+from tests.unit.runtime.pool_jobs import DEEDS
 
 
 def open_job() -> Job:

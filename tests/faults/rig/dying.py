@@ -1,4 +1,4 @@
-"""A service with a weak point, for tests that run `python -m tests.faults.dying SERVICE POINT`.
+"""A service with a weak point, for tests that run `python -m tests.faults.rig.dying SERVICE POINT`.
 
 There it dies now and then or fails at everything while a file is there, or has a clock that a file says is wrong.
 """

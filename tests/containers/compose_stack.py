@@ -5,12 +5,11 @@ import os
 import shutil
 import subprocess
 import uuid
-from pathlib import Path
 from typing import Any
 
+from tests.paths import ROOT
 from wireroom.local import ports
 
-ROOT = Path(__file__).parents[1]
 DOCKER = shutil.which("docker") or "docker"
 READ_HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/readyz').read().decode())"
 

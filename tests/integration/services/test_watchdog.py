@@ -4,13 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
 
+from tests.paths import ROOT
+
 pytestmark = pytest.mark.timeout(60)
-ROOT = Path(__file__).parents[2]
 PROGRAM = """
 import asyncio, re, sys, threading, time
 from shared.runtime.watchdog import watchdog

@@ -17,12 +17,12 @@ from nats.aio.client import Client
 from shared.broker import provisioning
 from shared.settings import Settings
 from tests.commands import wireroom
+from tests.paths import ROOT
 from tests.running import everything, read, running
 from wireroom.local import ports
 from wireroom.local.servers import nats_server
 from wireroom.testing.factories import BODY
 
-ROOT = Path(__file__).parents[2]
 PATIENCE = 60.0
 
 

@@ -11,10 +11,10 @@ import pytest
 from services.store.mongo_connection import connect
 from shared.runtime.run import SERVICES, load
 from shared.settings import Settings
+from tests.paths import ROOT
 from wireroom.local import nats_server
 from wireroom.local.mongod import HARDENING
 
-ROOT = Path(__file__).parents[2]
 CLOSED = """
 import asyncio
 from shared.runtime.run import load

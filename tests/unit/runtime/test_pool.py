@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
@@ -17,15 +16,15 @@ from services.extract.pool import Limits, Pool, Task, TemplateFailed, opened
 from services.extract.pool.pool import JobFailed
 from shared.errors import Reason, Rejected, Unavailable
 from shared.runtime.batching import Batcher
+from tests.paths import ROOT
 
-ROOT = Path(__file__).parents[2]
 QUICK = Limits(seconds=1.0, megabytes=300, payloads=1000)
 PATIENT = Limits(seconds=60.0, megabytes=300, payloads=1000)
 
 
 @asynccontextmanager
 async def pool(limits: Limits = PATIENT, job: str = "open_job", workers: int = 1) -> AsyncIterator[Pool]:
-    async with opened(f"tests.pool_jobs:{job}", limits, workers=workers) as opened_pool:
+    async with opened(f"tests.unit.runtime.pool_jobs:{job}", limits, workers=workers) as opened_pool:
         yield opened_pool
 
 
@@ -136,7 +135,7 @@ async def test_a_job_that_cannot_be_made_ready_says_why() -> None:
 
 async def test_the_loss_of_the_template_is_told_and_no_article_is_blamed() -> None:
     lost = asyncio.Event()
-    async with opened("tests.pool_jobs:open_job", PATIENT, on_loss=lost.set) as workers:
+    async with opened("tests.unit.runtime.pool_jobs:open_job", PATIENT, on_loss=lost.set) as workers:
         worker = psutil.Process(await pid_of_a_worker(workers))
         worker.parent().kill()
         await asyncio.wait_for(lost.wait(), 30)
@@ -170,7 +169,7 @@ import asyncio
 from services.extract.pool import Limits, Task, opened
 
 async def main():
-    async with opened("tests.pool_jobs:open_job", Limits(), workers=2) as pool:
+    async with opened("tests.unit.runtime.pool_jobs:open_job", Limits(), workers=2) as pool:
         asyncio.create_task(pool.run([Task(b"spins")]))
         [pid] = await pool.run([Task(b"pid")])
         print(pid.decode(), flush=True)
