@@ -1,4 +1,4 @@
-"""The model of the pipeline against the services on a broker in memory: hundreds of histories, each of many steps."""
+"""The model of the pipeline against the services on a broker in memory: a hundred histories, each of many steps."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,4 +21,4 @@ class InMemory(Machine):
 
 
 def test_whatever_happens_every_article_has_its_fate_and_none_goes_back() -> None:
-    run_state_machine_as_test(InMemory, settings=settings(max_examples=200, stateful_step_count=40, deadline=None))
+    run_state_machine_as_test(InMemory, settings=settings(max_examples=100, stateful_step_count=40, deadline=None))

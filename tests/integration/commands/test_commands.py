@@ -199,7 +199,7 @@ async def test_a_broker_that_is_away_is_named_within_seconds_with_what_to_do(
     assert "Traceback" not in answer.err
 
 
-@pytest.mark.parametrize("arguments", [("show",), ("search", "x"), ("status",)], ids=lambda a: a[0])
+@pytest.mark.parametrize("arguments", [("show",), ("status",)], ids=lambda a: a[0])
 async def test_a_database_that_is_away_is_named_within_seconds_with_what_to_do(
     command: Wireroom, arguments: tuple[str, ...]
 ) -> None:

@@ -51,10 +51,9 @@ def test_a_name_that_no_database_can_have_is_a_wrong_setting() -> None:
         find_one(f"mongodb://{NOWHERE}", database="two words")
 
 
-@pytest.mark.parametrize("url", [NOWHERE, f"mongodb://someone:hunter@{NOWHERE}"])
-def test_a_database_that_is_away_is_named_without_its_password(url: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_database_that_is_away_is_named_without_its_password(capsys: pytest.CaptureFixture[str]) -> None:
     with ends_with(69):
-        find_one(url)
+        find_one(f"mongodb://someone:hunter@{NOWHERE}")
     said = capsys.readouterr().err
     assert f"MongoDB at {NOWHERE} is not reachable" in said
     assert "hunter" not in said

@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterator
 from itertools import zip_longest
 from pathlib import Path
+from typing import Any
 
 import pytest
 import typer
@@ -33,11 +34,16 @@ def written_commands(text: str) -> Iterator[str]:
         yield from _CALL.findall(joined)
 
 
+@pytest.fixture(scope="module")
+def commands() -> Any:  # noqa: ANN401 - Typer's own
+    return typer.main.get_command(app)
+
+
 @each_page
-def test_every_command_that_is_named_exists_with_its_subcommands_and_flags(page: Path) -> None:
+def test_every_command_that_is_named_exists_with_its_subcommands_and_flags(page: Path, commands: Any) -> None:  # noqa: ANN401 - Typer's own
     wrong = []
     for call in written_commands(page.read_text("utf-8")):
-        command, words = typer.main.get_command(app), call.split()
+        command, words = commands, call.split()
         while words and (found := getattr(command, "commands", {}).get(words[0])):
             command, words = found, words[1:]
         flags = {option for parameter in command.params for option in (*parameter.opts, *parameter.secondary_opts)}

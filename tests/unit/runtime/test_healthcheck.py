@@ -21,7 +21,7 @@ def a_service_that_answers(status: int) -> Iterator[int]:
             """Stay quiet."""
 
     with HTTPServer(("127.0.0.1", 0), Readyz) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield server.server_port

@@ -71,7 +71,7 @@ async def test_what_ends_its_worker_is_rejected_and_its_neighbours_are_done(
     await only_the_culprit_is_rejected(culprit, reason, detail)
 
 
-@pytest.mark.parametrize(("culprit", "reason", "detail"), CULPRITS[:4], ids=str)
+@pytest.mark.parametrize(("culprit", "reason", "detail"), [CULPRITS[0], CULPRITS[4]], ids=str)
 def test_it_is_the_same_on_the_event_loop_of_the_services(culprit: bytes, reason: Reason, detail: str) -> None:
     uvloop.run(only_the_culprit_is_rejected(culprit, reason, detail))
 
