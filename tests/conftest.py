@@ -1,5 +1,6 @@
-"""One broker and one database for all integration tests; each test gets them empty."""
+"""One broker and one database for all integration tests of a process; each test gets them empty."""
 
+import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
@@ -12,6 +13,9 @@ from pymongo.database import Database
 from shared.broker import nats_client, provisioning
 from shared.settings import Settings
 from tests import real_servers
+
+# before numpy is imported: threads of two processes that wait for each other spin, and take ten times the processor
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ def run(arguments: list[str], *, terminal: bool) -> dict[str, object]:
     if not (pid := os.fork()):
         _become(arguments, theirs, terminal=terminal)
     os.close(theirs)
-    said = b""
+    said = bytearray()  # a terminal gives 4 kB at a time: bytes would be copied whole for each
     with suppress(OSError):  # a pseudo-terminal that nobody has open any more fails instead of ending
         while part := os.read(ours, 65536):
             said += part
