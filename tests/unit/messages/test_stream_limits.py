@@ -6,6 +6,7 @@ from nats.js.api import AckPolicy, DiscardPolicy, RetentionPolicy, StoreCompress
 
 from shared.messages import MAX_BODY_BYTES, MESSAGES
 from shared.topology import CONSUMERS, MAX_MESSAGE_BYTES, MAX_PAYLOAD, stream_of, streams
+from tests.paths import ROOT
 
 STREAMS = {stream.name: stream for stream in streams()}
 
@@ -41,7 +42,6 @@ def test_the_largest_body_of_plain_text_fits_even_when_its_quotes_are_escaped() 
 
 
 def test_the_broker_configurations_take_what_the_streams_take() -> None:
-
     configuration = (ROOT / "deploy/nats.conf").read_text()
     assert f"max_payload: {MAX_PAYLOAD // 1024**2}MB" in configuration
     assert "sync_interval: always" in configuration
