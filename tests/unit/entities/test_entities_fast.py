@@ -10,16 +10,21 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from spacy.language import Language
+from spacy.tokens import Doc
 
 from services.extract.blas import choose_kernels
-from services.extract.entities.ner import decoder, fast_ner
+from services.extract.entities.ner import decoder, fast_ner, word_table
 from services.extract.entities.ner.chunks import pieces
 from services.extract.entities.ner.decoder import Decoder
 from services.extract.entities.ner.encoder import Encoder, UnknownLayout
 from services.extract.entities.ner.fast_ner import CHECK_TEXT, Fast
 from services.extract.entities.ner.models import load_model
 from services.extract.entities.ner.pipeline import Pipeline
+from services.extract.entities.ner.tokens import PartTable, tokens_of
+from services.extract.entities.ner.word_table import Floats, TableFull
 from services.extract.entities.spans import Span
 from shared.errors import Rejected
 from tests.cleaning import clean
@@ -131,26 +136,96 @@ def test_a_parser_that_decides_in_another_way_is_refused(change: Callable[[Any],
         Decoder(nlp.get_pipe("ner"))
 
 
-def test_rows_are_those_of_spacy_and_no_more_are_kept_than_allowed() -> None:
+def rows_of(encoder: Encoder, doc: Doc) -> Floats:
+    return encoder(encoder.words.rows(tokens_of(doc, encoder.words.columns).words))
+
+
+@pytest.mark.parametrize("with_products", [0, 1, 7, 1000])
+def test_rows_are_those_of_spacy_however_many_words_have_products(with_products: int) -> None:
     nlp = load_model("en_core_web_sm", "en")
     stock = nlp.get_pipe("ner").model.layers[0]
-    encoder = Encoder(stock, capacity=50)
+    encoder = Encoder(stock, capacity=1000, with_products=with_products)
+    for text in (CHECK_TEXT, "Gro", CHECK_TEXT[::-1], "Mara Quill of Northmoor " * 300):
+        doc = nlp.make_doc(text)
+        assert np.allclose(rows_of(encoder, doc), stock.predict([doc]), atol=1e-4)
+
+
+def test_more_new_words_than_are_multiplied_at_once_have_the_rows_of_spacy(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(word_table, "_OTHERS", 5)
+    nlp = load_model("en_core_web_sm", "en")
+    stock = nlp.get_pipe("ner").model.layers[0]
+    encoder, doc = Encoder(stock, with_products=4), nlp.make_doc(CHECK_TEXT)
+    assert np.allclose(rows_of(encoder, doc), stock.predict([doc]), atol=1e-4)
+
+
+def test_a_full_table_takes_no_word_and_keeps_what_it_is_told_to_keep() -> None:
+    nlp = load_model("en_core_web_sm", "en")
+    words = Encoder(nlp.get_pipe("ner").model.layers[0], capacity=10).words
+    few = tokens_of(nlp.make_doc("Mara Quill"), words.columns).words
+    kept = words.rows(few)
+    words.keep()
+    words.rows(tokens_of(nlp.make_doc("of Northmoor"), words.columns).words)
+    with pytest.raises(TableFull):
+        words.rows(tokens_of(nlp.make_doc(CHECK_TEXT), words.columns).words)
+    assert len(words) == 4
+    words.clear()
+    assert len(words) == 2
+    assert words.rows(few).tolist() == kept.tolist()
+
+
+@pytest.fixture(name="nlp", scope="module")
+def a_model() -> Language:
+    return load_model("en_core_web_sm", "en")
+
+
+def parts_of_the_model(nlp: Language, capacity: int) -> PartTable:
+    words = Encoder(nlp.get_pipe("ner").model.layers[0], capacity).words
+    return PartTable(nlp.make_doc, nlp.tokenizer, words, capacity)
+
+
+def places(nlp: Language, text: str) -> list[tuple[int, int, bool]]:
+    return [(token.idx, token.idx + len(token), token.is_space) for token in nlp.make_doc(text)]
+
+
+@given(st.lists(st.sampled_from([
+    *(" ", " ", " ", "  ", "\n", "\n\n", "\t", "\u00a0", "\u2009", "\x1c"),
+    *("9", "p.m.", "8", "-", ")", "(", ":", "'", "do", "in", "'s", "a.m.", "C.", "°", "o", ".", "_", "cannot"),
+    *("Mara", "won't", "U.S.", "3.5%", "x:y", "https://a.example/b?c=1", "“Well,”", "東京", "🚢", "naïve"),
+]), max_size=40))  # fmt: skip
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+def test_tokens_that_are_looked_up_are_those_of_spacy(nlp: Language, pieces: list[str]) -> None:
+    """Also special cases across a space, such as the emoticon in "8 -)", which hide others there."""
+    text = "".join(pieces) or " "
+    table = parts_of_the_model(nlp, 1000)
+    for _ in range(2):  # as they are learnt, and as they are known
+        found = table.tokens([text, text])
+        assert found is not None
+        for tokens in found:
+            rows = zip(tokens.starts.tolist(), tokens.ends.tolist(), tokens.space.tolist(), strict=True)
+            assert list(rows) == places(nlp, text)
+
+
+def test_the_table_of_parts_is_bounded_and_keeps_what_it_is_told_to_keep(nlp: Language) -> None:
+    table = parts_of_the_model(nlp, 60)
+    table.learn(["Mara ", "Quill"])
+    table.keep()
     sizes = []
     for number in range(40):
-        doc = nlp.make_doc(" ".join(f"Gro{number}bnak{letter}" for letter in "abcdefgh"))
-        assert np.allclose(encoder([doc]), stock.predict([doc]), atol=1e-4)
-        sizes.append(len(encoder.rows))
-    assert max(sizes) <= 50
+        assert table.tokens([" ".join(f"Gro{number}bnak{letter}" for letter in "abcdefgh")])
+        sizes.append(len(table))
+    assert max(sizes) <= 60
     assert any(later < earlier for earlier, later in pairwise(sizes))
+    table.clear()
+    assert len(table) == 2
+    assert table.tokens([CHECK_TEXT * 3]) is None
+    assert table.tokens(["x" * 1000]) is None
 
 
-def test_a_text_of_more_words_than_the_table_holds_is_encoded_all_the_same() -> None:
-    nlp = load_model("en_core_web_sm", "en")
-    stock = nlp.get_pipe("ner").model.layers[0]
-    doc = nlp.make_doc(CHECK_TEXT)
-    encoder = Encoder(stock, capacity=10)
-    assert np.allclose(encoder([doc]), stock.predict([doc]), atol=1e-4)
-    assert len(encoder.rows) == 0
+def test_the_frequent_words_are_known_before_the_first_text() -> None:
+    pipeline = Pipeline("en_core_web_sm", "en")
+    known = len(pipeline.nlp.vocab.strings)
+    pipeline.find(["After the meeting on Monday the company said that it would pay the people who had been there."])
+    assert len(pipeline.nlp.vocab.strings) == known
 
 
 def test_a_pipeline_full_of_new_words_is_renewed_and_finds_the_same() -> None:
@@ -183,7 +258,7 @@ def test_a_model_of_an_unknown_layout_is_left_as_it_was(path: tuple[str, ...], v
         config = config[key]
     config[path[-1]] = value
     with pytest.raises(UnknownLayout, match=path[-1]):
-        Fast(nlp)
+        Fast(nlp, nlp.make_doc)
     assert nlp.get_pipe("ner").model.layers[0] is stock
 
 
@@ -199,7 +274,7 @@ def test_an_encoder_that_computes_something_else_is_refused() -> None:
 
     norms[-1]._func = doubled  # noqa: SLF001
     with pytest.raises(UnknownLayout, match="computes something else"):
-        Fast(nlp)
+        Fast(nlp, nlp.make_doc)
 
 
 def test_an_unknown_model_works_at_spacys_speed_and_says_so(

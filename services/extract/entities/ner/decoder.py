@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from services.extract.entities.ner.encoder import Floats
-from services.extract.entities.ner.transition_scores import BEGIN, UNIT, Hidden, Inside, Numbers, Outside, Texts, layers
+from services.extract.entities.ner.transition_scores import BEGIN, UNIT, Hidden, Inside, Outside, Texts, layers
+from services.extract.entities.ner.word_table import Floats, Numbers
 
 _FOLLOWED = 16  # tokens of a name that may begin somewhere; what is longer is followed only where one does begin
 

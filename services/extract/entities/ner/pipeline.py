@@ -3,22 +3,22 @@
 import gc
 import logging
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
 from services.extract.entities.ner.chunks import bounded_runs, pieces
-from services.extract.entities.ner.decoder import Found
-from services.extract.entities.ner.encoder import CAPACITY, UnknownLayout
-from services.extract.entities.ner.fast_ner import Fast, found_by
+from services.extract.entities.ner.encoder import UnknownLayout
+from services.extract.entities.ner.fast_ner import Fast, found_by, spans_of
+from services.extract.entities.ner.frequent_words import frequent_parts
 from services.extract.entities.ner.models import load_model
+from services.extract.entities.ner.word_table import CAPACITY
 from services.extract.entities.spans import Span
 
 log = logging.getLogger(__name__)
 
-Find = Callable[[Sequence[Doc]], list[list[Found]]]
+Find = Callable[[Sequence[str]], list[list[Span]]]
 
 # spaCy never forgets a word: a new pipeline keeps the memory flat, for under 1 % of the time
 _MOST_NEW_STRINGS = 60_000
@@ -51,20 +51,24 @@ class Pipeline:
 
     def _chosen(self) -> Find:
         try:
-            return Fast(self._nlp, self._capacity)
+            return Fast(self._nlp, self._read, self._capacity, frequent_parts(self._language))
         except UnknownLayout as why:
             self.slow_because = str(why)
-            return partial(found_by, self._nlp.get_pipe("ner"))
+            return self._stock
 
     def find(self, texts: Sequence[str]) -> list[list[Span]]:
         """Return what the model takes for names in each text, as it finds them."""
         found: list[list[Span]] = [[] for _ in texts]
         parts = ((index, *piece) for index, text in enumerate(texts) for piece in pieces(text))
         for batch in _batches(parts, _AT_ONCE_STOCK if self.slow_because else _AT_ONCE):
-            docs = [self._read(piece) for _, _, piece in batch]
-            for (index, offset, _), doc, names in zip(batch, docs, self._find(docs), strict=True):
-                found[index] += _spans(doc, names, offset)
+            for (index, offset, _), spans in zip(batch, self._find([piece for *_, piece in batch]), strict=True):
+                found[index] += [Span(offset + start, offset + end, label) for start, end, label in spans]
         return found
+
+    def _stock(self, texts: Sequence[str]) -> list[list[Span]]:
+        docs = [self._read(text) for text in texts]
+        found = found_by(self._nlp.get_pipe("ner"), docs)
+        return [list(spans_of(doc, names)) for doc, names in zip(docs, found, strict=True)]
 
     def _read(self, text: str) -> Doc:
         parts = bounded_runs(text) if isinstance(self._nlp.tokenizer, Tokenizer) else [text]
@@ -84,12 +88,6 @@ class Pipeline:
     def nlp(self) -> Language:
         """The pipeline of this generation."""
         return self._nlp
-
-
-def _spans(doc: Doc, names: Iterable[Found], offset: int) -> Iterator[Span]:
-    for first, after, label in names:
-        last = doc[after - 1]
-        yield Span(offset + doc[first].idx, offset + last.idx + len(last), label)
 
 
 def _batches(parts: Iterable[tuple[int, int, str]], most: int) -> Iterator[list[tuple[int, int, str]]]:

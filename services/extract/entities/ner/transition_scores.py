@@ -7,14 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 from thinc.api import Model
 
-from services.extract.entities.ner.encoder import Floats, UnknownLayout, maxout
+from services.extract.entities.ner.encoder import UnknownLayout, maxout
+from services.extract.entities.ner.word_table import Floats, Numbers
 
 OUT, UNIT, BEGIN = 0, 1, 2  # kinds of moves outside of a name
 
 _FEATURES, _PIECES = 3, 2
 _LAYERS = ["precomputable_affine", "linear"]
-
-Numbers = NDArray[np.int64]
 
 
 class Texts(NamedTuple):
