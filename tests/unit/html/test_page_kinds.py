@@ -52,6 +52,14 @@ def test_the_prose_of_a_consent_dialog_is_no_article() -> None:
     assert article.paragraphs == BODY
 
 
+@pytest.mark.parametrize("name", ["wp-caption-text", "image-caption", "photo__caption", "caption-text"])
+def test_a_caption_is_known_by_its_class(name: str) -> None:
+    caption = f"<p class='{name}'>The lock on the morning before it was opened.</p>"
+    article = page(f"<article><h1>{TITLE}</h1>{paragraphs(LOCK, WORKS)}{caption}{paragraphs(BOATS, TOLL)}</article>")
+    assert article.paragraphs == BODY
+    assert [caption.text for caption in article.captions] == ["The lock on the morning before it was opened."]
+
+
 def test_a_pull_quote_and_the_line_below_it_are_no_paragraphs() -> None:
     quote = "“A lock that opens by itself is no lock”"
     said = f"{quote}, said the mayor at the end of her speech, and the people laughed and clapped their hands."

@@ -12,6 +12,7 @@ from services.extract.clean.text import Line, split, tokens
 from shared.messages import Removed
 
 _LEAST = 60  # words; a shorter body is a description
+_SHOWN = 2  # paragraphs at most that a page shows of an article behind a pay wall
 _MORE = 2  # times the words that the page shows
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _RULE, _PAGE_RULE = "article_body", "html_boilerplate"
@@ -32,6 +33,8 @@ def is_more(stated: Sequence[Line], shown: Sequence[str]) -> bool:
     body = tokens(" ".join(line.text for line in stated))
     found = tokens(" ".join(shown))
     if len(body) < _LEAST or len(body) < _MORE * len(found):
+        return False
+    if len(shown) > _SHOWN or (shown and len(stated) == 1):  # a body without paragraphs is worse than a part with them
         return False
     return not found or len(set(found) & set(body)) >= len(set(found)) / 2
 

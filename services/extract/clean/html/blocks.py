@@ -48,6 +48,10 @@ _QUOTES = {
     "fr": "«»", "it": "«»", "es": "«»", "pt": "“”", "ru": "«»", "uk": "«»", "el": "«»", "nb": "«»", "no": "«»",
     "fi": "””", "sv": "””", "da": "“”", "ja": "「」", "zh": "“”", "ko": "“”", "ar": "«»", "fa": "«»", "tr": "“”",
 }  # fmt: skip
+_CAPTION_CLASS = re.compile(
+    r"(?<![\w-])(?:wp-caption-text|(?:image|img|photo|picture|media|figure)(?:-|__|_)?caption|caption(?:-|__|_)?text)(?![\w-])",
+    re.IGNORECASE,
+)
 _QUOTATION = frozenset('"“”„«»‘’‚‹›「」『』')
 _WORD = re.compile(r"[^\W\d_]{2}")
 _WRAPPED = 4  # lines at least from which a width is told
@@ -200,6 +204,7 @@ class _Reader:
         self._quotes: list[str] = []  # closing marks of the quotations that are open
         self._inlined: list[Element] = []  # blocks inside of sentences that are open
         self._preformatted: list[Element] = []  # elements that are open and whose line breaks show
+        self._caption_boxes: list[int] = []  # that are open
         self._undrawn: dict[str, bool] = {}  # by class
         self._brs = self._brs_before = 0
         self._box = self._depth = self._links = self._captions = 0
@@ -314,8 +319,12 @@ class _Reader:
         self._box = number
         if tag == "a":
             self._links += 1
-        elif tag == "figcaption":
+        if tag == "figcaption" or self._is_caption(attributes):
             self._captions += 1
+            self._caption_boxes.append(number)
+
+    def _is_caption(self, attributes: Attributes) -> bool:
+        return any(name == "class" and _CAPTION_CLASS.search(value) is not None for name, value in attributes)
 
     def close(self, tag: str) -> None:
         boxes, box = self.page.boxes, self._box
@@ -326,7 +335,8 @@ class _Reader:
         self._lowest = min(self._lowest, depth)
         if tag == "a":
             self._links -= 1
-        elif tag == "figcaption":
+        if self._caption_boxes and self._caption_boxes[-1] == box:
+            self._caption_boxes.pop()
             self._captions -= 1
 
     def say(self, text: str) -> None:

@@ -31,7 +31,7 @@ AUTHOR_CARD = re.compile(
     re.IGNORECASE,
 )
 CONSENT = re.compile(
-    r"(?:^|[\s_-])(?:cookies?|consent|gdpr|cmp|onetrust|didomi|usercentrics|qc-cmp2?)(?:[\s_-]|$)|^(?:alert)?dialog$",
+    r"(?:^|[\s_-])(?:cookies?|consent|gdpr|onetrust|didomi|usercentrics|(?:qc-)?cmp2?-(?:container|banner|box|modal|wrapper))(?:[\s_-]|$)|^(?:alert)?dialog$",
     re.IGNORECASE,
 )
 PULL_QUOTE = re.compile(r"pull(?:ed)?[-_]*quote|quote[-_]*pull|zitat[-_]*box", re.IGNORECASE)

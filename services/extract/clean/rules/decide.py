@@ -104,7 +104,7 @@ def _by_classifier(
             if line.ends or line.strong or line.words > _SCRAP_WORDS:
                 break
             decided[index] = FRAGMENT
-    decided = with_dialogue(decided, by_rules)
+    decided = with_dialogue(decided, by_rules, probabilities)
     return _without_holes(facts, decided, by_rules, probabilities) if weight.neighbours else decided
 
 
@@ -175,7 +175,9 @@ def _in_span(facts: Sequence[Facts], certain: Sequence[LineDecision | None], spa
     among_links = False
     for index, line in enumerate(facts):
         rule = certain[index]
-        among_links = not strong[index] and (among_links or (rule is not None and rule.rule == "related_link"))
+        linking = rule is not None and rule.rule == "related_link"
+        named = not linking and index > 0 and _names_its_link(facts[index - 1]) and near[index][1] == 1
+        among_links = not strong[index] and not named and (among_links or linking)
         decision = rule or KEPT
         if index in dialogue:
             decision = SPOKEN
@@ -187,6 +189,11 @@ def _in_span(facts: Sequence[Facts], certain: Sequence[LineDecision | None], spa
             decision = by_line("related_link") if among_links else _fragment(line, *near[index])
         decided.append(decision)
     return decided
+
+
+def _names_its_link(line: Facts) -> bool:
+    """Tell whether a line is a link to another article with its label, so that what follows may head a paragraph."""
+    return line.boilerplate == "related_link" and bool(line.cues) and not line.cues[0].whole_line
 
 
 def _belongs_between(line: Facts) -> bool:

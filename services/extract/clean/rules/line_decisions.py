@@ -5,11 +5,12 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from itertools import groupby
+from itertools import accumulate, groupby
 
 from services.extract.clean.rules.line_facts import ALWAYS_KEPT, STRONG_WORDS, Facts
 
 _CLOSE = 2  # lines
+_SPOKEN_LEAST = 0.3  # what is less probable is no part of an interview
 _DENSE = 0.15  # of the lines from the first to the last question are questions at least
 _HEAD_LINES, _HEADLINE_WORDS = 4, range(3, 25)
 _LEADS = (":", "：")
@@ -96,12 +97,13 @@ def _is_label(line: Facts) -> bool:
     return line.words <= _LABEL_WORDS and not line.ends and not line.cues
 
 
-def with_dialogue(decided: Decisions, by_rules: Decisions) -> Decisions:
+def with_dialogue(decided: Decisions, by_rules: Decisions, probabilities: Sequence[float]) -> Decisions:
     """Keep what is spoken in an interview where a line close before it and one close behind it are kept."""
     kept = [decision.rule is None for decision in decided]
     return [
         KEPT
         if by_rules[index] is SPOKEN
+        and probabilities[index] >= _SPOKEN_LEAST
         and any(kept[max(0, index - _CLOSE) : index])
         and any(kept[index + 1 : index + 1 + _CLOSE])
         else decision
@@ -110,18 +112,10 @@ def with_dialogue(decided: Decisions, by_rules: Decisions) -> Decisions:
 
 
 def lists_of(facts: Sequence[Facts]) -> list[int]:
-    """Return for each line of a text which list it is in, -1 for none: lines with bullets or numbers in succession.
-
-    What follows a line that ends with a colon, up to the next sentence, is a list as well.
-    """
-    found, number, led = [], 0, False
-    for index, line in enumerate(facts):
-        marked = _BULLET.match(line.line.text) is not None
-        before = index > 0 and (led or _BULLET.match(facts[index - 1].line.text) is not None)
-        led = not line.strong and not line.role and (led or (index > 0 and facts[index - 1].line.text.endswith(_LEADS)))
-        number += not before
-        found.append(number if marked or led else -1)
-    return found
+    """Return for each line of a text which list it is in, -1 for none: lines with bullets or numbers in succession."""
+    marked = [_BULLET.match(line.line.text) is not None for line in facts]
+    starts = accumulate(is_marked and not before for is_marked, before in zip(marked, [False, *marked], strict=False))
+    return [number if is_marked else -1 for is_marked, number in zip(marked, starts, strict=True)]
 
 
 def with_lists(facts: Sequence[Facts], decided: Decisions, listed: Sequence[int]) -> Decisions:

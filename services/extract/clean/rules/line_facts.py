@@ -28,7 +28,8 @@ _INSIDE_SHARE = 0.3  # and still more if it does not begin with one
 _COPY_WORDS = 10  # shorter lines may rightly come twice, and questions of any length
 _QUESTION = ("?", "？", "؟")
 _ASKING = frozenset({"promo", "comment_prompt", "share"})
-_NAME_PARTS = re.compile(r"\s*[,;/&]\s*|\s+(?:[^\W\d_A-Z]{1,3})\s+")
+_NAME_PARTS = re.compile(r"\s*[,;/&]\s*|\s+(?:and|und|et|y|e|i|en|och|og|ja|a|to|zu|und)\s+")
+_FOLLOWING, _PARAGRAPH = 3, 40  # lines, and characters of one that is a paragraph
 _LABEL = re.compile(r"\W*\w+\s?[:：]")
 _TITLE_WORDS, _TITLE_SHARE = 4, 0.6
 
@@ -152,21 +153,43 @@ def describe(lines: Sequence[Line], title: str | None, rules: Rules) -> list[Fac
     wanted = tokens(title or "")
     seen: dict[str, int] = {}
     facts = []
-    for index, line in enumerate(lines):
+    signatures = _signatures(lines, rules)
+    for index, (line, signature) in enumerate(zip(lines, signatures, strict=True)):
+        if signature:
+            line = replace(line, text=line.text.removesuffix(signature.text).rstrip())  # noqa: PLW2901 - without it
         found = tokens(line.text)
         words = count(line.text, len(found))
         copied = words >= _COPY_WORDS and not line.text.endswith(_QUESTION)
         first = seen.setdefault(line.text.casefold(), index) if copied else index
-        facts.append(_one(line, found, words, wanted, first if first < index else None, rules))
+        facts.append(_one(line, found, words, wanted, first if first < index else None, rules, signature))
     return facts
 
 
-def _one(line: Line, found: list[str], words: int, title: list[str], copy_of: int | None, rules: Rules) -> Facts:
-    signature = signature_of(line.text, rules.agencies, rules.vocabulary)
-    if signature:
-        line = replace(line, text=line.text.removesuffix(signature.text).rstrip())
-        found = tokens(line.text)
-        words = count(line.text, len(found))
+def _signatures(lines: Sequence[Line], rules: Rules) -> list[Signature | None]:
+    """Return what each line is signed with; a bare agency credits a picture where a paragraph follows."""
+    found = [signature_of(line.text, rules.agencies, rules.vocabulary) for line in lines]
+    return [
+        None
+        if signature
+        and signature.text[0].isalnum()
+        and any(
+            len(line.text) >= _PARAGRAPH and ends_sentence(line.text)
+            for line in lines[index + 1 : index + 1 + _FOLLOWING]
+        )
+        else signature
+        for index, signature in enumerate(found)
+    ]
+
+
+def _one(  # noqa: PLR0913, PLR0917 - one call for each line
+    line: Line,
+    found: list[str],
+    words: int,
+    title: list[str],
+    copy_of: int | None,
+    rules: Rules,
+    signature: Signature | None,
+) -> Facts:
     text = line.text
     ends, cues = ends_sentence(text), rules.vocabulary.cues(found)
     if cues and ends and cues[0].whole_line and cues[0].rule == "navigation":
