@@ -1,7 +1,7 @@
 """Builds a large message in parts: one call that makes a hundred thousand objects keeps Python's lock all the while."""
 
 from collections.abc import Iterator, Mapping
-from functools import cache
+from functools import lru_cache
 from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, TypeAdapter
@@ -72,7 +72,7 @@ def _parts(items: list[Any]) -> Iterator[list[Any]]:
     yield part
 
 
-@cache
+@lru_cache(64)
 def _types(model: type[BaseModel], name: str) -> tuple[TypeAdapter[Any], type[BaseModel] | None]:
     """Return what makes a field of a list, and the model of its elements if they have one."""
     annotation: Any = model.model_fields[name].annotation

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 PUNCTUATION = frozenset(
     "\u00a0\u00ad«»‹›“”„‘’‚–—…•·§°€£©®™´×½¼¾²³¿¡№\u3000、。，！？：；（）《》「」『』【】・ー〜～０１２３４５６７８９"
@@ -92,7 +92,7 @@ LABELS = {
 }
 
 
-@cache
+@lru_cache(16)
 def common_east_asian(name: str) -> frozenset[str]:
     """Return the characters that running text is made of: the standards order them by use, the first part is common."""
     match name:

@@ -10,7 +10,7 @@ import codecs
 import re
 from contextlib import suppress
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
 
 from wireroom.publisher.charset_tables import LABELS, LANGUAGES, PUNCTUATION, Language, common_east_asian
@@ -167,7 +167,7 @@ def _explained(text: str, beyond: list[str], language: Language) -> float:
     return explained - (0 if language.east_asian else _signs_in_words(text))
 
 
-@cache
+@lru_cache(64)
 def _letters(language: Language) -> frozenset[str]:
     if language.east_asian:
         return common_east_asian(language.east_asian)
