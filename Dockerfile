@@ -43,5 +43,5 @@ COPY --from=packages /venv /venv
 COPY --from=project /app /app
 WORKDIR /app
 USER 10001:10001
-HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 CMD ["python", "-m", "shared.runtime.healthcheck"]
+HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 CMD ["python", "-m", "shared.observability.healthcheck"]
 CMD ["sh", "-c", "exec python -m shared.runtime.run $SERVICE"]

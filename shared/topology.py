@@ -6,7 +6,7 @@ never declare, because the last service to declare a stream would silently rewri
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 
 from nats.js.api import (
     AckPolicy,
@@ -146,7 +146,7 @@ def buckets(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[KeyValueConfi
     )
 
 
-@cache
+@lru_cache(maxsize=64)
 def stream_of(model: type[Message]) -> str:
     """Return the name of the stream that keeps a message; raises LookupError if none does."""
     for stream in streams():

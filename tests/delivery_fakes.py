@@ -7,10 +7,10 @@ from nats.aio.msg import Msg
 from nats.js import JetStreamContext
 
 from shared.broker.dead_letters import DeadLetters
+from shared.observability.process_state import InFlight
 from shared.runtime.breaker import Breaker
 from shared.runtime.crash_guard import CrashGuard
 from shared.runtime.delivery import Attempts, DeliveryAttempt, DeliveryContext, Work
-from shared.runtime.process_state import InFlight
 from wireroom.testing.fake_broker import FakeCrashGuard
 
 

@@ -13,7 +13,7 @@ from services.extract.boilerplate.sightings import sighting
 from services.extract.clean.rules.vocabulary import Vocabulary
 from services.extract.settings import ExtractSettings
 from shared.messages import ArticleExtracted, ArticleIngested
-from shared.runtime import probes
+from shared.observability import probes
 from shared.runtime.batching import Batcher
 from shared.runtime.delivery import Attempts
 from shared.runtime.middleware import Delivered

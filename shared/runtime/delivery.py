@@ -28,9 +28,9 @@ from nats.js import JetStreamContext
 from shared.broker.dead_letter_status import Fate, tell
 from shared.broker.dead_letters import DeadLetters
 from shared.errors import Reason, Rejected, Unavailable
+from shared.observability.process_state import InFlight
 from shared.runtime.breaker import Breaker, Key
 from shared.runtime.crash_guard import CrashGuard
-from shared.runtime.process_state import InFlight
 
 log = logging.getLogger(__name__)
 

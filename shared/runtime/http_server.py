@@ -20,8 +20,8 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from shared.errors import WrongSetting
-from shared.runtime.metrics import CONTENT_TYPE
-from shared.runtime.process_state import LOOK_EVERY, NOT_ALIVE
+from shared.observability.metrics import CONTENT_TYPE
+from shared.observability.process_state import LOOK_EVERY, NOT_ALIVE
 from shared.runtime.service import Broker
 
 log = logging.getLogger(__name__)

@@ -27,9 +27,9 @@ from shared.broker.envelope import REPLAY, accepted, headers, provenance
 from shared.broker.publish import PUBLISH_TIMEOUT, publish
 from shared.broker.withdrawals import Withdrawals, erase, withdrawal
 from shared.messages import ArticleIngested, ArticleStored, ArticleWithdrawn, Identity, Message
+from shared.observability.metrics import Metrics, Processed
+from shared.observability.process_state import State
 from shared.runtime.delivery import ACK, RETRY, UNANSWERED, DeliveryAttempt, DeliveryContext
-from shared.runtime.metrics import Metrics, Processed
-from shared.runtime.process_state import State
 from shared.runtime.worker_thread import off_loop
 from shared.topology import stream_of
 

@@ -30,13 +30,14 @@ from shared.broker.publish import PUBLISH_TIMEOUT
 from shared.broker.withdrawals import Withdrawals
 from shared.errors import Unavailable, WrongSetting
 from shared.messages import Message
-from shared.runtime import faststream_internals, probes
+from shared.observability import probes
+from shared.observability.metrics import Metrics, faststream_metrics
+from shared.observability.process_state import State
+from shared.runtime import faststream_internals
 from shared.runtime.crash_guard import CrashGuard
 from shared.runtime.delivery import Attempts, DeliveryContext
 from shared.runtime.faststream_internals import jetstream
-from shared.runtime.metrics import Metrics, faststream_metrics
 from shared.runtime.middleware import Deliveries, DeliveryMiddleware
-from shared.runtime.process_state import State
 from shared.runtime.quotas import MONTH, Allowance, Quota
 from shared.runtime.retention import keep_trimming
 from shared.runtime.subscriber import ContinuousPullSubscriber
@@ -250,7 +251,7 @@ def _tracing(
     if not (tracer or settings.otlp_endpoint):
         return None, ()
     try:
-        from shared.runtime import tracing  # noqa: PLC0415 - an optional extra
+        from shared.observability import tracing  # noqa: PLC0415 - an optional extra
     except ModuleNotFoundError as missing:
         what_now = "Install the extra `tracing`, or unset it"
         raise WrongSetting(f"WIREROOM_OTLP_ENDPOINT: there is no {missing.name}. {what_now}.") from None

@@ -13,7 +13,7 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from shared.runtime.probes import EXIT_STUCK
+from shared.observability.probes import EXIT_STUCK
 
 LIMIT = 30.0  # seconds without a turn of the loop
 CPU_LIMIT = 60.0  # seconds of processor time without a turn of the thread

@@ -9,7 +9,7 @@ import asyncio
 import gc
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from functools import cache, partial
+from functools import lru_cache, partial
 from typing import ParamSpec, TypeVar
 
 LARGE = 64 * 1024  # bytes; what is done to a smaller message takes some milliseconds at worst, a change of threads 0.1
@@ -33,7 +33,7 @@ def _uncollected(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) ->
         gc.enable()
 
 
-@cache
+@lru_cache(maxsize=1)
 def _thread() -> ThreadPoolExecutor:
     """Return one thread: several would not work faster, and the loop would wait for the lock behind them all."""
     return ThreadPoolExecutor(1, thread_name_prefix="large-message")

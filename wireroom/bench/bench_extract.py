@@ -12,18 +12,18 @@ from typing import Annotated
 
 import typer
 
-from wireroom.bench.bench_processes import Child, child
+from wireroom.bench.stages.bench_processes import Child, child
 from wireroom.bench.texts import given, renamed
 from wireroom.cli.output import fail, json_line, say, table
 
 EX_DATA = 65
 _STAGE = "the extract stage"
 _WAYS = {
-    "spaCy, its defaults": ("wireroom.bench.bare_spacy", "full"),
-    "spaCy, only ner, its defaults": ("wireroom.bench.bare_spacy", "ner"),
-    "spaCy, only ner, our settings": ("wireroom.bench.bare_spacy", "ours"),
-    "tagging and merging": ("wireroom.bench.stage_process", "tag"),
-    _STAGE: ("wireroom.bench.stage_process", "stage"),
+    "spaCy, its defaults": ("wireroom.bench.stages.bare_spacy", "full"),
+    "spaCy, only ner, its defaults": ("wireroom.bench.stages.bare_spacy", "ner"),
+    "spaCy, only ner, our settings": ("wireroom.bench.stages.bare_spacy", "ours"),
+    "tagging and merging": ("wireroom.bench.stages.stage_process", "tag"),
+    _STAGE: ("wireroom.bench.stages.stage_process", "stage"),
 }
 
 

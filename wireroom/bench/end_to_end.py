@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 
 from shared.messages import ArticleSubmitted
 from wireroom.bench import cpu_time, latency
-from wireroom.bench.stage_in_process import Alone
+from wireroom.bench.stages.stage_in_process import Alone
 from wireroom.cli.connections import nats_connection
 from wireroom.local import process_memory
 from wireroom.local.local_stack import Stack, running

@@ -12,7 +12,7 @@ from pathlib import Path
 from services.extract.settings import ExtractSettings
 from shared.errors import WrongSetting
 from shared.limits import Limits
-from shared.runtime.healthcheck import why
+from shared.observability.healthcheck import why
 from shared.topology import buckets, streams
 from wireroom.doctor.findings import Finding, ok, problem, warning
 from wireroom.local import stack_state

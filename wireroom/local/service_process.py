@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import shared
-from shared.runtime.healthcheck import ready
+from shared.observability.healthcheck import ready
 from wireroom.local.child_process import Program
 from wireroom.local.ports import LOOPBACK
 

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from services.extract.pool import frames
-from services.extract.pool.environment import of_template
 from services.extract.pool.frames import END, FORK, PACKET
+from services.extract.pool.worker_environment import of_template
 from shared.errors import Unavailable, WrongSetting
 
 # the same modules as here, wherever the service was started from

@@ -13,7 +13,7 @@ import psutil  # type: ignore[import-untyped] # it has no types
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from shared.runtime.healthcheck import ready
+from shared.observability.healthcheck import ready
 
 _MB = 1024 * 1024
 LIMITS_MB = {"ingest": 150, "extract": 150, "store": 150}  # extract without its workers, which have a limit of theirs

@@ -19,7 +19,7 @@ from services.setup.app import Wish, setup
 from shared.broker.connect import brief_connection
 from shared.errors import Unavailable
 from shared.limits import Limits
-from shared.runtime.healthcheck import ask
+from shared.observability.healthcheck import ask
 from shared.settings import Settings
 from tests.commands import Wireroom
 from tests.paths import ROOT

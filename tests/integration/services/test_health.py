@@ -16,9 +16,9 @@ from nats.aio.client import Client
 
 from services.ingest.app import identified
 from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.observability.healthcheck import why
 from shared.runtime.breaker import Limits
 from shared.runtime.delivery import Attempts
-from shared.runtime.healthcheck import why
 from shared.runtime.middleware import Delivered
 from shared.runtime.service import Broker
 from shared.settings import Settings

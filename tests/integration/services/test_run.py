@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import pytest
 from nats.aio.client import Client
 
-from shared.runtime.healthcheck import ask, why
+from shared.observability.healthcheck import ask, why
 from shared.settings import Settings
 from tests.paths import ROOT
 from wireroom.local import ports

@@ -14,8 +14,8 @@ from typer.testing import CliRunner
 from wireroom.bench import cpu_time
 from wireroom.bench.bench_extract import compared
 from wireroom.bench.bench_memory import Growth, facts, growth
-from wireroom.bench.bench_processes import Child, child
 from wireroom.bench.latency import percentile
+from wireroom.bench.stages.bench_processes import Child, child
 from wireroom.bench.texts import given, renamed, submissions, with_new_words
 from wireroom.cli.main import app
 

@@ -16,9 +16,9 @@ from shared.broker.dead_letters import CUT, SHA256
 from shared.broker.envelope import FOREIGN
 from shared.broker.publish import publish
 from shared.errors import Reason, Rejected, Unavailable
+from shared.observability.process_state import InFlight
 from shared.runtime.breaker import Breaker, Limits
 from shared.runtime.delivery import Attempts
-from shared.runtime.process_state import InFlight
 from tests.delivery_fakes import a_context, settle
 from wireroom.testing.fake_broker import FakeCrashGuard, FakeJetStream, FakeMsg
 

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from shared.runtime.healthcheck import ready
+from shared.observability.healthcheck import ready
 
 
 @contextmanager

@@ -5,8 +5,8 @@ import time
 
 import pytest
 
-from shared.runtime.loop_delay import EVERY, LoopDelay
-from shared.runtime.process_state import State
+from shared.observability.loop_delay import EVERY, LoopDelay
+from shared.observability.process_state import State
 
 
 @pytest.mark.parametrize("seconds", [0.1, 0.3])

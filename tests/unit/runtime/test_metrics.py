@@ -10,9 +10,9 @@ from prometheus_client.parser import text_string_to_metric_families
 from shared.errors import Reason, Rejected
 from shared.logs import JsonLine
 from shared.messages import ArticleIngested, ArticleSubmitted
-from shared.runtime.metrics import DEFINITIONS, Metrics
+from shared.observability.metrics import DEFINITIONS, Metrics
+from shared.observability.process_state import State
 from shared.runtime.middleware import Delivered
-from shared.runtime.process_state import State
 from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import INGEST

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from shared.errors import Unavailable
+from shared.observability.process_state import GIVE_UP, NOT_ALIVE, State
 from shared.runtime.breaker import Breaker, Limits
-from shared.runtime.process_state import GIVE_UP, NOT_ALIVE, State
 
 AWAY = Unavailable("MongoDB", "db:27017", "refused")
 

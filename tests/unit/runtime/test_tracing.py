@@ -6,9 +6,9 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.observability.tracing import QUEUE_WAIT
 from shared.runtime.middleware import Delivered
 from shared.runtime.service import Broker
-from shared.runtime.tracing import QUEUE_WAIT
 from shared.settings import Settings
 from shared.topology import INGEST
 from wireroom.testing.factories import a_raw_article, a_submission

@@ -13,7 +13,7 @@ import typer
 
 from services.store import queries
 from shared.limits import size_text
-from shared.runtime.healthcheck import why
+from shared.observability.healthcheck import why
 from shared.settings import Settings
 from wireroom.cli.connections import mongo_articles, nats_connection
 from wireroom.cli.output import counted, err, json_line, out, table

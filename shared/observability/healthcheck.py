@@ -1,4 +1,4 @@
-"""The health check of a container: ``python -m shared.runtime.healthcheck`` exits 0 if the service inside is ready."""
+"""Health check of a container: ``python -m shared.observability.healthcheck`` exits 0 if the service is ready."""
 
 import json
 import os

@@ -13,7 +13,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from shared.errors import Unavailable, WrongSetting
-from shared.runtime.process_state import LOOK_EVERY, State
+from shared.observability.process_state import LOOK_EVERY, State
 from shared.topology import Consumer
 
 log = logging.getLogger(__name__)

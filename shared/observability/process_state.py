@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from shared.errors import Unavailable
+from shared.observability.loop_delay import LoopDelay
 from shared.runtime.breaker import Breaker
-from shared.runtime.loop_delay import LoopDelay
 
 LOOK_EVERY = 2.0  # seconds between looks at the consumer: also how stale /readyz may be
 NOT_ALIVE = 45  # looks in a row with work to do and none done; an article has a minute

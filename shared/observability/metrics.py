@@ -20,7 +20,7 @@ from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, gene
 
 from shared import __version__
 from shared.messages import ArticleExtracted, ArticleStored, Message
-from shared.runtime.process_state import State
+from shared.observability.process_state import State
 from shared.topology import Consumer, pattern_of
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

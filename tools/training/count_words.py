@@ -1,6 +1,6 @@
 """Writes the word list of a language: the parts of texts between white space that most publishers of a pack use.
 
-Run with ``python -m tools.training.frequent_words LANGUAGE PACK``; a pack is JSON Lines with ``publisher`` and
+Run with ``python -m tools.training.count_words LANGUAGE PACK``; a pack is JSON Lines with ``publisher`` and
 ``paragraphs``. A part counts once for a publisher, so that no name of one of them becomes frequent.
 """
 
