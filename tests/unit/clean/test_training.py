@@ -111,7 +111,10 @@ def test_an_article_that_follows_another_is_no_part_of_it_and_teaches_one_member
     assert all(text.learner in range(PLAN.members) for text in followed)
     for text in followed:
         kept = sum(words for words, label in zip(text.words, text.labels, strict=True) if label)
-        assert kept == sum(len(tokens(paragraph)) for paragraph in PARAGRAPHS)
+        more = kept - sum(len(tokens(paragraph)) for paragraph in PARAGRAPHS)
+        assert 0 <= more <= 2, (
+            "a short line may be joined to a paragraph where the text was wrapped without blank lines"
+        )
         assert len(text.labels) > len(found[0].labels)
 
 
