@@ -67,3 +67,9 @@ async def wireroom(settings: Settings, *arguments: str) -> tuple[int, str]:
     """Run the command; return its exit code and what it said, as on a terminal."""
     answer = await command_of(settings)(*arguments)
     return answer.code, answer.said
+
+
+def environment_of(settings: Settings) -> dict[str, str]:
+    """Return the environment variables that give a process these settings."""
+    given = settings.model_dump(exclude_none=True)
+    return {f"WIREROOM_{name.upper()}": str(value) for name, value in given.items()}

@@ -21,6 +21,7 @@ from services.ingest import app as ingest
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from shared.settings import Settings
 from shared.topology import INGEST
+from tests.commands import environment_of
 from tests.faults.report import Report
 from tests.paths import ROOT
 from tests.running import publish, read, running
@@ -32,7 +33,7 @@ MOST_STARTS = 30
 @asynccontextmanager
 async def started_again_whenever_it_ends(settings: Settings) -> AsyncIterator[list[int]]:
     """Run the weak service as Compose or the supervisor would; yields the exit codes so far."""
-    known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items()}
+    known = environment_of(settings)
     environment = os.environ | known | {"PYTHONPATH": str(ROOT)}
     codes: list[int] = []
     program = str(ROOT / "tests/faults/rig/poisoned_ingest.py")

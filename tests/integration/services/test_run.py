@@ -13,6 +13,7 @@ from nats.aio.client import Client
 
 from shared.observability.healthcheck import ask, why
 from shared.settings import Settings
+from tests.commands import environment_of
 from tests.paths import ROOT
 from wireroom.local import ports
 
@@ -21,7 +22,7 @@ pytestmark = pytest.mark.timeout(30)
 
 @contextmanager
 def process(name: str, settings: Settings) -> Iterator[subprocess.Popen[str]]:
-    known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items() if value is not None}
+    known = environment_of(settings)
     with subprocess.Popen(
         [sys.executable, "-m", "shared.runtime.run", name], cwd=ROOT, stderr=subprocess.PIPE, text=True,
         env=os.environ | known,
@@ -64,7 +65,7 @@ async def test_a_service_that_waits_for_its_streams_says_so_and_ends_when_told_t
 
 def test_a_service_without_its_model_ends_with_a_line_that_names_the_setting() -> None:
     settings = Settings(nats_url="nats://127.0.0.1:1", health_port=0)
-    known = {f"WIREROOM_{key.upper()}": str(value) for key, value in settings.model_dump().items() if value is not None}
+    known = environment_of(settings)
     ended = subprocess.run(
         [sys.executable, "-m", "shared.runtime.run", "extract"], cwd=ROOT, capture_output=True, text=True, check=False,
         env=os.environ | known | {"WIREROOM_EXTRACT_MODELS": '{"en": "no_such_model"}'},

@@ -153,7 +153,7 @@ def cases(good: Good) -> dict[str, list[Case]]:
         "try": [Case(("try", str(good.folder / "hostile\x1b[2J.txt")), codes=(0, 1), shows="hostile")],
         "tail": [
             *(Case(("tail", stage, "--all", "--until-idle", "1s")) for stage in ("raw", "withdrawn")),
-            Case(("tail", "extracted", "--all", "--until-idle", "1s"), shows="Marta Bellamy"),
+            Case(("tail", "extracted", "--all", "--until-idle", "3s"), shows="Marta Bellamy"),
             Case(("tail", "stored", "--all", "--until-idle", "1s"), shows="inserted"),
             Case(("tail", "dead", "--all", "--until-idle", "1s"), shows="did you mean published_at?"),
             Case(("tail", "dead", "--all", "--until-idle", "1s", "--json"), shows="did you mean published_at?"),
