@@ -246,6 +246,17 @@ def test_a_sentence_between_two_lines_of_the_article_stays_at_a_lower_likelihood
     assert rules_for(at + 1, 0.12)[at + 1] == "model"
 
 
+def test_a_sentence_that_ends_the_text_stays_at_a_lower_likelihood() -> None:
+    facts = facts_of(*TOP, *BODY, LAST)
+
+    def last_rule(value: float) -> str | None:
+        likely = [0.95 if line.line.text in BODY else 0.01 for line in facts]
+        return decide(facts, [*likely[:-1], value])[-1].rule
+
+    assert last_rule(0.12) is None
+    assert last_rule(0.05) == "model"
+
+
 def test_a_cleaner_classifies_with_the_network_it_was_given() -> None:
     text = "\n".join((*TOP, *BODY, *LIST, LAST, *END))
     arrays = shipped_arrays()

@@ -116,13 +116,17 @@ def _is_open(decision: LineDecision) -> bool:
 def _without_holes(
     facts: Sequence[Facts], decided: Decisions, by_rules: Decisions, probabilities: Sequence[float]
 ) -> Decisions:
-    """Keep single lines between two of the article at a lower probability: a lost one is missed more there."""
+    """Keep single lines between two of the article at a lower probability: a lost one is missed more there.
+
+    So is a sentence that ends the text: nothing of a page stands behind it.
+    """
     result = list(decided)
-    for index in range(1, len(facts) - 1):
-        between = decided[index - 1].rule is decided[index + 1].rule is None
+    for index in range(1, len(facts)):
+        last = index == len(facts) - 1
+        between = decided[index - 1].rule is None and (last or decided[index + 1].rule is None)
         if between and decided[index].origin is Origin.CLASSIFIER:
             sentence = by_rules[index].rule is None and facts[index].ends and not facts[index].cues
-            if probabilities[index] >= (_SENTENCE_HOLE if sentence else _HOLE):
+            if (sentence or not last) and probabilities[index] >= (_SENTENCE_HOLE if sentence else _HOLE):
                 result[index] = KEPT
     return result
 
