@@ -1,7 +1,1 @@
-"""Extract. Its kernels are chosen here, before any of its modules imports numpy: afterwards it is too late."""
-
-import os
-
-from services.extract.blas import choose_kernels
-
-choose_kernels(os.environ)
+"""Extract: cleans articles and finds their entities, in worker processes."""

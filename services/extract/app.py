@@ -7,22 +7,19 @@ from typing import Annotated, Protocol
 from faststream import Context, ContextRepo, FastStream
 from faststream.specification import AsyncAPI
 
-from services.extract import configured, pool, transport
+from services.extract import pool, transport
 from services.extract.boilerplate.learner import Learner
-from services.extract.boilerplate.sightings import sighting
-from services.extract.clean.rules.vocabulary import Vocabulary
 from services.extract.settings import ExtractSettings
-from shared.messages import ArticleExtracted, ArticleIngested
+from shared.broker.encoded import Encoded, Undecoded
+from shared.messages import ArticleExtracted
 from shared.observability import probes
 from shared.runtime.batching import Batcher
 from shared.runtime.delivery import Attempts
-from shared.runtime.middleware import Delivered
 from shared.runtime.service import Broker
 from shared.runtime.worker_thread import off_loop
 from shared.settings import Settings
 from shared.topology import EXTRACT
 
-SLOWER = 8  # times as much is done for a byte when an article's lines are looked at
 JOB = "services.extract.worker_job:open_job"
 
 
@@ -42,25 +39,21 @@ def app(
     broker, options = Broker("extract", settings, attempts=attempts), ExtractSettings()
     prefetch = 2 * options.workers * options.batch  # the next batches are here when these are done
 
-    @broker.subscriber(EXTRACT, prefetch=prefetch)
+    @broker.subscriber(EXTRACT, prefetch=prefetch, decoded=False)
     @broker.publisher(ArticleExtracted)
     async def extract(
-        article: ArticleIngested,
-        delivery: Delivered,
+        article: Undecoded,
         learner: Annotated[Learner, Context()],
         batches: Annotated[Batcher[pool.Task, bytes], Context()],
-        vocabulary: Annotated[Vocabulary, Context()],
-    ) -> ArticleExtracted:
-        """Clean an article and find its entities, in a worker process."""
-        request = await off_loop(delivery.size, transport.request, article, learner.known(article.source))
-        reply = await batches.submit(pool.Task(request))
-        result = await off_loop(len(reply), transport.replied, reply)
-        learner.note(article.source, await off_loop(SLOWER * len(reply), sighting, result, vocabulary))
+    ) -> Encoded:
+        """Clean an article and find its entities, in a worker process, which decodes the one and encodes the other."""
+        reply = await batches.submit(pool.Task(transport.request(article, learner.known(article.source))))
+        result, told = await off_loop(transport.head_size(reply), transport.replied, reply)
+        learner.note(told.facts.source, told.sighting)
         return result
 
     @asynccontextmanager
     async def lifespan(context: ContextRepo) -> AsyncIterator[None]:
-        context.set_global("vocabulary", configured.rules(options).vocabulary)
         learner = Learner(settings.nats_url)
         limits = pool.Limits(options.time_limit, options.memory_limit, options.renew_after)
         async with (

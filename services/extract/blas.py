@@ -1,20 +1,21 @@
-"""What OpenBLAS is told of the processor; it reads this once, when numpy is imported."""
+"""Environment variables of OpenBLAS, for whoever starts a process that computes: they are read once, with numpy."""
 
-from collections.abc import MutableMapping
+from collections.abc import Mapping
 from pathlib import Path
 
 _CPUINFO = Path("/proc/cpuinfo")
 _WIDE = {"avx512f", "avx512bw", "avx512cd", "avx512dq", "avx512vl"}
 
 
-def choose_kernels(environment: MutableMapping[str, str], cpuinfo: Path = _CPUINFO) -> None:
-    """Set what is not set: one thread, because one process takes one core, and the widest kernels that run here.
+def kernels(environment: Mapping[str, str], cpuinfo: Path = _CPUINFO) -> dict[str, str]:
+    """Return an environment with what is not set: one thread, as a process takes one core, and the widest kernels.
 
     On newer processors of AMD OpenBLAS 0.3.31 takes those for AVX2, at half the speed of those for AVX-512.
     """
-    environment.setdefault("OPENBLAS_NUM_THREADS", "1")
+    chosen = {"OPENBLAS_NUM_THREADS": "1"}
     if _has_wide_registers(cpuinfo):
-        environment.setdefault("OPENBLAS_CORETYPE", "SkylakeX")
+        chosen["OPENBLAS_CORETYPE"] = "SkylakeX"
+    return chosen | dict(environment)
 
 
 def _has_wide_registers(cpuinfo: Path) -> bool:

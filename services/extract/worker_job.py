@@ -4,10 +4,13 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from services.extract import configured, tagging, transport
+from services.extract.boilerplate.sightings import sighting
+from services.extract.clean.cleaner import Cleaner
 from services.extract.extraction import extract_batch
 from services.extract.pool.worker import Job
 from services.extract.settings import ExtractSettings
-from shared.messages import ArticleIngested
+from shared.errors import Rejected
+from shared.messages import ArticleExtracted, ArticleIngested
 
 _SENTENCE = "The lock at Tidewell was opened on Monday by Marta Bellamy, the mayor of the town, as was long expected. "
 _FIRST = (("text/plain", _SENTENCE * 4), ("text/html", f"<html><body><p>{_SENTENCE * 4}</p></body></html>"))
@@ -21,10 +24,28 @@ def open_job() -> Job:
 
     def job(payloads: Sequence[bytes]) -> list[bytes]:
         requests = [transport.requested(payload) for payload in payloads]
-        of_sources = {article.source: learned for article, learned in requests}
-        return transport.replies(extract_batch([article for article, _ in requests], cleaner, tagger, of_sources))
+        articles = [_decoded(request) for request in requests]
+        good = [article for article in articles if isinstance(article, ArticleIngested)]
+        results = iter(extract_batch(good, cleaner, tagger, {one.source: one.learned for one in requests}))
+        return [
+            transport.reply(_with_lines(next(results), cleaner) if isinstance(article, ArticleIngested) else article)
+            for article in articles
+        ]
 
     return job
+
+
+def _decoded(request: transport.Request) -> ArticleIngested | Rejected:
+    try:
+        return request.decoded()
+    except Rejected as verdict:
+        return verdict
+
+
+def _with_lines(result: ArticleExtracted | Exception, cleaner: Cleaner) -> transport.Extracted | Exception:
+    if isinstance(result, ArticleExtracted):
+        return transport.Extracted(result, sighting(result, cleaner.rules.vocabulary))
+    return result
 
 
 def _article(media_type: str, body: str) -> ArticleIngested:

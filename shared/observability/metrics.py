@@ -5,7 +5,6 @@ subject patterns and never subjects, because anyone can publish for a new source
 """
 
 import time
-from collections import Counter as Tally
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +18,7 @@ from nats.aio.msg import Msg
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 from shared import __version__
+from shared.broker.encoded import ExtractedFacts
 from shared.messages import ArticleExtracted, ArticleStored, Message
 from shared.observability.process_state import State
 from shared.topology import Consumer, pattern_of
@@ -231,9 +231,10 @@ class Metrics:
             self._made[STORED.name].labels(result.outcome).inc()
             self._made[END_TO_END.name].observe(max((datetime.now(UTC) - result.received_at).total_seconds(), 0.0))
         elif isinstance(result, ArticleExtracted):
-            labels = Tally(each.label if each.label in _LABELS else "other" for each in result.entities)
-            for label, count in labels.items():
-                self._made[ENTITIES.name].labels(label).inc(count)
+            result = ExtractedFacts.of(result)
+        if isinstance(result, ExtractedFacts):
+            for label, count in result.entities.items():
+                self._made[ENTITIES.name].labels(label if label in _LABELS else "other").inc(count)
 
     def retried(self, kind: str) -> None:
         self._made[RETRIES.name].labels(self.stage, kind).inc()

@@ -5,7 +5,7 @@ Private modules, imported here and nowhere else:
     FastStream's factory makes a subscriber of; it chooses among its own classes, so ours is made here
     ``Registrator.subscriber``: registers a subscriber with its broker
     ``Context``: the annotation of injected parameters, which ``inject`` resolves without FastDepends
-    ``parse_handler_params``, ``resolve_payloads``: JSON Schemas of a handler's message
+    ``parse_handler_params``, ``get_model_schema``, ``resolve_payloads``: JSON Schemas of a handler's message
 
 Private attributes:
     ``NatsBroker._connect``, ``._connection_kwargs``: overridden to connect with our client
@@ -30,12 +30,13 @@ from faststream.nats import JStream, NatsBroker, PullSub
 from faststream.nats.subscriber.config import NatsSubscriberConfig, NatsSubscriberSpecificationConfig
 from faststream.nats.subscriber.specification import NatsSubscriberSpecification
 from faststream.nats.subscriber.usecases.stream_pull_subscriber import PullStreamSubscriber
-from faststream.specification.asyncapi.message import parse_handler_params
+from faststream.specification.asyncapi.message import get_model_schema, parse_handler_params
 from faststream.specification.asyncapi.utils import resolve_payloads, to_camelcase
 from faststream.specification.schema import Message, Operation, SubscriberSpec
 from faststream.specification.schema.bindings import ChannelBinding, nats
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig
+from pydantic import create_model
 
 from shared.topology import Consumer
 
@@ -45,17 +46,23 @@ Handler = Callable[..., Awaitable[Any]]
 class ConsumerSpecification(NatsSubscriberSpecification):
     """One channel for each handler, under the subject pattern of the message that it takes."""
 
-    __slots__ = ("reads",)
+    __slots__ = ("decoded", "reads")
 
     reads: Consumer
+    decoded: bool  # or handlers take bytes, and what these are stands in ``reads`` alone
 
     def get_schema(self) -> dict[str, SubscriberSpec]:
         found = {}
         for call in self.calls:
             assert call.dependant is not None  # noqa: S101 - for the type checker
             name = to_camelcase(call.name)
-            payload = parse_handler_params(call.dependant, prefix=f"{name}:Message")
-            model = next(model for model in self.reads.models if model.__name__ == payload["title"])
+            prefix = f"{name}:Message"
+            if self.decoded:
+                payload = parse_handler_params(call.dependant, prefix=prefix)
+                model = next(model for model in self.reads.models if model.__name__ == payload["title"])
+            else:
+                model = self.reads.model
+                payload = get_model_schema(create_model(name, message=(model, ...)), prefix=prefix)
             address = model.subject_pattern
             channel = f"{address}:{name}"
             message = Message(title=f"{channel}:Message", payload=resolve_payloads([(payload, name)]))
@@ -70,7 +77,7 @@ class ConsumerSpecification(NatsSubscriberSpecification):
 
 
 def parts(
-    broker: NatsBroker, reads: Consumer
+    broker: NatsBroker, reads: Consumer, *, decoded: bool = True
 ) -> tuple[NatsSubscriberConfig, ConsumerSpecification, CallsCollection[Any], dict[str, Any]]:
     """Return what a PullStreamSubscriber of a durable consumer is constructed with."""
     patterns = [model.subject_pattern for model in reads.models]
@@ -96,7 +103,7 @@ def parts(
             include_in_schema=True,
         ),
     )
-    specification.reads = reads
+    specification.reads, specification.decoded = reads, decoded
     rest = {"queue": "", "pull_sub": PullSub(reads.prefetch), "stream": JStream(reads.stream, declare=False)}
     return config, specification, calls, rest
 

@@ -23,6 +23,7 @@ from nats.js.api import PubAck, RawStreamMsg
 from pydantic import ValidationError
 
 from shared.broker.dead_letters import source_of
+from shared.broker.encoded import Encoded
 from shared.broker.envelope import REPLAY, accepted, headers, provenance
 from shared.broker.publish import PUBLISH_TIMEOUT, publish
 from shared.broker.withdrawals import Withdrawals, erase, withdrawal
@@ -98,15 +99,16 @@ class DeliveryMiddleware(BaseMiddleware[NatsPublishCommand, Msg | None]):
         raw: Msg = msg.raw_message
         place = raw.metadata
         with self.context.scope("delivery", Delivery(place.sequence.stream, place.timestamp, len(raw.data))):
-            self._result = await self._attempt.hold(partial(call_next, msg))
-        return self._result
+            result = await self._attempt.hold(partial(call_next, msg))
+        self._result = result.facts if isinstance(result, Encoded) else result
+        return result
 
     async def publish_scope(self, call_next: Send, cmd: NatsPublishCommand) -> PubAck | None:
         """Publish a message of ours; None, which a handler without a result returns, is not published."""
         message = cmd.body
         if message is None:
             return None
-        if not isinstance(message, Message):
+        if not isinstance(message, Message | Encoded):
             raise TypeError(f"{type(message).__name__} is no message; {cmd.destination} takes those of shared.messages")
         given = accepted(self.msg.headers) if self.msg else {}
         trace = cmd.headers.get("traceparent") or given.get("traceparent")
@@ -116,12 +118,14 @@ class DeliveryMiddleware(BaseMiddleware[NatsPublishCommand, Msg | None]):
         return await self._attempt.hold(work)
 
     async def _publish(
-        self, call_next: Send, cmd: NatsPublishCommand, message: Message, given: dict[str, str]
+        self, call_next: Send, cmd: NatsPublishCommand, given_message: Message | Encoded, given: dict[str, str]
     ) -> PubAck | None:
         """Publish the message, or its withdrawal if it was taken down meanwhile."""
         context, size = self._all.context, len(self.msg.data) if self.msg else 0
+        encoded = given_message if isinstance(given_message, Encoded) else None
+        message = given_message.facts if isinstance(given_message, Encoded) else given_message
         if isinstance(message, Identity) and (reason := self._all.withdrawals.reason(message.id)):
-            message = withdrawal(message, reason)
+            message, encoded = withdrawal(message, reason), None
         envelope = provenance(given) | headers(
             message,
             service=context.service,
@@ -130,14 +134,15 @@ class DeliveryMiddleware(BaseMiddleware[NatsPublishCommand, Msg | None]):
             replay=given.get(REPLAY),
         )
         cmd.destination, cmd.stream, cmd.timeout = message.subject, stream_of(type(message)), PUBLISH_TIMEOUT
-        cmd.body, cmd.correlation_id = (await off_loop(size, message.model_dump_json)).encode(), None
+        cmd.body = encoded.data if encoded else (await off_loop(size, message.model_dump_json)).encode()
+        cmd.correlation_id = None
         ack = await publish(
             cast("JetStreamContext", _Through(context.js, call_next, cmd)),
             cmd.destination,
             cmd.body,
             stream=cmd.stream,
             headers=envelope,
-            same=partial(says_the_same, message),
+            same=partial(says_the_same, encoded or message),
         )
         self._result = message
         if isinstance(message, ArticleWithdrawn) and self.msg:
@@ -192,11 +197,13 @@ def _identity(raw: Msg, result: Message | None) -> tuple[str, str]:
     return (found.split(":")[1:2] or ["-"])[0], source_of(raw)
 
 
-def says_the_same(message: Message, subject: str, stored: bytes) -> bool:
+def says_the_same(message: Message | Encoded, subject: str, stored: bytes) -> bool:
     """Tell whether a stored message is an earlier copy of this one, made before a crash: of the same version and text.
 
     A raw article is a function of its submission, so its copy is equal to the byte and needs no more than that.
     """
+    if isinstance(message, Encoded):
+        message = message.decoded()
     if isinstance(message, ArticleIngested) or not isinstance(message, Identity) or subject != message.subject:
         return False
     try:

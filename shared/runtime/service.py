@@ -98,23 +98,24 @@ class Broker(NatsBroker):
         )
 
     def subscriber(  # type: ignore[override] # a consumer of the topology in place of two dozen options
-        self, reads: Consumer, *, prefetch: int = 0
+        self, reads: Consumer, *, prefetch: int = 0, decoded: bool = True
     ) -> ContinuousPullSubscriber:
         """Return the decorator of the handler of a durable consumer, which has to exist on the broker.
 
-        ``prefetch`` raises the number of messages in flight above the consumer's own.
+        ``prefetch`` raises the number of messages in flight above the consumer's own. A handler whose work is done in
+        other processes may take a message as bytes, ``Undecoded``: ``decoded=False``.
         """
         if self._reads:
             raise ValueError(f"{self.service} reads {self._reads[0].durable} already; a service has one consumer")
         self._reads.append(replace(reads, prefetch=max(reads.prefetch, prefetch)))
-        self._consumer = ContinuousPullSubscriber(self, self._reads[0])
+        self._consumer = ContinuousPullSubscriber(self, self._reads[0], decoded=decoded)
         faststream_internals.register(self, self._consumer)
         return self._consumer
 
     def publisher(self, model: type[Message]) -> LogicPublisher:  # type: ignore[override] # a message in place of options
         """Return the decorator that publishes what a handler returns, on the message's own subject and stream.
 
-        A handler may return None, which publishes nothing.
+        A handler may return None, which publishes nothing, or the message with its bytes, ``Encoded``.
         """
         return super().publisher(
             model.subject_pattern,

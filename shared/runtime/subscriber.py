@@ -20,6 +20,8 @@ from nats.aio.msg import Msg
 from nats.aio.subscription import Subscription
 from nats.errors import Error as NatsError
 
+from shared.broker.dead_letters import source_of
+from shared.broker.encoded import Undecoded
 from shared.broker.envelope import accepted
 from shared.decoding import decode
 from shared.messages import Message
@@ -130,12 +132,12 @@ class PullReader:
 class ContinuousPullSubscriber(PullStreamSubscriber):
     """FastStream's pull subscriber with our reader in place of its loop; made by ``Broker.subscriber``."""
 
-    def __init__(self, broker: NatsBroker, reads: Consumer) -> None:
-        config, specification, calls, rest = faststream_internals.parts(broker, reads)
+    def __init__(self, broker: NatsBroker, reads: Consumer, *, decoded: bool = True) -> None:
+        config, specification, calls, rest = faststream_internals.parts(broker, reads, decoded=decoded)
         super().__init__(config, specification, calls, **rest)
         self.reads, self._reader = reads, PullReader(reads)
         self._call_decorators = (faststream_internals.inject(lambda: broker.context),)
-        self.add_call(parser_=None, decoder_=self._decode, dependencies_=())
+        self.add_call(parser_=None, decoder_=self._decode if decoded else self._undecoded, dependencies_=())
 
     async def _create_subscription(self) -> None:
         await self._reader.start(self.connection, self.process_message)
@@ -162,6 +164,10 @@ class ContinuousPullSubscriber(PullStreamSubscriber):
         raw = message.raw_message
         model = self.reads.model_of(raw.subject)
         return await off_loop(len(raw.data), decode, raw.data, model, accepted(raw.headers))
+
+    async def _undecoded(self, message: StreamMessage[Msg]) -> Undecoded:
+        raw = message.raw_message
+        return Undecoded(source_of(raw), accepted(raw.headers), raw.data)
 
 
 def of(model: type[Message]) -> Callable[[StreamMessage[Msg]], Awaitable[bool]]:

@@ -9,8 +9,9 @@ from services.extract import transport
 from services.extract.worker_job import open_job
 from services.ingest.identity import ingested
 from services.store.bulk_writes import Write, prepare
+from shared.broker.encoded import Undecoded
 from shared.decoding import decode
-from shared.messages import ArticleSubmitted
+from shared.messages import ArticleExtracted, ArticleSubmitted
 from wireroom.testing.factories import BODY, NOON, a_submission
 
 MOST = 59  # what it is now: lower it with every module that goes; 30 is the aim
@@ -46,8 +47,9 @@ def test_an_html_article_crosses_few_modules_from_ingest_to_its_document() -> No
     modules: dict[str, int] = {}
     with crossed(modules):
         raw = ingested(decode(data.encode(), ArticleSubmitted), version=1, received_at=NOON)
-        [reply] = job([transport.request(raw, {})])
-        write = prepare(transport.replied(reply))
+        [reply] = job([transport.request(Undecoded(raw.source, {}, raw.model_dump_json().encode()), {})])
+        encoded, _ = transport.replied(reply)
+        write = prepare(decode(encoded.data, ArticleExtracted))
     assert isinstance(write, Write)
     assert write.article.title == "New lock opens at Tidewell"
     assert "Subscribe to our newsletter" not in write.article.text

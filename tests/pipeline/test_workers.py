@@ -4,19 +4,28 @@ import psutil  # type: ignore[import-untyped] # it has no types
 
 from services.extract import transport
 from services.extract.app import JOB
+from services.extract.boilerplate.sightings import sighting
 from services.extract.entities import load
 from services.extract.extraction import extract_batch
 from services.extract.pool import Limits, Task, opened
-from tests.cleaning import CLEANER
+from shared.broker.encoded import Undecoded
+from shared.messages import ArticleExtracted
+from tests.cleaning import CLEANER, RULES
 from wireroom.testing.factories import BODY, a_raw_article
 
 
 async def test_workers_give_what_the_functions_give() -> None:
     page = f"<html><body><article><p>{BODY}</p></article></body></html>"
     articles = [a_raw_article(), a_raw_article(body=page, media_type="text/html"), a_raw_article(body="Nichts.")]
-    expected = transport.replies(extract_batch(articles, CLEANER, load()))
+    expected = [
+        transport.reply(transport.Extracted(result, sighting(result, RULES.vocabulary)))
+        if isinstance(result, ArticleExtracted)
+        else transport.reply(result)
+        for result in extract_batch(articles, CLEANER, load())
+    ]
+    messages = [Undecoded(article.source, {}, article.model_dump_json().encode()) for article in articles]
     async with opened(JOB, Limits()) as pool:
-        assert await pool.run([Task(transport.request(article, {})) for article in articles]) == expected
+        assert await pool.run([Task(transport.request(message, {})) for message in messages]) == expected
         [template] = [child for child in psutil.Process().children() if "template" in " ".join(child.cmdline())]
         assert template.num_threads() == 1, "a thread that is not there after a fork may hold a lock for ever"
         [worker] = template.children()

@@ -10,9 +10,8 @@ from collections.abc import Iterator
 from itertools import islice
 from pathlib import Path
 
-from services.extract.entities.ner.chunks import pieces
 from services.extract.entities.ner.models import keep_freed_memory, load_model
-from services.extract.entities.ner.pipeline import Pipeline
+from services.extract.entities.ner.pipeline import Pipeline, pieces
 from services.extract.entities.spans import Span
 from services.extract.settings import ExtractSettings
 from tools.evaluation.clean_quality import records_of

@@ -18,12 +18,13 @@ from wireroom.cli.output import fail, json_line, say, table
 
 EX_DATA = 65
 _STAGE = "the extract stage"
+_OURS = "wireroom.bench.stages.stage_process"
 _WAYS = {
     "spaCy, its defaults": ("wireroom.bench.stages.bare_spacy", "full"),
     "spaCy, only ner, its defaults": ("wireroom.bench.stages.bare_spacy", "ner"),
     "spaCy, only ner, our settings": ("wireroom.bench.stages.bare_spacy", "ours"),
-    "tagging and merging": ("wireroom.bench.stages.stage_process", "tag"),
-    _STAGE: ("wireroom.bench.stages.stage_process", "stage"),
+    "tagging and merging": (_OURS, "tag"),
+    _STAGE: (_OURS, "stage"),
 }
 
 
@@ -81,7 +82,10 @@ def _in_turns(batches: list[list[str]], model: str) -> dict[str, list[float]]:
     """Return articles for each second of processor time, by way and round."""
     rates: dict[str, list[float]] = {way: [] for way in _WAYS}
     with ExitStack() as stack:
-        children = {way: stack.enter_context(child(at[0], model, at[1])) for way, at in _WAYS.items()}
+        children = {
+            way: stack.enter_context(child(module, model, name, as_worker=module == _OURS))
+            for way, (module, name) in _WAYS.items()
+        }
         for batch in batches:
             for way, process in children.items():
                 rates[way].append(len(batch) / process.seconds(batch))
@@ -93,7 +97,7 @@ def _at_once(batches: list[list[str]], processes: int) -> list[float]:
     module, way = _WAYS[_STAGE]
     rates = []
     with ExitStack() as stack, ThreadPoolExecutor(processes) as threads:
-        children = [stack.enter_context(child(module, "", way)) for _ in range(processes)]
+        children = [stack.enter_context(child(module, "", way, as_worker=True)) for _ in range(processes)]
         for batch in batches:
             began = time.perf_counter()
             list(threads.map(Child.seconds, children, [batch] * processes))

@@ -70,7 +70,7 @@ def growth(samples: Sequence[tuple[int, float]], settled: int) -> Growth:
 
 def _watch(articles: int, new: int) -> list[tuple[int, float]]:
     texts, samples = with_new_words(new), []
-    with child("wireroom.bench.stages.stage_process", "", "stage") as stage:
+    with child("wireroom.bench.stages.stage_process", "", "stage", as_worker=True) as stage:
         for done in range(_ROUND, articles + 1, _ROUND):
             if refused := stage.ask(list(islice(texts, _ROUND)))["refused"]:
                 fail(EX_SOFTWARE, f"{refused} of {_ROUND} articles were refused, so nothing was measured")

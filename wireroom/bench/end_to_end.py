@@ -8,12 +8,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from nats.js import JetStreamContext
 
+from services.extract.blas import kernels
 from shared.messages import ArticleSubmitted
 from wireroom.bench import cpu_time, latency
-from wireroom.bench.stages.stage_in_process import Alone
 from wireroom.cli.connections import nats_connection
 from wireroom.local import process_memory
 from wireroom.local.local_stack import Stack, running
@@ -21,6 +22,9 @@ from wireroom.local.supervisor import Say
 from wireroom.ops.outcomes import follow
 from wireroom.publisher.sender import published
 from wireroom.publisher.submissions import Submission
+
+if TYPE_CHECKING:
+    from wireroom.bench.stages.stage_in_process import Alone
 
 _PUBLISHER = "publisher"  # this process, which also waits for what becomes of each
 _PATIENCE = 600.0
@@ -83,7 +87,7 @@ class Measured:
 async def measure(plan: Plan, say: Say) -> Measured:
     """Raise RuntimeError if an article is not stored."""
     os.environ["WIREROOM_EXTRACT_WORKERS"] = str(plan.workers)
-    alone = Alone(plan.articles, _WARM)
+    alone = _alone(plan.articles)
     before = alone.rate()
     with tempfile.TemporaryDirectory(prefix="wireroom-bench-") as folder:
         async with (
@@ -130,7 +134,15 @@ async def _through(js: JetStreamContext, submissions: Sequence[Submission]) -> t
     return publishing, took
 
 
-async def _delays(js: JetStreamContext, articles: Sequence[ArticleSubmitted], alone: Alone, rate: float) -> Latency:
+def _alone(articles: Sequence[ArticleSubmitted]) -> "Alone":
+    """Return the stage in this process, with the kernels of a worker: numpy reads them when it is first imported."""
+    os.environ.update(kernels(os.environ))
+    from wireroom.bench.stages.stage_in_process import Alone  # noqa: PLC0415 - numpy
+
+    return Alone(articles, _WARM)
+
+
+async def _delays(js: JetStreamContext, articles: Sequence[ArticleSubmitted], alone: "Alone", rate: float) -> Latency:
     through, by_itself = await latency.one_by_one(js, _submissions(articles[:_ONE_BY_ONE], "one"), alone.seconds)
     some = list(islice(articles, int(rate / 2 * _AT_HALF_LOAD)))
     loaded = await latency.at_rate(js, _submissions(some, "half"), rate / 2)

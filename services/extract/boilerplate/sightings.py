@@ -10,7 +10,7 @@ from shared.messages import ArticleExtracted
 
 MAX_CHARS = 200  # a longer line is never furniture by counting alone: losing a paragraph is worse than keeping a notice
 _MAX_LINES = 200  # of one article
-_LOOK_AT = 1000  # characters of a line; those that are longer are only told apart
+_LOOK_AT = 1000  # characters of a line; of a longer one the rest is not looked at
 _SKETCH = 8  # lines by which copies of an article are recognised
 _COUNTED = frozenset(
     {"outside_body", "fragment", "model", "furniture", "promo", "comment_prompt", "related_link", "editor_note"}
@@ -22,7 +22,7 @@ class Seen:
     """A line as it stood in an article."""
 
     key: str
-    text: str
+    text: str  # cut behind MAX_CHARS
     sentence: bool  # it says something by itself, and does not ask for anything
     figures: bool  # it has numbers, which the key does not tell apart
     strong: bool  # it reads like a paragraph
@@ -68,4 +68,4 @@ def _line(text: str, vocabulary: Vocabulary) -> Seen | None:
     words = count(text, len(found))
     figures = any(word.startswith("#") for word in found)
     asks = len(text) <= MAX_CHARS and bool(vocabulary.cues(found))  # of longer lines nobody wants to know
-    return Seen(key, text, ends and not asks, figures, ends and words >= STRONG_WORDS)
+    return Seen(key, text[: MAX_CHARS + 1], ends and not asks, figures, ends and words >= STRONG_WORDS)

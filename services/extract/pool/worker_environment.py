@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from services.extract.blas import kernels
+
 # A parser that an article takes over can read its environment, so what is not named here does not reach it:
 # addresses with passwords, tokens of whatever else runs on the machine.
 _NAMES = frozenset({
@@ -15,7 +17,7 @@ _ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"), "1")  #
 
 def of_template(environment: Mapping[str, str]) -> dict[str, str]:
     """Return the allowed part of the service's environment, for one thread; settings are found in any case."""
-    return {name: value for name, value in environment.items() if _allowed(name.upper())} | _ONE_THREAD
+    return kernels({name: value for name, value in environment.items() if _allowed(name.upper())}) | _ONE_THREAD
 
 
 def _allowed(name: str) -> bool:

@@ -13,7 +13,7 @@ def open_job() -> Job:
 
     def weak(payloads: Sequence[bytes]) -> Sequence[bytes]:
         for payload in payloads:
-            deed = (requested(payload)[0].guid or "").partition("-")[0]
+            deed = (requested(payload).decoded().guid or "").partition("-")[0]
             if deed != "good":
                 DEEDS[deed.encode()]()
         return job(payloads)

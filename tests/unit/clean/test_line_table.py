@@ -10,6 +10,7 @@ from services.extract import transport
 from services.extract.boilerplate.line_table import MAX_LINES, Decision, Table, decide, learn
 from services.extract.boilerplate.sightings import Sighting, sighting
 from services.extract.clean.rules.line_facts import line_key
+from shared.broker.encoded import Undecoded
 from tests.cleaning import RULES, clean
 from tests.sources import CLOSING, REPEATED, Generated, generated
 from tools.evaluation.text_scores import score
@@ -153,9 +154,10 @@ def test_a_table_is_bounded() -> None:
 def test_a_worker_is_given_what_is_known_as_the_service_has_it() -> None:
     known = learned([*own(number), NOTICE] for number in range(10)).furniture()
     article = a_raw_article(body="\n\n".join([*own(20), NOTICE]))
-    received, told = transport.requested(transport.request(article, known))
-    assert (received, told) == (article, known)
-    assert list(clean(received.body, "text/plain", learned=told).paragraphs) == own(20)
+    message = Undecoded(article.source, {}, article.model_dump_json().encode())
+    request = transport.requested(transport.request(message, known))
+    assert (request.source, request.learned) == (article.source, known)
+    assert list(clean(request.decoded().body, "text/plain", learned=request.learned).paragraphs) == own(20)
 
 
 def cleaned(articles: Sequence[Generated], *, learning: bool) -> list[list[str]]:

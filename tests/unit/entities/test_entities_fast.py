@@ -3,6 +3,8 @@
 import json
 import logging
 import random
+import subprocess
+import sys
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -15,17 +17,17 @@ from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc
 
-from services.extract.blas import choose_kernels
+from services.extract.blas import kernels
 from services.extract.entities.ner import decoder, fast_ner, word_table
-from services.extract.entities.ner.chunks import pieces
 from services.extract.entities.ner.decoder import Decoder
 from services.extract.entities.ner.encoder import Encoder, UnknownLayout
 from services.extract.entities.ner.fast_ner import CHECK_TEXT, Fast
 from services.extract.entities.ner.models import load_model
-from services.extract.entities.ner.pipeline import Pipeline
+from services.extract.entities.ner.pipeline import Pipeline, pieces
 from services.extract.entities.ner.tokens import PartTable, tokens_of
 from services.extract.entities.ner.word_table import Floats, TableFull
 from services.extract.entities.spans import Span
+from services.extract.pool.worker_environment import of_template
 from shared.errors import Rejected
 from tests.cleaning import clean
 from wireroom.samples import sample_lines
@@ -295,7 +297,7 @@ WIDE = "vendor_id\t: {}\nflags\t\t: fpu avx2 avx512f avx512dq avx512cd avx512bw 
 
 
 @pytest.mark.parametrize(
-    ("cpuinfo", "kernels"),
+    ("cpuinfo", "core"),
     [
         (WIDE.format("AuthenticAMD"), "SkylakeX"),
         (WIDE.format("GenuineIntel"), None),
@@ -303,12 +305,12 @@ WIDE = "vendor_id\t: {}\nflags\t\t: fpu avx2 avx512f avx512dq avx512cd avx512bw 
         (None, None),
     ],
 )
-def test_kernels_are_chosen_by_what_the_processor_can(tmp_path: Path, cpuinfo: str | None, kernels: str | None) -> None:
-    file, environment = tmp_path / "cpuinfo", dict[str, str]()
+def test_kernels_are_chosen_by_what_the_processor_can(tmp_path: Path, cpuinfo: str | None, core: str | None) -> None:
+    file = tmp_path / "cpuinfo"
     if cpuinfo:
         file.write_text(cpuinfo)
-    choose_kernels(environment, file)
-    assert environment.get("OPENBLAS_CORETYPE") == kernels
+    environment = kernels({}, file)
+    assert environment.get("OPENBLAS_CORETYPE") == core
     assert environment["OPENBLAS_NUM_THREADS"] == "1"
 
 
@@ -316,5 +318,21 @@ def test_what_the_operator_set_stays(tmp_path: Path) -> None:
     file = tmp_path / "cpuinfo"
     file.write_text(WIDE.format("AuthenticAMD"))
     environment = {"OPENBLAS_NUM_THREADS": "4", "OPENBLAS_CORETYPE": "Zen"}
-    choose_kernels(environment, file)
-    assert environment == {"OPENBLAS_NUM_THREADS": "4", "OPENBLAS_CORETYPE": "Zen"}
+    assert kernels(environment, file) == {"OPENBLAS_NUM_THREADS": "4", "OPENBLAS_CORETYPE": "Zen"}
+
+
+def test_importing_the_service_changes_no_environment_and_loads_no_numpy() -> None:
+    looks = (
+        "import os, sys; before = dict(os.environ); import services.extract.app; "
+        "sys.exit(dict(os.environ) != before or 'numpy' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", looks], check=False).returncode == 0
+
+
+def test_the_template_is_started_with_the_kernels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = tmp_path / "cpuinfo"
+    file.write_text(WIDE.format("AuthenticAMD"))
+    monkeypatch.setattr(kernels, "__defaults__", (file,))
+    assert of_template({"PATH": "/bin", "A_SECRET": "x"}) == {
+        "PATH": "/bin", "OPENBLAS_CORETYPE": "SkylakeX", "OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"
+    }  # fmt: skip

@@ -5,9 +5,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from services.extract import transport
+from services.extract.boilerplate.sightings import sighting
 from services.extract.pool import frames
+from shared.broker.encoded import Undecoded
 from shared.errors import Reason, Rejected
+from shared.messages import ArticleIngested
 from shared.topology import MAX_MESSAGE_BYTES
+from tests.cleaning import RULES
 from wireroom.testing.factories import a_raw_article, an_extracted_article
 
 
@@ -24,22 +28,59 @@ def test_a_frame_that_claims_to_be_endless_is_not_waited_for() -> None:
         frames.body_size(b"\xff\xff\xff\xff")
 
 
+def sent(article: ArticleIngested, **headers: str) -> Undecoded:
+    return Undecoded(article.source, headers, article.model_dump_json().encode())
+
+
+def an_extracted(**fields: object) -> transport.Extracted:
+    article = an_extracted_article(**fields)
+    return transport.Extracted(article, sighting(article, RULES.vocabulary))
+
+
 def test_articles_arrive_as_they_were() -> None:
-    raw, extracted = a_raw_article(title="Öl\u2028im Hafen"), an_extracted_article()
-    assert transport.requested(transport.request(raw, {"a1": 0.75})) == (raw, {"a1": 0.75})
-    [reply] = transport.replies([extracted])
-    assert transport.replied(reply) == extracted
+    raw, extracted = a_raw_article(title="Öl\u2028im Hafen"), an_extracted()
+    request = transport.requested(transport.request(sent(raw), {"a1": 0.75}))
+    assert (request.decoded(), request.source, request.learned) == (raw, raw.source, {"a1": 0.75})
+    encoded, told = transport.replied(transport.reply(extracted))
+    assert encoded.data == extracted.article.model_dump_json().encode()
+    assert encoded.decoded() == extracted.article
+    assert encoded.facts.subject == extracted.article.subject
+    assert told.sighting == extracted.sighting
+    assert (told.facts.id, told.facts.version) == (extracted.article.id, extracted.article.version)
+
+
+@pytest.mark.parametrize("data", [b"", b"\n", b"{}\n{}", b"\xff\n", b"[" * 100_000])
+def test_whatever_the_broker_has_reaches_the_decoder_unchanged(data: bytes) -> None:
+    request = transport.requested(transport.request(Undecoded("a", {}, data), {}))
+    assert request.data == data
+    with pytest.raises(Rejected):
+        request.decoded()
+
+
+def test_an_article_of_another_major_version_is_refused() -> None:
+    request = transport.requested(transport.request(sent(a_raw_article(), **{"ce-type": "news.v2.raw"}), {}))
+    with pytest.raises(Rejected) as verdict:
+        request.decoded()
+    assert verdict.value.reason is Reason.SCHEMA_UNSUPPORTED
+
+
+def test_of_a_reply_only_what_the_service_reads_is_parsed() -> None:
+    paragraphs = tuple(f"{number} of the lines of this article, which goes on for long." * 40 for number in range(300))
+    reply = transport.reply(an_extracted(paragraphs=paragraphs))
+    assert transport.head_size(reply) < len(reply) / 4
+    refusal = transport.reply(Rejected(Reason.NO_ARTICLE_TEXT, "nothing"))
+    assert transport.head_size(refusal) == len(refusal)
 
 
 def test_a_verdict_is_raised_where_the_article_is_answered() -> None:
-    [reply] = transport.replies([Rejected(Reason.NO_ARTICLE_TEXT, "a page of 3 characters shows no text")])
+    reply = transport.reply(Rejected(Reason.NO_ARTICLE_TEXT, "a page of 3 characters shows no text"))
     with pytest.raises(Rejected, match="a page of 3 characters shows no text") as verdict:
         transport.replied(reply)
     assert verdict.value.reason is Reason.NO_ARTICLE_TEXT
 
 
 def test_what_no_stream_takes_does_not_travel() -> None:
-    [reply] = transport.replies([an_extracted_article(paragraphs=("a" * MAX_MESSAGE_BYTES,))])
+    reply = transport.reply(an_extracted(paragraphs=("a" * MAX_MESSAGE_BYTES,)))
     assert len(reply) < 1000
     with pytest.raises(Rejected) as verdict:
         transport.replied(reply)
@@ -48,4 +89,4 @@ def test_what_no_stream_takes_does_not_travel() -> None:
 
 def test_what_is_no_verdict_is_not_hidden() -> None:
     with pytest.raises(ZeroDivisionError):
-        transport.replies([ZeroDivisionError()])
+        transport.reply(ZeroDivisionError())

@@ -9,14 +9,15 @@ from faststream.nats import NatsBroker
 from faststream.nats.subscriber.usecases.stream_pull_subscriber import PullStreamSubscriber
 from nats.js import JetStreamContext
 
-from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.broker.encoded import Encoded, ExtractedFacts, Undecoded
+from shared.messages import ArticleExtracted, ArticleIngested, ArticleSubmitted
 from shared.runtime.faststream_internals import inject, jetstream
 from shared.runtime.middleware import Delivered
 from shared.runtime.service import Broker
 from shared.runtime.subscriber import ContinuousPullSubscriber
 from shared.settings import Settings
-from shared.topology import INGEST, STORE
-from wireroom.testing.factories import a_raw_article, a_submission
+from shared.topology import EXTRACT, INGEST, STORE
+from wireroom.testing.factories import a_raw_article, a_submission, an_extracted_article
 from wireroom.testing.fake_broker import FakeCrashGuard, FakeJetStream, FakeMsg, metadata, prepared
 
 
@@ -91,3 +92,28 @@ def test_a_service_reads_one_consumer() -> None:
     broker, _ = a_broker()
     with pytest.raises(ValueError, match="reads ingest already"):
         broker.subscriber(STORE)
+
+
+async def test_a_handler_of_bytes_is_given_them_unchecked_and_its_bytes_are_published() -> None:
+    broker, article = Broker("extract", Settings()), an_extracted_article()
+    subscriber = broker.subscriber(EXTRACT, decoded=False)
+    seen: list[Undecoded] = []
+
+    @subscriber
+    @broker.publisher(ArticleExtracted)
+    async def extract(message: Undecoded) -> Encoded:
+        seen.append(message)
+        return Encoded(ExtractedFacts.of(article), b"the bytes", ArticleExtracted)
+
+    js, raw = FakeJetStream(), FakeMsg(b"no JSON", {"ce-type": "news.v1.raw", "x": "y"})
+    prepared(FastStream(broker), js, FakeCrashGuard())
+    subscriber.prepare()
+    await subscriber.process_message(raw)
+    assert seen == [Undecoded("harbour-gazette", {"ce-type": "news.v1.raw"}, b"no JSON")]
+    [published] = js.published
+    assert (published.subject, published.data, published.stream) == (article.subject, b"the bytes", "NEWS")
+    assert published.headers["Nats-Msg-Id"] == f"extracted:{article.id}:{article.version}"
+    assert raw.answers == ["ack"]
+    [(address, channel)] = ((spec.address, spec) for spec in subscriber.schema().values())
+    assert address == ArticleIngested.subject_pattern
+    assert "ArticleIngested" in str(channel.operation.message.payload)

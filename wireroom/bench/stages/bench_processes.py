@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from services.extract.blas import kernels
+
 
 class Child:
     """A process that answers each line with one line; what it says besides is on standard error."""
@@ -33,12 +35,15 @@ class Child:
 
 
 @contextmanager
-def child(module: str, *arguments: str) -> Iterator[Child]:
+def child(module: str, *arguments: str, as_worker: bool = False) -> Iterator[Child]:
+    """Start a process, with the kernels that a worker of extract has or those that numpy takes by itself."""
     # one thread for all: else OpenBLAS takes the second core, and a ratio would compare cores
     environment = {k: v for k, v in os.environ.items() if not k.startswith("OPENBLAS_")} | {
         "OMP_NUM_THREADS": "1",
         "OPENBLAS_NUM_THREADS": "1",
     }
+    if as_worker:
+        environment = kernels(environment)
     command = [sys.executable, "-m", module, *arguments]
     process = subprocess.Popen(command, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our own
     try:

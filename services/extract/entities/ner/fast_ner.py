@@ -10,10 +10,9 @@ from spacy.language import Language
 from spacy.tokens import Doc
 from thinc.api import Model, NumpyOps
 
-from services.extract.entities.ner.decoder import Decoder, Found
+from services.extract.entities.ner.decoder import Decoder, Found, texts_of
 from services.extract.entities.ner.encoder import Encoder, UnknownLayout
 from services.extract.entities.ner.tokens import PartTable, Read, compute_only, tokens_of
-from services.extract.entities.ner.transition_scores import texts_of
 from services.extract.entities.ner.word_table import CAPACITY, Floats, Numbers, TableFull
 from services.extract.entities.spans import Span
 

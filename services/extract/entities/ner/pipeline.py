@@ -1,20 +1,25 @@
-"""One language's model at work: texts in, what it takes for names out; its memory stays bounded."""
+"""One language's model: texts in, the names that it finds out; memory and time are bounded.
+
+Its memory grows with the longest text and with each new word, the tokenizer's time with symbols in a row.
+"""
 
 import gc
 import logging
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import pairwise
 
 from spacy.language import Language
 from spacy.tokenizer import Tokenizer
 from spacy.tokens import Doc
 
-from services.extract.entities.ner.chunks import bounded_runs, pieces
 from services.extract.entities.ner.encoder import UnknownLayout
 from services.extract.entities.ner.fast_ner import Fast, found_by, spans_of
 from services.extract.entities.ner.frequent_words import frequent_parts
 from services.extract.entities.ner.models import load_model
 from services.extract.entities.ner.word_table import CAPACITY
 from services.extract.entities.spans import Span
+from shared.stream_safe import is_mark
 
 log = logging.getLogger(__name__)
 
@@ -24,6 +29,11 @@ Find = Callable[[Sequence[str]], list[list[Span]]]
 _MOST_NEW_STRINGS = 60_000
 # code points read at once: the parser's loop is the cheaper for more, spaCy's own encoder outgrows the caches
 _AT_ONCE, _AT_ONCE_STOCK = 100_000, 10_000
+MOST_SYMBOLS = 40  # in one run without a space; a link has some twenty
+MOST_IN_A_ROW = 16  # and of these nothing but symbols
+_LONG_RUN = re.compile(rf"\S{{{MOST_SYMBOLS + 1},}}")
+_SYMBOL = re.compile(r"[^\w\s]|_")
+LONGEST = 60_000  # code points; a long reportage, so that cutting is rare
 
 
 class Pipeline:
@@ -102,3 +112,36 @@ def _batches(parts: Iterable[tuple[int, int, str]], most: int) -> Iterator[list[
         size += len(part[2])
     if batch:
         yield batch
+
+
+def pieces(text: str, longest: int = LONGEST) -> Iterator[tuple[int, str]]:
+    """Yield each piece with its offset: whole paragraphs where possible, else whole words; joined they are the text."""
+    start = 0
+    while len(text) - start > longest:
+        end = start + longest
+        cut = max(text.rfind("\n", start, end), -1) + 1 or text.rfind(" ", start, end) + 1 or end
+        yield start, text[start:cut]
+        start = cut
+    yield start, text[start:]
+
+
+def bounded_runs(text: str) -> list[str]:
+    """Cut what is written without a space wherever it has so many symbols; joined the parts are the text.
+
+    The tokenizer takes one symbol after the other off such a run and searches all of the rest each time: 8 kB of
+    apostrophes took it ten seconds. Letters cost nothing, also where a script has no spaces, and marks belong to them.
+    """
+    cuts = [0]
+    for run in _LONG_RUN.finditer(text):
+        symbols = in_a_row = end = 0
+        for symbol in _SYMBOL.finditer(text, run.start(), run.end()):
+            if is_mark(symbol[0]):
+                continue
+            symbols, in_a_row = symbols + 1, in_a_row + 1 if symbol.start() == end else 1
+            end = symbol.end()
+            if symbols == MOST_SYMBOLS or in_a_row == MOST_IN_A_ROW:
+                cuts.append(end)
+                symbols = in_a_row = 0
+    if len(cuts) == 1:
+        return [text]
+    return [text[start:end] for start, end in pairwise([*cuts, len(text)]) if start < end]
