@@ -3,8 +3,10 @@
 import re
 
 import pytest
+from rich.text import Text
 from typer.testing import CliRunner
 
+from wireroom.cli.commands import tail_command
 from wireroom.cli.main import app
 
 
@@ -25,3 +27,11 @@ def test_what_would_follow_nothing_is_refused(arguments: tuple[str, ...], said: 
     result = CliRunner().invoke(app, ["--data", "/nonexistent", "tail", *arguments], env=environment)
     assert result.exit_code == 2, result.output
     assert said in re.sub(r"[\s│]+", " ", result.stderr)
+
+
+def test_a_line_is_whole_in_a_pipe_whatever_width_is_told(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    tail_command.print_line(Text("word " * 40 + "end"))
+    assert capsys.readouterr().out == "word " * 40 + "end\n"

@@ -95,9 +95,7 @@ async def _tail(wanted: _Wanted, *, everything: bool, since: datetime | None, as
             if as_json:
                 json_line(_as_object(message, wanted.stage))
             else:
-                out.print(
-                    _as_line(message, wanted.stage), soft_wrap=not out.is_terminal, overflow="ellipsis", no_wrap=True
-                )
+                print_line(_as_line(message, wanted.stage))
 
 
 async def _wanted(messages: AsyncIterator[Msg], wanted: _Wanted) -> AsyncIterator[Msg]:
@@ -148,6 +146,11 @@ def _as_line(message: Msg, stage: Stage) -> Text:
     names = entity_names(article.get("entities", ()), _SHOWN_ENTITIES)
     head = "  ".join(fact for fact in facts if fact)
     return Text.assemble((f"{at}{_cut(head, 120)}  ", "dim"), (_cut(title, 80), "bold"), f"  {_cut(names, 100)}")
+
+
+def print_line(line: Text) -> None:
+    """Print one line: cut to the width of a terminal, whole into a pipe, where rich cuts it too if told of a width."""
+    out.print(line, soft_wrap=not out.is_terminal, overflow="ellipsis" if out.is_terminal else "ignore", no_wrap=True)
 
 
 def _cut(text: str, limit: int) -> str:
