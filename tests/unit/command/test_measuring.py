@@ -127,7 +127,7 @@ def test_a_child_has_one_thread_and_none_of_our_settings_of_the_kernels(
     assert "OPENBLAS_CORETYPE" not in found
 
 
-@pytest.mark.parametrize("name", ["end-to-end", "extract", "memory", "publish", "store", "clean", "soak"])
+@pytest.mark.parametrize("name", ["end-to-end", "extract", "memory", "publish", "store", "soak"])
 def test_every_bench_says_what_it_measures_and_has_json(name: str) -> None:
     shown = CliRunner().invoke(app, ["bench", name, "--help"])
     assert shown.exit_code == 0

@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tools.evaluation.__main__ import app
 from tools.evaluation.entity_packs import article_of
 from tools.evaluation.entity_scores import Groups, Mentions, Named, by_group
-from wireroom.cli.main import app
 
 TEXT = "Mara Quill, the mayor of Chicago, met officials of Brindle Freight Corp. in Berlin. Quill left Chicago."
 
@@ -56,7 +56,7 @@ def test_the_command_measures_a_pack(tmp_path: Path) -> None:
     ents = [[start, start + len(name), "", name] for start, name in places]
     pack = tmp_path / "names.jsonl"
     pack.write_text(json.dumps({"id": "1", "text": TEXT, "ents": ents}) + "\n", encoding="utf-8")
-    result = CliRunner().invoke(app, ["bench", "entities", str(pack), "--json"])
+    result = CliRunner().invoke(app, ["entities", str(pack), "--json"])
     bare, ours = map(json.loads, result.stdout.splitlines())
     assert (bare["method"], ours["method"]) == ("bare model", "wireroom")
     assert ours["recall"] >= bare["recall"] > 0.5
@@ -67,4 +67,4 @@ def test_the_command_measures_a_pack(tmp_path: Path) -> None:
 def test_what_is_no_pack_is_refused(tmp_path: Path, content: str) -> None:
     pack = tmp_path / "names.jsonl"
     pack.write_text(content, encoding="utf-8")
-    assert CliRunner().invoke(app, ["bench", "entities", str(pack)]).exit_code == 65
+    assert CliRunner().invoke(app, ["entities", str(pack)]).exit_code == 65

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
+from tools.evaluation.__main__ import app
 from tools.evaluation.text_scores import score, summary
-from wireroom.cli.main import app
 from wireroom.testing.factories import BODY
 
 
@@ -63,7 +63,7 @@ def test_a_pack_is_measured_beside_doing_nothing_and_the_bare_extractor(tmp_path
     }
     pack = tmp_path / "pack.jsonl"
     pack.write_text(json.dumps(record) + "\n")
-    result = CliRunner().invoke(app, ["bench", "clean", str(pack), "--json"])
+    result = CliRunner().invoke(app, ["clean", str(pack), "--json"])
     assert result.exit_code == 0, result.output
     rows = {(row["field"], row["method"]): row for row in map(json.loads, result.stdout.splitlines())}
     assert rows.keys() == {
@@ -80,6 +80,6 @@ def test_a_pack_is_measured_beside_doing_nothing_and_the_bare_extractor(tmp_path
 def test_a_file_that_is_no_pack_is_named(tmp_path: Path, content: str) -> None:
     pack = tmp_path / "pack.jsonl"
     pack.write_text(content)
-    result = CliRunner().invoke(app, ["bench", "clean", str(pack)])
+    result = CliRunner().invoke(app, ["clean", str(pack)])
     assert result.exit_code == 65
     assert "pack.jsonl" in result.stderr
