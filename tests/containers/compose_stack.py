@@ -28,20 +28,21 @@ class Stack:
     """One compose project; ``environment`` is what its shell or its file .env would have."""
 
     def __init__(self, **environment: str) -> None:
-        [self.port] = ports.free(1)
-        self._project = f"wireroom-test-{uuid.uuid4().hex[:8]}"
+        self.port, self._http_port = ports.free(2)
+        self.project = f"wireroom-test-{uuid.uuid4().hex[:8]}"
         self.environment = environment
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run docker compose on this project, whatever comes of it."""
-        known = {"WIREROOM_NATS_PORT": str(self.port)} | self.environment | environment
+        published = {"WIREROOM_NATS_PORT": str(self.port), "WIREROOM_HTTP_PORT": str(self._http_port)}
+        known = published | self.environment | environment
         return subprocess.run(
             self.command(*arguments), cwd=ROOT, env=os.environ | known, input=stdin,
             capture_output=True, text=True, check=False,
         )  # fmt: skip
 
     def command(self, *arguments: str) -> list[str]:
-        return [DOCKER, "compose", "--project-name", self._project, *arguments]
+        return [DOCKER, "compose", "--project-name", self.project, *arguments]
 
     def compose(self, *arguments: str, **environment: str) -> str:
         """Run docker compose on this project; a failure shows what it printed."""
