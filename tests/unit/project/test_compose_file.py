@@ -73,3 +73,13 @@ def test_what_only_compose_reads_is_no_unknown_variable() -> None:
 def test_the_page_of_operations_has_every_variable_of_compose() -> None:
     page = (ROOT / "docs/operations.md").read_text("utf-8")
     assert [name for name in sorted(COMPOSE) if f"`{name}`" not in page] == []
+
+
+@pytest.mark.parametrize("name", [name for name, service in SERVICES.items() if "build" in service])
+def test_an_image_holds_every_service_that_its_code_imports(name: str) -> None:
+    arguments = SERVICES[name]["build"]["args"]
+    held = {arguments["SERVICE"], *arguments.get("ALSO", "").split()}
+    folders = [ROOT / ("wireroom" if part == "cli" else f"services/{part}") for part in held]
+    sources = [path.read_text("utf-8") for folder in (ROOT / "shared", *folders) for path in folder.rglob("*.py")]
+    imported = {part for source in sources for part in re.findall(r"^\s*from services\.(\w+)", source, re.MULTILINE)}
+    assert imported <= held
