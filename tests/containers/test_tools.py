@@ -70,6 +70,7 @@ CASES = {
     "dead ls": Case("unknown_field"),
     "rules ls": Case("learned"),
     "status": Case("up to date"),
+    "logs": Case("docker compose logs", (1,)),  # the log of a container is Docker's
     "audit": Case("in flight   OK"),
     "reprocess": Case("sent 0 of 0 through again", (1,)),  # nothing here is of older rules
     "withdraw": Case("withdrew"),

@@ -172,7 +172,8 @@ def logs(
     known = program_log.programs(folder)
     wanted = [name for name in known if service is None or name == service or name.startswith(f"{service}-")]
     if not wanted:
-        names = f"It has those of {', '.join(known)}" if known else "`wireroom up` makes them; --data names its folder"
+        none = "`wireroom up` makes them; --data names its folder. With Docker Compose: `docker compose logs`"
+        names = f"It has those of {', '.join(known)}" if known else none
         fail(EX_CHECK, f"{folder} has no log{f' of {service}' if service else ''}. {names}.")
     tails = [program_log.LogTail(folder, name) for name in wanted] if follow else []
     found = heapq.merge(*(program_log.read(folder, name) for name in wanted), key=lambda line: line.at)
