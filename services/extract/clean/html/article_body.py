@@ -30,11 +30,11 @@ def stated_lines(text: str, after: int) -> list[Line]:
 
 def is_more(stated: Sequence[Line], shown: Sequence[str]) -> bool:
     """Tell whether the stated body goes far beyond what the page shows, which is a part of it."""
+    if len(shown) > _SHOWN or (shown and len(stated) == 1):  # a body without paragraphs is worse than a part with them
+        return False
     body = tokens(" ".join(line.text for line in stated))
     found = tokens(" ".join(shown))
     if len(body) < _LEAST or len(body) < _MORE * len(found):
-        return False
-    if len(shown) > _SHOWN or (shown and len(stated) == 1):  # a body without paragraphs is worse than a part with them
         return False
     return not found or len(set(found) & set(body)) >= len(set(found)) / 2
 

@@ -39,7 +39,9 @@ _UNDRAWN_CLASS = re.compile(
     r"|glossary-(?:definition|tooltip|text))(?![\w-])",
     re.IGNORECASE,
 )
-_PREFORMATTED = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.IGNORECASE)
+_PREFORMATTED_STYLE = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.IGNORECASE)
+_SHOWING = frozenset({"class", "style", "role"})  # attributes that say how an element is shown
+_UNDRAWN, _CAPTION, _PREFORMATTED = 1, 2, 4  # what they may say
 _INLINE_BLOCKS = frozenset({"button", "label", "div"})  # that authors put into sentences
 _GOES_ON = re.compile(r"\s*(?:[^\W\d_A-Z]|[,.;:!?)”’»])")
 _SENTENCE_END = (".", "!", "?", ":", "…", "。", "！", "？")
@@ -125,14 +127,15 @@ def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
     for event, element in walk:
         if event == "start":
             attributes = element.items()
-            skipped = reader.is_undrawn(element, attributes)
+            shown_as = reader.shown_as(attributes) if attributes else 0
+            skipped = reader.is_undrawn(element, shown_as)
             if not skipped and (is_hidden(attributes) if attributes else False) and left_out(element):
                 skipped = True
                 reader.end_block(element)
             if skipped:
                 walk.skip_subtree()
                 continue
-            if reader.begin(element, attributes):
+            if reader.begin(element, attributes, shown_as):
                 walk.skip_subtree()
                 continue
             text = element.text
@@ -164,12 +167,11 @@ def _rejoined(page: Page, breaks: Sequence[int]) -> Page:
     start = 0
     for end in range(1, len(breaks) + 1):
         if end == len(breaks) or not breaks[end]:
-            run = [
-                replace(line, after_blank=number > 1)
-                for line, number in zip(page.lines[start:end], breaks[start:end], strict=True)
-            ]
-            joined = rejoin(run) if len(run) >= _WRAPPED else run
-            heads += [line.number - 1 for line in joined]
+            run = page.lines[start:end]
+            if len(run) >= _WRAPPED:
+                numbers = zip(run, breaks[start:end], strict=True)
+                run = rejoin([replace(line, after_blank=number > 1) for line, number in numbers])
+            heads += [line.number - 1 for line in run]
             start = end
     return page if len(heads) == len(page.lines) else _joined(page, heads)
 
@@ -193,6 +195,15 @@ def _joined(page: Page, heads: Sequence[int]) -> Page:
     return Page(lines, [page.within[head] for head in heads], linked, [page.meets[head] for head in heads], boxes)
 
 
+def _meaning(name: str, value: str) -> int:
+    """Return what one attribute says of how its element is shown."""
+    if name == "class":
+        return _UNDRAWN * bool(_UNDRAWN_CLASS.search(value)) | _CAPTION * bool(_CAPTION_CLASS.search(value))
+    if name == "style":
+        return _UNDRAWN * bool(_UNDRAWN_STYLE.search(value)) | _PREFORMATTED * bool(_PREFORMATTED_STYLE.search(value))
+    return _UNDRAWN * (value == "tooltip")
+
+
 class _Reader:
     """What has been read so far: the page, the boxes that are open, and the pieces of the line that is begun."""
 
@@ -205,27 +216,30 @@ class _Reader:
         self._inlined: list[Element] = []  # blocks inside of sentences that are open
         self._preformatted: list[Element] = []  # elements that are open and whose line breaks show
         self._caption_boxes: list[int] = []  # that are open
-        self._undrawn: dict[str, bool] = {}  # by class
+        self._meanings: dict[tuple[str, str], int] = {}  # of attributes: most pages repeat a few hundred
         self._brs = self._brs_before = 0
         self._box = self._depth = self._links = self._captions = 0
         self._begun = self._linked = self._meets = self._lowest = 0
 
-    def is_undrawn(self, element: Element, attributes: Attributes) -> bool:
+    def shown_as(self, attributes: Attributes) -> int:
+        """Return what the attributes of an element say of how it is shown: _UNDRAWN, _CAPTION and _PREFORMATTED."""
+        found = 0
+        for attribute in attributes:
+            if attribute[0] in _SHOWING:
+                meaning = self._meanings.get(attribute)
+                if meaning is None:
+                    meaning = self._meanings[attribute] = _meaning(*attribute)
+                found |= meaning
+        return found
+
+    def is_undrawn(self, element: Element, shown_as: int) -> bool:
         """Tell whether an element is no text that is drawn, so that the sentence around it goes on behind it."""
         tag = element.tag
         if tag in _UNSEEN or (tag == "sup" and is_note(element)):
             return True
         if tag == "button" and self.pieces and not _WORD.search("".join(element.itertext())):
             return True
-        return tag not in HEADINGS and any(self._names_undrawn(name, value) for name, value in attributes)
-
-    def _names_undrawn(self, name: str, value: str) -> bool:
-        if name == "class":
-            known = self._undrawn.get(value)
-            if known is None:
-                known = self._undrawn[value] = _UNDRAWN_CLASS.search(value) is not None
-            return known
-        return (name == "style" and _UNDRAWN_STYLE.search(value) is not None) or (name == "role" and value == "tooltip")
+        return bool(shown_as & _UNDRAWN) and tag not in HEADINGS
 
     def end_block(self, element: Element) -> None:
         if element.tag in BLOCKS:
@@ -235,23 +249,23 @@ class _Reader:
 
     def end_skipped(self, element: Element) -> None:
         """End the line at an element that was not read, unless nobody sees that there is one."""
-        if element.tag in BLOCKS and not self.is_undrawn(element, element.items()):
+        if element.tag in BLOCKS and not self.is_undrawn(element, self.shown_as(element.items())):
             self.end_block(element)
 
-    def begin(self, element: Element, attributes: Attributes) -> bool:
+    def begin(self, element: Element, attributes: Attributes, shown_as: int) -> bool:
         """Open an element; return whether its text was read as well, line by line."""
         tag = element.tag
         if tag in _INLINE_BLOCKS and self.pieces and self._in_sentence(element):
             self._inlined.append(element)
         elif tag in BLOCKS:
             self._end_before(element)
-        self.open(tag, attributes)
+        self.open(tag, attributes, shown_as)
         if tag == "q":
             quoted = (element.text or "").lstrip()[:1] in _QUOTATION or "".join(self.pieces)[-1:] in _QUOTATION
             self._quotes.append("" if quoted else self._marks[1])
             if not quoted:
                 self.say(self._marks[0])
-        if tag == "pre" or any(name == "style" and _PREFORMATTED.search(value) for name, value in attributes):
+        if tag == "pre" or shown_as & _PREFORMATTED:
             self._preformatted.append(element)
         return bool(self._preformatted) and tag in BLOCKS and self._read_lines(element)
 
@@ -303,7 +317,7 @@ class _Reader:
             self._preformatted.pop()
         self.close(tag)
 
-    def open(self, tag: str, attributes: Attributes) -> None:
+    def open(self, tag: str, attributes: Attributes, shown_as: int) -> None:
         boxes = self.page.boxes
         number = len(boxes.tags)
         self._depth = depth = self._depth + 1
@@ -319,12 +333,9 @@ class _Reader:
         self._box = number
         if tag == "a":
             self._links += 1
-        if tag == "figcaption" or self._is_caption(attributes):
+        if tag == "figcaption" or shown_as & _CAPTION:
             self._captions += 1
             self._caption_boxes.append(number)
-
-    def _is_caption(self, attributes: Attributes) -> bool:
-        return any(name == "class" and _CAPTION_CLASS.search(value) is not None for name, value in attributes)
 
     def close(self, tag: str) -> None:
         boxes, box = self.page.boxes, self._box

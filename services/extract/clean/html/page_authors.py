@@ -86,8 +86,10 @@ def _marked(tree: Element, scope: Scope, roles: AbstractSet[str]) -> list[str]:
         if rank is None or len(ranks[rank]) >= _MAX_MARKED:
             continue
         text = visible(" ".join(element.itertext()))
+        if rank == _LINE and not _BY.match(text):
+            continue
         words = len(tokens(text))
-        if not 0 < words <= _BYLINE_WORDS or (rank == _LINE and not _BY.match(text)):
+        if not 0 < words <= _BYLINE_WORDS:
             continue
         if not scope.holds(element, boxes=True):
             continue
