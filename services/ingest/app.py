@@ -10,11 +10,10 @@ from faststream.specification import AsyncAPI
 from services.ingest.http.listener import http_input
 from services.ingest.identity import ingested
 from services.ingest.settings import IngestSettings
-from shared.errors import Reason, Rejected
+from services.ingest.source_quotas import SourceQuotas
 from shared.messages import ArticleIngested, ArticleSubmitted
 from shared.runtime.delivery import Attempts
 from shared.runtime.middleware import Delivered
-from shared.runtime.quotas import HOUR, WEEK, Allowance, Quota
 from shared.runtime.service import Broker
 from shared.runtime.worker_thread import off_loop
 from shared.settings import Settings
@@ -35,16 +34,13 @@ async def identified(article: ArticleSubmitted, delivery: Delivered) -> ArticleI
 def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
     """Make the service; nothing connects before it is run."""
     broker, options = Broker("ingest", settings, attempts=attempts), IngestSettings()
-    articles = Quota(Allowance(options.source_articles, HOUR, "articles"))
-    size = Quota(Allowance(options.source_bytes, WEEK, "bytes"))
+    quotas = SourceQuotas(options)
 
     @broker.subscriber(INGEST)
     @broker.publisher(ArticleIngested)
     async def ingest(article: ArticleSubmitted, delivery: Delivered) -> ArticleIngested:
         """Check a submission and give it its identity."""
-        for quota, amount in ((articles, 1), (size, delivery.size)):
-            if not quota.take(article.source, amount):
-                raise Rejected(Reason.OVER_QUOTA, f"source {article.source} is over its quota of {quota.allowance}")
+        quotas.take(article.source, delivery.size)
         return await identified(article, delivery)
 
     @asynccontextmanager

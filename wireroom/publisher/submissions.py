@@ -17,8 +17,7 @@ from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
-import orjson
-
+from services.ingest.readers.source_field import with_source
 from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
@@ -135,7 +134,7 @@ def _submissions(name: str, file: BinaryIO, source: str) -> Iterator[Submission]
         yield _text(name, kind, head, chunks, source)
         return
     for found in json_stream.values(_as_utf_8(head, chunks), _MOST_JSON_BYTES, named_lines=kind in _JSON_LINES):
-        data = found.data if found.refusal else _with_source(found.data, source)
+        data = found.data if found.refusal else with_source(found.data, source)
         yield Submission(f"{name}:{found.number}", data, found.refusal, found.number)
 
 
@@ -186,18 +185,6 @@ def _text(name: str, kind: str, head: bytes, chunks: Iterator[bytes], source: st
 def _too_large(name: str, size: str) -> Submission:
     limit = f"an article has at most {MAX_BODY_BYTES:,} as UTF-8"
     return Submission(name, b"", Rejected(Reason.TOO_LARGE, f"{size} bytes; {limit}"))
-
-
-def _with_source(data: bytes, source: str) -> bytes:
-    """Put the source in front where there is none; everything else stays as it was written."""
-    try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return data
-    if not isinstance(value, dict) or "source" in value:
-        return data
-    rest = data[data.index(b"{") + 1 :]
-    return b'{"source":%b%b%b' % (orjson.dumps(source), b"," if value else b"", rest)
 
 
 def _one_article(name: str, data: bytes, media_type: str, source: str) -> Submission:

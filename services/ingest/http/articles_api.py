@@ -6,13 +6,14 @@ was refused was not taken.
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
-import orjson
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from nats.errors import Error as NatsError
@@ -23,18 +24,18 @@ from starlette.requests import ClientDisconnect
 from services.ingest.http.access_tokens import Tokens
 from services.ingest.http.problem_details import MEDIA_TYPE, Problem, problem_of, refused, status_of
 from services.ingest.http.request_body import MAX_REQUEST, MEDIA_TYPES, Item, items_of, read_bounded
-from services.ingest.identity import article_id, ingested
+from services.ingest.identity import ingested
+from services.ingest.readers.source_field import with_source
+from services.ingest.source_quotas import SourceQuotas
 from shared import __version__
 from shared.broker.publish import MESSAGE_ID, PUBLISH_TIMEOUT, classified
 from shared.decoding import decode
 from shared.errors import Reason, Rejected, Unavailable
-from shared.messages import ArticleSubmitted
-from shared.runtime.quotas import Quota
+from shared.messages import ArticleIngested, ArticleSubmitted
 from shared.runtime.worker_thread import off_loop
 
 _READ_TIMEOUT = 30.0  # seconds for the whole body; a slow client holds nothing longer
 _AT_ONCE = 4 * MAX_REQUEST  # bytes of bodies in memory over all requests; what comes beyond is told to come again
-_SMALL = 256 * 1024  # bytes that a request of unknown length is taken for
 _PUBLISHED_AT_ONCE = 128  # of one request
 _RETRY_AFTER = {"Retry-After": "1"}
 
@@ -52,14 +53,16 @@ class Taken:
         return {"id": self.id, "version": self.version, "duplicate": self.duplicate}
 
 
+Outcome = Taken | Rejected | Unavailable
+
+
 @dataclass
 class Gateway:
     """What stands between a request and INBOX. ``open_to_all``: no token is asked for while none was made."""
 
     js: JetStreamContext
     tokens: Tokens
-    articles: Quota
-    size: Quota
+    quotas: SourceQuotas
     open_to_all: bool = False
     _in_memory: int = field(default=0, init=False)
 
@@ -78,34 +81,36 @@ class Gateway:
             )
         return token.source
 
-    async def body_of(self, request: Request) -> bytes:
-        """Read the body within its limits of size, time and memory; raises Problem 408, 413, 415, 422 and 503."""
+    @asynccontextmanager
+    async def body_of(self, request: Request) -> AsyncIterator[bytes]:
+        """Yield the body, read within its limits of size, time and memory; its memory counts until the block ends.
+
+        Raises Problem 400, 408, 413, 415, 422 and 503.
+        """
         given = request.headers.get("content-length", "")
-        size = int(given) if given.isascii() and given.isdigit() and len(given) < 16 else _SMALL  # noqa: PLR2004
-        if size > MAX_REQUEST:
-            said = f"the body has {size:,} bytes; at most {MAX_REQUEST:,} are taken"
+        if given.isdigit() and len(given) < 16 and int(given) > MAX_REQUEST:  # noqa: PLR2004
+            said = f"the body has {int(given):,} bytes; at most {MAX_REQUEST:,} are taken"
             raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said, reason="too_large")
-        if self._in_memory + size > _AT_ONCE:
-            raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once; send it again", _RETRY_AFTER)
-        self._in_memory += size
+        encoding, held = request.headers.get("content-encoding", "").strip().lower(), 0
+
+        def grown(size: int) -> None:
+            nonlocal held
+            if self._in_memory + size > _AT_ONCE:
+                raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once; send it again", _RETRY_AFTER)
+            self._in_memory += size
+            held += size
+
         try:
-            async with asyncio.timeout(_READ_TIMEOUT):
-                return await read_bounded(request.stream(), request.headers.get("content-encoding", "").strip().lower())
-        except TimeoutError:
-            raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {_READ_TIMEOUT:g} s") from None
-        except ClientDisconnect:
-            raise Problem(HTTPStatus.BAD_REQUEST, "the connection ended before the body did") from None
+            yield await _read(request, encoding, grown)
         finally:
-            self._in_memory -= size
+            self._in_memory -= held
 
     async def take(self, item: Item, source: str | None, key: str) -> Taken:
         """Publish one submission and wait for the broker; raises Rejected and Unavailable."""
         if item.refusal:
             raise item.refusal
         article, data = await off_loop(len(item.data), checked, item.data, source)
-        for quota, amount in ((self.articles, 1), (self.size, len(data))):
-            if not quota.take(article.source, amount):
-                raise Rejected(Reason.OVER_QUOTA, f"source {article.source} is over its quota of {quota.allowance}")
+        self.quotas.take(article.source, len(data))
         message_id = sha256("\0".join((article.source, key or secrets.token_hex(16))).encode() + data).hexdigest()
         headers = {MESSAGE_ID: f"http:{message_id[:32]}", "content-type": "application/json", "ce-origin": "http"}
         subject = ArticleSubmitted.subject_pattern
@@ -114,66 +119,60 @@ class Gateway:
         except (NatsError, TimeoutError, OSError, ValueError) as error:
             meaning = classified(error, "INBOX", subject, len(data))
             raise meaning if isinstance(meaning, Rejected) else Unavailable("NATS", subject, str(error)) from error
-        return Taken(article_id(article), ack.seq, bool(ack.duplicate))
+        return Taken(article.id, ack.seq, bool(ack.duplicate))
 
 
-def checked(data: bytes, source: str | None) -> tuple[ArticleSubmitted, bytes]:
-    """Return a submission that ingest will not refuse, and its bytes; raises Rejected.
+def checked(data: bytes, source: str | None) -> tuple[ArticleIngested, bytes]:
+    """Return what ingest will make of a submission, which only its version is missing, and its bytes; raises Rejected.
 
     ``source`` is the one that the token belongs to: it is put in where there is none, and any other is refused.
     """
     if source is not None:
-        data = _with_source(data, source)
+        data = with_source(data, source)
     article = decode(data, ArticleSubmitted)
     if source not in {None, article.source}:
         raise Rejected(Reason.SCHEMA, f"source: the token is of {source}, not of {article.source}")
-    ingested(article, version=1, received_at=datetime.now(UTC))  # also a link that ingest refuses is refused here
-    return article, data
+    return ingested(article, version=1, received_at=datetime.now(UTC)), data
 
 
-def _with_source(data: bytes, source: str) -> bytes:
+async def _read(request: Request, encoding: str, grown: Callable[[int], None]) -> bytes:
     try:
-        value = orjson.loads(data)
-    except orjson.JSONDecodeError:
-        return data  # the decoder tells what is wrong with it
-    if not isinstance(value, dict) or "source" in value:
-        return data
-    rest = data[data.index(b"{") + 1 :]
-    return b'{"source":%b%b%b' % (orjson.dumps(source), b"," if value else b"", rest)
+        async with asyncio.timeout(_READ_TIMEOUT):
+            return await read_bounded(request.stream(), encoding, grown)
+    except TimeoutError:
+        raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {_READ_TIMEOUT:g} s") from None
+    except ClientDisconnect:
+        raise Problem(HTTPStatus.BAD_REQUEST, "the connection ended before the body did") from None
 
 
-async def _taken(gateway: Gateway, items: list[Item], source: str | None, key: str) -> list[Taken | Exception]:
+async def _taken(gateway: Gateway, items: list[Item], source: str | None, key: str) -> list[Outcome]:
     """Take all, a bounded number at once, and return for each what became of it."""
     room = asyncio.Semaphore(_PUBLISHED_AT_ONCE)
 
-    async def one(number: int, item: Item) -> Taken:
+    async def one(number: int, item: Item) -> Outcome:
+        own = key or item.key
         async with room:
-            own = key or item.key
-            return await gateway.take(item, source, f"{own}\0{number}" if own else "")
+            try:
+                return await gateway.take(item, source, f"{own}\0{number}" if own else "")
+            except (Rejected, Unavailable) as why:
+                return why
 
-    found = await asyncio.gather(*(one(*each) for each in enumerate(items)), return_exceptions=True)
-    for each in found:
-        if isinstance(each, BaseException) and not isinstance(each, Rejected | Unavailable):
-            raise each
-    return [each for each in found if not isinstance(each, BaseException) or isinstance(each, Exception)]
+    return await asyncio.gather(*(one(*each) for each in enumerate(items)))
 
 
 def _unavailable(error: Exception) -> Problem:
-    said = (
-        f"the broker does not take articles now: {error}"
-        if isinstance(error, Unavailable)
-        else "no answer of the broker"
-    )
+    cause = str(error) if isinstance(error, Unavailable) else "it did not answer"
+    said = f"the broker does not take articles now: {cause}"
     return Problem(HTTPStatus.SERVICE_UNAVAILABLE, said, {"Retry-After": "2"})
 
 
-def _answer(found: list[Taken | Exception]) -> JSONResponse:
+def _answer(found: list[Outcome]) -> JSONResponse:
     """Return 202 where anything was taken, with what became of each; else the problem of the first."""
     if len(found) == 1:
         return _answer_of_one(found[0])
     results = [_result(each) for each in found]
     accepted = sum(isinstance(each, Taken) for each in found)
-    missing = [each for each in found if isinstance(each, Exception) and not isinstance(each, Rejected)]
+    missing = [each for each in found if isinstance(each, Unavailable)]
     content: dict[str, Any] = {"accepted": accepted, "refused": len(found) - accepted, "results": results}
     if missing:  # all of it can be sent again under the same Idempotency-Key
         problem = _unavailable(missing[0])
@@ -184,7 +183,7 @@ def _answer(found: list[Taken | Exception]) -> JSONResponse:
     return Problem(status_of(first), f"none of {len(found)} articles was taken", **content).response
 
 
-def _answer_of_one(found: Taken | Exception) -> JSONResponse:
+def _answer_of_one(found: Outcome) -> JSONResponse:
     if isinstance(found, Taken):
         return JSONResponse(found.members, HTTPStatus.ACCEPTED)
     if isinstance(found, Rejected):
@@ -193,7 +192,7 @@ def _answer_of_one(found: Taken | Exception) -> JSONResponse:
     return _unavailable(found).response
 
 
-def _result(found: Taken | Exception) -> dict[str, Any]:
+def _result(found: Outcome) -> dict[str, Any]:
     if isinstance(found, Taken):
         return {"status": int(HTTPStatus.ACCEPTED), **found.members}
     if isinstance(found, Rejected):
@@ -267,11 +266,10 @@ def create_app(gateway: Gateway) -> FastAPI:
     async def post_articles(request: Request) -> JSONResponse:
         """The answer is 202 once all accepted articles are on the broker's disk; of many, each has its own result."""
         source = await gateway.source_of(request.headers.get("authorization", ""))
-        body = await gateway.body_of(request)
-        kind = request.headers.get("content-type", "")
-        items = await off_loop(len(body), items_of, body, kind, request.headers, request.query_params)
-        key = request.headers.get("idempotency-key", "")[:255]
-        return _answer(await _taken(gateway, items, source, key))
+        kind, key = request.headers.get("content-type", ""), request.headers.get("idempotency-key", "")[:255]
+        async with gateway.body_of(request) as body:
+            items = await off_loop(len(body), items_of, body, kind, request.headers, request.query_params)
+            return _answer(await _taken(gateway, items, source, key))
 
     @app.exception_handler(Problem)
     async def problem(_request: Request, error: Problem) -> JSONResponse:

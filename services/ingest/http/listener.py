@@ -15,9 +15,9 @@ from nats.errors import Error as NatsError
 from services.ingest.http.access_tokens import Tokens
 from services.ingest.http.articles_api import Gateway, create_app
 from services.ingest.settings import IngestSettings
+from services.ingest.source_quotas import SourceQuotas
 from shared.broker.connect import lasting_connection
 from shared.errors import Unavailable, WrongSetting
-from shared.runtime.quotas import HOUR, WEEK, Allowance, Quota
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -92,9 +92,7 @@ async def _run(server: "_Server", opened: socket.socket, settings: Settings, opt
         host, port = opened.getsockname()[:2]
         if not local:
             await _wait_for_a_token(tokens, f"{host}:{port}")
-        articles = Quota(Allowance(options.source_articles, HOUR, "articles"))
-        size = Quota(Allowance(options.source_bytes, WEEK, "bytes"))
-        app = create_app(Gateway(js, tokens, articles, size, open_to_all=local))
+        app = create_app(Gateway(js, tokens, SourceQuotas(options), open_to_all=local))
         opened.listen(_BACKLOG)
         log.info("articles are taken on http://%s:%s/v1/articles", host, port)
         await server.serve(app, opened)
@@ -134,7 +132,7 @@ async def _any(tokens: Tokens) -> bool:
     try:
         return bool(await tokens.known())
     except (NatsError, TimeoutError, Unavailable):
-        return False  # the broker is away, which the probes tell
+        return False  # the broker is unavailable, which the probes tell
 
 
 def _opened(host: str, port: int) -> socket.socket:

@@ -4,7 +4,7 @@ import codecs
 import json
 import re
 import zlib
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
@@ -40,8 +40,11 @@ class Item:
     key: str | None = None
 
 
-async def read_bounded(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
-    """Read a body and undo gzip as it comes; raises Problem 413 beyond the limits and 415 for another encoding."""
+async def read_bounded(chunks: AsyncIterator[bytes], encoding: str, grown: Callable[[int], None]) -> bytes:
+    """Read a body and undo gzip as it comes; raises Problem 413 beyond the limits and 415 for another encoding.
+
+    ``grown`` is told of each part by how many bytes it takes in memory, and may end the reading.
+    """
     if encoding not in {"", "identity", "gzip"}:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding {encoding[:40]!r}; gzip is taken")
     inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
@@ -49,7 +52,9 @@ async def read_bounded(chunks: AsyncIterator[bytes], encoding: str) -> bytes:
     try:
         async for chunk in chunks:
             received += len(chunk)
-            body += inflate.decompress(chunk, MAX_REQUEST + 1 - len(body)) if inflate else chunk
+            part = inflate.decompress(chunk, MAX_REQUEST + 1 - len(body)) if inflate else chunk
+            grown(len(part))
+            body += part
             bomb = inflate and len(body) > max(_RATIO_COUNTS_FROM, _MAX_RATIO * received)
             if bomb or len(body) > MAX_REQUEST:
                 said = f"more than {_MAX_RATIO} times its gzip" if bomb else f"more than {MAX_REQUEST:,} bytes"

@@ -18,9 +18,9 @@ from services.ingest.http.articles_api import Gateway
 from services.ingest.http.listener import http_input, is_loopback
 from services.ingest.identity import article_id
 from services.ingest.settings import IngestSettings
+from services.ingest.source_quotas import SourceQuotas
 from shared.errors import WrongSetting
 from shared.messages import ArticleIngested, ArticleSubmitted
-from shared.runtime.quotas import HOUR, Allowance, Quota
 from shared.runtime.run import load
 from shared.settings import Settings
 from tests.commands import wireroom
@@ -38,8 +38,7 @@ JSON = {"content-type": "application/json"}
 
 
 def gateway(js: JetStreamContext, articles: int = 1000, *, open_to_all: bool = False) -> Gateway:
-    size = Quota(Allowance(10**9, HOUR, "bytes"))
-    return Gateway(js, Tokens(js), Quota(Allowance(articles, HOUR, "articles")), size, open_to_all)
+    return Gateway(js, Tokens(js), SourceQuotas(IngestSettings(source_articles=articles)), open_to_all)
 
 
 def client_of(gate: Gateway, token: str = "") -> httpx.AsyncClient:
@@ -193,6 +192,30 @@ async def test_a_gzip_body_is_read_and_a_bomb_is_refused_before_it_is_in_memory(
     bomb = gzip.compress(b" " * (request_body.MAX_REQUEST * 4))
     answer = await client.post("/v1/articles", content=bomb, headers=headers)
     assert (answer.status_code, answer.json()["reason"]) == (HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large")
+
+
+async def test_bodies_in_memory_are_bounded_over_all_requests_until_they_are_answered(
+    js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate = gateway(js, open_to_all=True)
+    publishing, go_on, publish = asyncio.Event(), asyncio.Event(), js.publish
+
+    async def held(*arguments: Any, **options: Any) -> Any:  # noqa: ANN401 - as nats-py has it
+        publishing.set()
+        await go_on.wait()
+        return await publish(*arguments, **options)
+
+    monkeypatch.setattr(articles_api, "_AT_ONCE", 1500)
+    monkeypatch.setattr(js, "publish", held)
+    large = ARTICLE | {"body": ARTICLE["body"] * 12}
+    async with client_of(gate) as client:
+        first = asyncio.create_task(client.post("/v1/articles", json=large))
+        await publishing.wait()
+        second = await client.post("/v1/articles", json=large)
+        go_on.set()
+        assert (second.status_code, (await first).status_code) == (HTTPStatus.SERVICE_UNAVAILABLE, HTTPStatus.ACCEPTED)
+        assert int(second.headers["retry-after"]) > 0
+        assert (await client.post("/v1/articles", json=large)).status_code == HTTPStatus.ACCEPTED
 
 
 async def test_the_same_idempotency_key_and_body_is_taken_once(client: httpx.AsyncClient, js: JetStreamContext) -> None:
