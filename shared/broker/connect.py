@@ -12,6 +12,7 @@ from shared.broker.nats_client import Client, connect
 from shared.errors import Unavailable, WrongSetting
 
 _PATIENCE = 3.0  # seconds: whoever typed the command waits
+_KEPT = 8  # causes of a failed connection: one of several tries may have ended before the broker could say why
 # what a broker says of an unknown user, a wrong password, and credentials that are no longer good
 _REFUSALS = ("authorization violation", "authentication expired", "authentication revoked")
 
@@ -52,7 +53,7 @@ async def lasting_connection(url: str, lost: Callback, back: Callback) -> AsyncI
 
 
 async def _connect(url: str, **options: Any) -> Client:  # noqa: ANN401 - those of the client
-    causes = deque[Exception](maxlen=1)
+    causes = deque[Exception](maxlen=_KEPT)
 
     async def note(error: Exception) -> None:
         causes.append(error)  # the client itself only says that no server was left

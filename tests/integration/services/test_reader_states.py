@@ -12,7 +12,7 @@ from shared.limits import DAY
 from shared.settings import Settings
 from shared.topology import EXTRACT, KEEP
 from tests.model import without_a_model
-from tests.running import idle, publish, running
+from tests.running import idle, publish, read, running
 from wireroom.ops.consumer_status import ReaderState, _expiring
 from wireroom.ops.pipeline_status import PipelineState, ServiceState, StreamState, look
 from wireroom.testing.factories import a_submission
@@ -22,6 +22,7 @@ async def test_a_service_is_known_by_what_it_asks_for_and_when_it_got_on(broker:
     js = broker.jetstream(timeout=10)
     async with running(ingest.app, settings=settings):
         await publish(broker, a_submission())
+        await read(broker, "RAW", "news.v1.raw.>", 1)  # for a moment the broker counts nothing as waiting
         await idle(broker, "INBOX", "ingest")
         found = {service.service: service for service in (await look(js)).services}
     assert (found["ingest"].asking, found["ingest"].state, found["ingest"].still_seconds) == (1, "up to date", None)
