@@ -61,10 +61,10 @@ contracts: setup ## write docs/contracts.md and docs/asyncapi.json anew from sha
 	@$(BIN)/python -m wireroom.contracts docs
 
 lock: ## renew requirements/*.lock within the bounds of pyproject.toml; needs uv
-	@for extra in dev ingest extract store setup cli; do \
+	@for extra in dev ingest extract store desk setup cli; do \
 		uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 			--no-emit-index-url --no-emit-find-links $$([ $$extra = dev ] || echo "-c requirements/dev.lock") \
-			$$(case $$extra in ingest|extract|store) echo --extra tracing;; esac) --extra $$extra pyproject.toml -o requirements/$$extra.lock || exit 1; \
+			$$(case $$extra in ingest|extract|store|desk) echo --extra tracing;; esac) --extra $$extra pyproject.toml -o requirements/$$extra.lock || exit 1; \
 	done
 	@echo hatchling | uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header \
 		--no-emit-index-url --no-emit-find-links -c requirements/dev.lock - -o requirements/build.lock

@@ -10,6 +10,7 @@ from typing import Any
 from tests.paths import ROOT
 from wireroom.local import ports
 
+COMMAND_TIMEOUT = 600  # seconds; a test that is timed out in a thread would otherwise wait for its command for ever
 DOCKER = shutil.which("docker") or "docker"
 READ_HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/readyz').read().decode())"
 
@@ -38,7 +39,7 @@ class Stack:
         known = published | self.environment | environment
         return subprocess.run(
             self.command(*arguments), cwd=ROOT, env=os.environ | known, input=stdin,
-            capture_output=True, text=True, check=False,
+            capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT,
         )  # fmt: skip
 
     def command(self, *arguments: str) -> list[str]:

@@ -35,13 +35,17 @@ class Load:
         connection = await nats.connect(
             self._url, max_reconnect_attempts=-1, reconnect_time_wait=0.2, error_cb=_expected
         )
-        task = asyncio.create_task(self._publish(connection))
+        self._task = asyncio.create_task(self._publish(connection))
         try:
             yield
         finally:
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
+            await self.stop()
             await connection.close()
+
+    async def stop(self) -> None:
+        """Publish nothing more, so that what is in flight comes to an end."""
+        self._task.cancel()
+        await asyncio.gather(self._task, return_exceptions=True)
 
     async def more(self, count: int = SOME) -> None:
         """Wait until so many more are acknowledged."""
@@ -118,8 +122,9 @@ async def compose(stack: Stack, *arguments: str) -> None:
     await asyncio.to_thread(stack.compose, *arguments)
 
 
-async def audited(stack: Stack) -> dict[str, Any]:
-    """Return what the audit says of the ledger once nothing is in flight."""
+async def audited(stack: Stack, load: Load) -> dict[str, Any]:
+    """End the load and return what the audit says of its ledger once nothing is in flight."""
+    await load.stop()
     async with asyncio.timeout(180):
         while True:
             done = await asyncio.to_thread(stack.tools, "audit", "--ledger", "ledger.jsonl", "--json")
@@ -141,7 +146,7 @@ async def test_down_and_up_again_loses_nothing(fresh: Stack, load: Load) -> None
     await compose(fresh, "down", "--timeout", "10")
     await compose(fresh, "up", "--wait", "--wait-timeout", "240")
     await load.more()
-    said = await audited(fresh)
+    said = await audited(fresh, load)
     assert (said["adds_up"], said["missing"]) == (True, [])
     assert said["accepted"] >= 2 * SOME
 
@@ -155,7 +160,7 @@ async def test_a_removed_volume_of_the_broker_is_named_to_the_number(fresh: Stac
     await asyncio.to_thread(subprocess.run, [DOCKER, "volume", "rm", f"{fresh.project}_nats"], check=True)
     await compose(fresh, "up", "--wait", "--wait-timeout", "240")
     await load.more()
-    said = await audited(fresh)
+    said = await audited(fresh, load)
     assert set(said["missing"]) == set(range(1, before + 1)) - stored
     assert set(said["missing"]) == set(said["lost_by_broker"])
     newest = fresh.mongo("db.articles.find().sort({version: -1}).limit(1).toArray().map(each => Number(each.version))")
@@ -167,7 +172,7 @@ async def test_a_volume_restored_from_a_backup_goes_on_above_what_is_stored(fres
     await compose(fresh, "stop", "nats")
     backed_up = load.acknowledged
     await copied(fresh, "nats", "backup")
-    await compose(fresh, "start", "--wait", "nats")
+    await compose(fresh, "up", "--wait", "--no-deps", "nats")
     await load.more()
     await compose(fresh, "stop", *SERVICES, "nats")
     before, stored = load.acknowledged, set(fresh.mongo("db.articles.distinct('version').map(Number)"))
@@ -177,5 +182,5 @@ async def test_a_volume_restored_from_a_backup_goes_on_above_what_is_stored(fres
     assert restored.returncode == 0, restored.stderr
     await compose(fresh, "up", "--wait", "--wait-timeout", "240")
     await load.more()
-    said = await audited(fresh)
+    said = await audited(fresh, load)
     assert set(said["missing"]) == set(range(backed_up + 1, before + 1)) - stored
