@@ -1,0 +1,1 @@
+"""The desk: search, articles, entities, trends and the pipeline itself, as pages, files and an API."""
