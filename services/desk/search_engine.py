@@ -15,11 +15,11 @@ Sort = Literal["relevance", "newest", "oldest"]
 MAX_PAGE_SIZE = 100
 
 
-class InvalidQuery(ValueError):
+class InvalidQueryError(ValueError):
     """A query that cannot be read; its message says where and how to write it."""
 
 
-class QueryTimedOut(TimeoutError):
+class QueryTimeoutError(TimeoutError):
     """A query that took longer than the limit of the desk."""
 
 
@@ -143,13 +143,13 @@ class IndexState:
 
 
 class SearchEngine(Protocol):
-    """Answers queries from an index. Blocking: call it in a thread. Every method may raise QueryTimedOut."""
+    """Answers queries from an index. Blocking: call it in a thread. Every method may raise QueryTimeoutError."""
 
     def search(self, query: Query, *, sort: Sort = "relevance", page: int = 1, size: int = 20) -> Results:
-        """Return a page of hits with facets; raises InvalidQuery."""
+        """Return a page of hits with facets; raises InvalidQueryError."""
 
     def every_hit(self, query: Query, *, limit: int) -> Iterator[Hit]:
-        """Yield all hits, the newest first, at most ``limit``; raises InvalidQuery."""
+        """Yield all hits, the newest first, at most ``limit``; raises InvalidQueryError."""
 
     def article(self, article_id: str) -> ArticleExtracted | None:
         """Return the newest version of an article as it was extracted."""
