@@ -1,16 +1,22 @@
 """Topology and numbers on a broker: ``wireroom setup``, the embedded stack, and Compose before any service starts."""
 
+import logging
 from dataclasses import dataclass
 
+from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 
 from services.setup.renumbering import beginning, last_number, renumber
 from services.setup.stored_numbers import Database, database, known, note_gaps, noted_gaps, tombstones
 from shared.broker import accounting, provisioning
 from shared.broker.connect import brief_connection
+from shared.broker.nats_address import without_password
 from shared.broker.withdrawals import withdraw
+from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.settings import Settings
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -26,8 +32,20 @@ class Wish:
     compare: bool = True  # with the database; only where there is none yet it may be left out
 
 
+_TRIES = 3  # of the whole, where the broker does not answer in time: each step can be done again
+
+
 async def setup(settings: Settings, limits: Limits, wish: Wish = Wish()) -> list[str]:
     """Return what was changed, one line each; run again it changes nothing. Raises Unavailable and APIError."""
+    for _ in range(_TRIES):
+        try:
+            return await _setup(settings, limits, wish)
+        except NatsTimeoutError:
+            log.warning("NATS did not answer in time; once more")
+    raise Unavailable("NATS", without_password(settings.nats_url), "it did not answer in time")
+
+
+async def _setup(settings: Settings, limits: Limits, wish: Wish) -> list[str]:
     async with brief_connection(settings.nats_url) as connection:
         js = connection.jetstream(timeout=10)
         if not wish.compare:

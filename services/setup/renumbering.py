@@ -39,6 +39,7 @@ _PLACE = "wireroom-held-place"
 _AT_ONCE = 64
 _PATIENCE = 120.0  # seconds for what another process has in hand
 _FETCH = 0.5
+_ANSWER = 10.0  # seconds for one acknowledgement: a broker that has just started reads its streams first
 _ROUNDING = timedelta(milliseconds=1)  # the database keeps no microseconds
 
 
@@ -140,7 +141,7 @@ async def _put_aside(js: JetStreamContext, raw: Msg) -> None:
     # not the publisher's own message id: INBOX knows it, and would take the submission for a repetition
     headers = accepted(raw.headers) | {_PLACE: str(place), "Nats-Msg-Id": f"held:{place}"}
     await js.publish(_HELD_SUBJECT, raw.data, stream=HELD, headers=headers)
-    await raw.ack_sync()
+    await raw.ack_sync(timeout=_ANSWER)
 
 
 async def _unanswered(js: JetStreamContext) -> bool:

@@ -1,0 +1,35 @@
+"""`setup` against a broker that does not answer in time: it is done again, and in the end named."""
+
+import pytest
+from nats.errors import TimeoutError as NatsTimeoutError
+
+from services.setup import app
+from shared.errors import Unavailable
+from shared.limits import Limits
+from shared.settings import Settings
+
+
+@pytest.mark.parametrize(("late", "calls"), [(0, 1), (2, 3)])
+async def test_it_is_done_again(monkeypatch: pytest.MonkeyPatch, late: int, calls: int) -> None:
+    seen = slow_for(late, monkeypatch)
+    assert await app.setup(Settings(), Limits()) == ["done"]
+    assert len(seen) == calls
+
+
+async def test_in_the_end_it_says_what_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    slow_for(99, monkeypatch)
+    with pytest.raises(Unavailable, match=r"NATS at nats://.*did not answer in time"):
+        await app.setup(Settings(nats_url="nats://me:secret@127.0.0.1:1"), Limits())
+
+
+def slow_for(times: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    seen: list[int] = []
+
+    async def once(*_: object) -> list[str]:
+        seen.append(1)
+        if len(seen) <= times:
+            raise NatsTimeoutError
+        return ["done"]
+
+    monkeypatch.setattr(app, "_setup", once)
+    return seen
