@@ -53,6 +53,8 @@ class Line:
 def split(body: str) -> list[Line]:
     """Return the lines that hold text, in order, without invisible characters."""
     raw = _BREAK.split(body)
+    if len(raw) > MAX_LINES:  # most of a very long text is refused before anything is made of its lines
+        _limit(sum(not piece.isspace() for piece in raw if piece))
     lines = []
     blank = False
     for number, piece in enumerate(raw, 1):
@@ -66,9 +68,13 @@ def split(body: str) -> list[Line]:
 
 def limited(lines: list[Line]) -> list[Line]:
     """Return the lines; refuse what has too many."""
-    if len(lines) > MAX_LINES:
-        raise Rejected(Reason.TOO_LARGE, f"the text has {len(lines)} lines, at most {MAX_LINES} are an article")
+    _limit(len(lines))
     return lines
+
+
+def _limit(count: int) -> None:
+    if count > MAX_LINES:
+        raise Rejected(Reason.TOO_LARGE, f"the text has {count} lines, at most {MAX_LINES} are an article")
 
 
 def visible(text: str) -> str:
