@@ -1,15 +1,20 @@
-"""Runs many commands after one start of Python: the command is imported once, and each call is a fork of it.
+"""Runs many commands after one start of Python: all they import is imported once, and each call is a fork of it.
 
-Reads one JSON list of arguments a line; answers each with an object of its exit code and all it printed, as Latin-1.
-``terminal`` as argument gives each call a pseudo-terminal, else it has a pipe.
+Reads one JSON object a line: ``arguments``, and with ``terminal`` whether the call has a pseudo-terminal or a pipe.
+Answers each with an object of its exit code and all it printed, as Latin-1.
 """
 
+import importlib
 import json
 import os
+import pkgutil
 import pty
 import sys
 from contextlib import suppress
 
+import services
+import shared
+import wireroom
 from wireroom.cli.main import main
 
 LIMIT = 60  # seconds for one call, then the kernel ends it
@@ -35,6 +40,7 @@ def _become(arguments: list[str], output: int, *, terminal: bool) -> None:
     signal.alarm(LIMIT)
     if terminal:
         os.login_tty(output)
+        os.environ |= {"FORCE_COLOR": "1", "TERM": "xterm-256color"}
     else:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
@@ -55,8 +61,16 @@ def _become(arguments: list[str], output: int, *, terminal: bool) -> None:
     os._exit(code)
 
 
+def import_all() -> None:
+    """Import what commands import when they are called."""
+    for package in (shared, services, wireroom):
+        for module in pkgutil.walk_packages(package.__path__, f"{package.__name__}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+
+
 if __name__ == "__main__":
+    import_all()
     for line in sys.stdin:
-        answer = run(json.loads(line), terminal=sys.argv[1:] == ["terminal"])
-        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.write(json.dumps(run(**json.loads(line))) + "\n")
         sys.stdout.flush()

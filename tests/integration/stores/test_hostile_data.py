@@ -7,7 +7,7 @@ import logging
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -153,7 +153,7 @@ def cases(good: Good) -> dict[str, list[Case]]:
         "try": [Case(("try", str(good.folder / "hostile\x1b[2J.txt")), codes=(0, 1), shows="hostile")],
         "tail": [
             *(Case(("tail", stage, "--all", "--until-idle", "1s")) for stage in ("raw", "withdrawn")),
-            Case(("tail", "extracted", "--all", "--until-idle", "3s"), shows="Marta Bellamy"),
+            Case(("tail", "extracted", "--all", "--until-idle", "2s"), shows="Marta Bellamy"),
             Case(("tail", "stored", "--all", "--until-idle", "1s"), shows="inserted"),
             Case(("tail", "dead", "--all", "--until-idle", "1s"), shows="did you mean published_at?"),
             Case(("tail", "dead", "--all", "--until-idle", "1s", "--json"), shows="did you mean published_at?"),
@@ -226,7 +226,7 @@ def test_each_command_has_a_case_or_reads_nothing_of_others(tmp_path: Path) -> N
 
 
 @asynccontextmanager
-async def wireroom(settings: Settings, folder: Path, *, terminal: bool) -> AsyncIterator[Any]:
+async def wireroom(settings: Settings, folder: Path) -> AsyncIterator[Any]:
     """Yield what runs a command and returns its exit code and all it printed."""
     environment = os.environ | {
         "WIREROOM_NATS_URL": settings.nats_url,
@@ -234,18 +234,17 @@ async def wireroom(settings: Settings, folder: Path, *, terminal: bool) -> Async
         "WIREROOM_MONGO_DATABASE": settings.mongo_database,
         "PYTHONPATH": str(ROOT),
         "COLUMNS": "200",
-        **({"FORCE_COLOR": "1", "TERM": "xterm-256color"} if terminal else {}),
     }
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "tests.forking", *(["terminal"] if terminal else []),
+        sys.executable, "-m", "tests.forking",
         cwd=folder, env=environment, limit=2**28, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE,
     )  # fmt: skip
     assert process.stdin
     assert process.stdout
     stdin, stdout = process.stdin, process.stdout
 
-    async def run(*arguments: str) -> tuple[int, str]:
-        stdin.write(json.dumps(arguments).encode() + b"\n")
+    async def run(arguments: Sequence[str], *, terminal: bool) -> tuple[int, str]:
+        stdin.write(json.dumps({"arguments": arguments, "terminal": terminal}).encode() + b"\n")
         async with asyncio.timeout(2 * PATIENCE):
             answer = json.loads(await stdout.readline())
         return answer["code"], answer["said"].encode("latin-1").decode()  # whatever is printed is UTF-8
@@ -313,17 +312,16 @@ async def test_every_command_does_its_work_and_prints_nothing_that_is_obeyed(
     wrong = []
     answers = await hostile.put(broker, hostile.everything())
     with logged() as logs:
-        async with running(*everything(), settings=settings):
+        async with running(*everything(), settings=settings), wireroom(settings, tmp_path) as run:
             good = await good_things(broker, database, tmp_path, answers)
             by_command = cases(good)
             for terminal, names in ((False, READING), (True, tuple(by_command))):
-                async with wireroom(settings, tmp_path, terminal=terminal) as run:
-                    asked = (case for name in names for case in by_command[name])
-                    for case in (case for case in asked if case.terminal or not terminal):
-                        code, said = await run(*case.arguments)
-                        fine = code in case.codes and case.shows in said and "Traceback" not in said
-                        if not fine or not is_harmless(said):
-                            wrong.append((case, terminal, code, said[-1500:]))
+                asked = (case for name in names for case in by_command[name])
+                for case in (case for case in asked if case.terminal or not terminal):
+                    code, said = await run(case.arguments, terminal=terminal)
+                    fine = code in case.codes and case.shows in said and "Traceback" not in said
+                    if not fine or not is_harmless(said):
+                        wrong.append((case, terminal, code, said[-1500:]))
     assert not wrong, "\n\n".join(f"{case!a}, {terminal=}, {code=}: {said!a}" for case, terminal, code, said in wrong)
     for kind, stream in logs.items():
         lines = stream.getvalue().splitlines()
