@@ -1,0 +1,1 @@
+"""The Tantivy index behind the desk's SearchEngine: schema, query parser, writer, facets, trends, rebuild."""
