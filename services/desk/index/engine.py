@@ -148,9 +148,11 @@ class TantivyEngine:
         generation, searcher = self._generation, self._generation.searcher()
         minute = now.replace(second=0, microsecond=0)
         found: tuple[Trend, ...] = self._cache.answer(
-            ("trends", period, minute), generation.commits, lambda: rising(self._builder, searcher, now, period)
+            ("trends", period, minute, size),
+            generation.commits,
+            lambda: rising(self._builder, searcher, now, period, size),
         )
-        return found[:size]
+        return found
 
     def state(self) -> IndexState:
         """Return what the index holds."""

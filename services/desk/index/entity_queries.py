@@ -2,11 +2,12 @@
 
 import math
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Literal
 
+from tantivy import Occur, Searcher
 from tantivy import Query as TantivyQuery
-from tantivy import Searcher
 
 from services.desk.index.facet_queries import DAY, HOUR, buckets, counted, daily, histogram, named, terms
 from services.desk.index.index_schema import ALIAS_SEPARATOR, DATE, FORMS, LABELS, SOURCE, entity_field, moment
@@ -18,6 +19,7 @@ _CANDIDATES = 100  # of each label: the most named of the last period
 _LEAST = 2  # articles of the last period: one alone is no trend
 _PAST: Mapping[str, tuple[int, int]] = {"hour": (HOUR, 48), "day": (DAY, 28)}  # seconds of a period, periods before
 
+Key = tuple[str, str]  # label and name
 Newest = Callable[[TantivyQuery, int], tuple[Hit, ...]]
 
 
@@ -50,50 +52,77 @@ def entity_facts(
 
 
 def rising(
-    builder: QueryBuilder, searcher: Searcher, now: datetime, period: Literal["hour", "day"]
+    builder: QueryBuilder, searcher: Searcher, now: datetime, period: Literal["hour", "day"], size: int
 ) -> tuple[Trend, ...]:
-    """Return every entity that was named more often in the last period than in the mean of those before."""
+    """Return the entities that were named more often in the last period than in the mean of those before."""
     interval, past = _PAST[period]
-    end = int(now.timestamp())
-    since, start = moment(end - interval), end - (past + 1) * interval
+    window = _Window(int(now.timestamp()), interval, past)
     asked = {label: terms(entity_field(label), _CANDIDATES) for label in LABELS}
-    latest = searcher.aggregate(builder.dates(since, now), asked)
-    candidates = {
-        label: names
-        for label in LABELS
-        if (names := [name for name, count in buckets(latest, label) if count >= _LEAST])
-    }
-    if not candidates:
+    latest = searcher.aggregate(builder.dates(window.since, now), asked)
+    counts = {(label, name): count for label in LABELS for name, count in buckets(latest, label) if count >= _LEAST}
+    if not counts:
         return ()
-    bars = histogram(interval, start % interval)
-    histories = {
-        label: {
-            "terms": {"field": entity_field(label), "size": len(names), "include": names},
-            "aggs": {DATE: bars},
-        }
-        for label, names in candidates.items()
-    }
-    window = builder.dates(moment(start), now)
-    found = searcher.aggregate(window, histories | {DATE: bars})
-    begun = min(counted(found[DATE]), default=end)
-    covered = max(round((end - interval - max(begun, start)) / interval), 0)
+    before, covered = _before(builder, searcher, window, counts)
     trends = [
-        trend
-        for label in candidates
-        for bucket in found[label]["buckets"]
-        if (trend := _trend(label, bucket, start, interval, past, covered)).score > 0 and trend.now >= _LEAST
+        _trend(label, name, count, before.get((label, name), 0), covered) for (label, name), count in counts.items()
     ]
-    return tuple(sorted(trends, key=lambda trend: (-trend.score, trend.label, trend.name)))
+    rises = sorted(
+        (trend for trend in trends if trend.score > 0), key=lambda trend: (-trend.score, trend.label, trend.name)
+    )
+    return tuple(replace(trend, history=_history(builder, searcher, window, trend)) for trend in rises[:size])
 
 
-def _trend(label: str, bucket: Any, start: int, interval: int, past: int, covered: int) -> Trend:  # noqa: ANN401 - of JSON
-    """``covered`` is how many of the past periods the index has articles of: what is older says nothing."""
-    counts = counted(bucket[DATE])
-    starts = [start + number * interval for number in range(past + 1)]
-    history = tuple(Bar(moment(at), moment(at + interval), counts.get(at, 0)) for at in starts)
-    now = history[-1].count
-    expected = sum(bar.count for bar in history[:-1]) / covered if covered else 0.0
-    return Trend(label, bucket["key"], now, expected, (now - expected) / math.sqrt(expected + 1), history)
+@dataclass(frozen=True)
+class _Window:
+    """A last period and those before it, in seconds since 1970."""
+
+    end: int
+    interval: int
+    past: int
+
+    @property
+    def start(self) -> datetime:
+        return moment(self.end - (self.past + 1) * self.interval)
+
+    @property
+    def since(self) -> datetime:
+        """The beginning of the last period."""
+        return moment(self.end - self.interval)
+
+    @property
+    def bars(self) -> dict[str, Any]:
+        return histogram(self.interval, self.end % self.interval)
+
+
+def _before(
+    builder: QueryBuilder, searcher: Searcher, window: _Window, wanted: Mapping[Key, int]
+) -> tuple[dict[Key, int], int]:
+    """Return in how many articles of the past each was named, and how many past periods the index has articles of."""
+    names: dict[str, list[str]] = {}
+    for label, name in wanted:
+        names.setdefault(label, []).append(name)
+    asked = {
+        label: {"terms": {"field": entity_field(label), "size": len(each), "include": each}}
+        for label, each in names.items()
+    }
+    found = searcher.aggregate(builder.dates(window.start, window.since), asked | {DATE: window.bars})
+    counts = {(label, name): count for label in names for name, count in buckets(found, label)}
+    last = window.end - window.interval
+    return counts, (last - min(counted(found[DATE]), default=last)) // window.interval
+
+
+def _trend(key: Key, now: int, before: int, covered: int) -> Trend:
+    expected = before / covered if covered else 0.0
+    return Trend(*key, now, expected, (now - expected) / math.sqrt(expected + 1), ())
+
+
+def _history(builder: QueryBuilder, searcher: Searcher, window: _Window, trend: Trend) -> tuple[Bar, ...]:
+    dates = builder.dates(window.start, moment(window.end))
+    both = [(Occur.Must, builder.entity(trend.label, trend.name)), (Occur.Must, dates)]
+    counts = counted(searcher.aggregate(TantivyQuery.boolean_query(both), {DATE: window.bars})[DATE])
+    first, interval = int(window.start.timestamp()), window.interval
+    starts = range(first, window.end, interval)
+    return tuple(Bar(moment(at), moment(at + interval), counts.get(at, 0)) for at in starts)
 
 
 def _count(searcher: Searcher, query: TantivyQuery) -> int:
