@@ -56,6 +56,7 @@ def configure(level: str) -> None:
         logger.handlers.clear()  # FastStream brings one of its own, which escapes nothing
         logger.propagate = True
         logger.setLevel(logging.WARNING)
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs each address, which may have a secret in its query
 
 
 def _indented(text: str) -> str:

@@ -3,7 +3,6 @@
 import codecs
 import json
 import re
-import zlib
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -13,13 +12,12 @@ import orjson
 
 from services.ingest.http.problem_details import Problem
 from services.ingest.readers import ninjs
+from shared.bounded_inflate import BoundedInflate, NotDecodable, TooLarge
 from shared.errors import Reason, Rejected
 from shared.topology import MAX_MESSAGE_BYTES
 
 MAX_REQUEST = 32 * 1024 * 1024  # bytes of a body, also after gzip
 MAX_ARTICLES = 5_000  # in one request
-_MAX_RATIO = 200  # of gzip; text has 3 to 10, a bomb 1,000
-_RATIO_COUNTS_FROM = 1024 * 1024  # bytes; a short text of one letter has a great ratio and harms nobody
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 JSON = "application/json"
@@ -47,22 +45,17 @@ async def read_bounded(chunks: AsyncIterator[bytes], encoding: str, grown: Calla
     """
     if encoding not in {"", "identity", "gzip"}:
         raise Problem(HTTPStatus.UNSUPPORTED_MEDIA_TYPE, f"Content-Encoding {encoding[:40]!r}; gzip is taken")
-    inflate = zlib.decompressobj(wbits=31) if encoding == "gzip" else None
-    body, received = bytearray(), 0
+    inflate, body = BoundedInflate(encoding or "identity", MAX_REQUEST), bytearray()
     try:
         async for chunk in chunks:
-            received += len(chunk)
-            part = inflate.decompress(chunk, MAX_REQUEST + 1 - len(body)) if inflate else chunk
+            part = inflate.feed(chunk)
             grown(len(part))
             body += part
-            bomb = inflate and len(body) > max(_RATIO_COUNTS_FROM, _MAX_RATIO * received)
-            if bomb or len(body) > MAX_REQUEST:
-                said = f"more than {_MAX_RATIO} times its gzip" if bomb else f"more than {MAX_REQUEST:,} bytes"
-                raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {said}", reason="too_large")
-    except zlib.error as error:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the body is no gzip: {error}") from None
-    if inflate and not inflate.eof:
-        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, "the gzip of the body is cut")
+        inflate.end()
+    except TooLarge as error:
+        raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {error}", reason="too_large") from None
+    except NotDecodable as error:
+        raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, str(error)) from None
     return bytes(body)
 
 
