@@ -21,8 +21,8 @@ import httpcore
 import httpx
 
 from shared import __version__
-from shared.bounded_inflate import BoundedInflate, NotDecodable, TooLarge
-from shared.public_addresses import AllowList, is_public
+from shared.web.bounded_inflate import BoundedInflate, NotDecodable, TooLarge
+from shared.web.public_addresses import AllowList, is_public
 
 USER_AGENT = f"Wireroom/{__version__}"
 PORTS = frozenset({80, 443, 8080, 8443})  # of others; what is allow-listed may use any

@@ -22,8 +22,8 @@ from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
 from shared.topology import MAX_MESSAGE_BYTES
+from shared.web.charsets import decode_text
 from wireroom.publisher import json_stream
-from wireroom.publisher.charsets import decode_text
 
 STDIN = "-"
 _JSON_LINES = {".jsonl", ".ndjson"}

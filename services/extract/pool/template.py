@@ -17,11 +17,11 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 
-from services.extract.pool import confine
 from services.extract.pool.frames import END, FORK, PACKET
 from services.extract.pool.worker import Job, be_worker
 from shared import logs
 from shared.errors import WrongSetting
+from shared.runtime import confine
 from shared.settings import Settings
 
 

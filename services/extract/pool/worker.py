@@ -6,7 +6,8 @@ import socket
 import traceback
 from collections.abc import Callable, Sequence
 
-from services.extract.pool import confine, frames
+from services.extract.pool import frames
+from shared.runtime import confine
 
 log = logging.getLogger(__name__)
 

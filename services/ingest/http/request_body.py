@@ -12,9 +12,9 @@ import orjson
 
 from services.ingest.http.problem_details import Problem
 from services.ingest.readers import ninjs
-from shared.bounded_inflate import BoundedInflate, NotDecodable, TooLarge
 from shared.errors import Reason, Rejected
 from shared.topology import MAX_MESSAGE_BYTES
+from shared.web.bounded_inflate import BoundedInflate, NotDecodable, TooLarge
 
 MAX_REQUEST = 32 * 1024 * 1024  # bytes of a body, also after gzip
 MAX_ARTICLES = 5_000  # in one request

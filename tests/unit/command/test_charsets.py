@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from wireroom.publisher.charsets import decode_text
+from shared.web.charsets import decode_text
 
 GERMAN = "Die Drehbrücke über das Becken bleibt gesperrt, heißt es. „Früher fuhr größtenteils niemand“, sagte Köhler."
 FRENCH = "Le pont restera fermé jusqu’à l’automne, où l’œuvre sera relevée. « Ça suffit », a dit la maire Hélène Brûlé."

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.bounded_inflate import BoundedInflate, NotDecodable, TooLarge, inflated
 from shared.guarded_http import FetchError, FetchFailure, FetchLimits, GuardedClient
-from shared.public_addresses import AllowList, is_public
-from tests.web_server import Answer, Request, certificate, serving
+from shared.web.bounded_inflate import BoundedInflate, NotDecodable, TooLarge, inflated
+from shared.web.public_addresses import AllowList, is_public
+from tests.feeds.web_server import Answer, Request, certificate, serving
 
 LOOPBACK = ("127.0.0.1",)
 

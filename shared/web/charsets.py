@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from wireroom.publisher.charset_tables import LABELS, LANGUAGES, PUNCTUATION, Language, common_east_asian
+from shared.web.charset_tables import LABELS, LANGUAGES, PUNCTUATION, Language, common_east_asian
 
 _DEFAULT = "cp1252"
 _BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
@@ -57,12 +57,15 @@ class Scored:
     characters: int
 
 
-def decode_text(data: bytes) -> str:
-    """Return the text of a file; never fails, what is invalid in its encoding becomes U+FFFD."""
-    return _decoded(data).removeprefix("\ufeff")
+def decode_text(data: bytes, label: str | None = None) -> str:
+    """Return the text of a file; never fails, what is invalid in its encoding becomes U+FFFD.
+
+    ``label`` is the charset that a server declares beside the bytes; it comes before what the bytes declare.
+    """
+    return _decoded(data, label).removeprefix("\ufeff")
 
 
-def _decoded(data: bytes) -> str:
+def _decoded(data: bytes, label: str | None) -> str:
     for bom, codec in _BOMS:
         if data.startswith(bom):
             return data.decode(codec, "replace")
@@ -72,13 +75,13 @@ def _decoded(data: bytes) -> str:
         return data.decode(utf_16, "replace")
     with suppress(UnicodeDecodeError):
         return data.decode()
-    return _read(data, _proven(data))
+    return _read(data, _proven(data, label))
 
 
-def _proven(data: bytes) -> str:
+def _proven(data: bytes, label: str | None) -> str:
     """Return the codec of bytes that are not UTF-8 throughout."""
     sample = _sample(data)
-    declared = _declared(data)
+    declared = _codec(label) or _declared(data)
     if declared and _few_invalid(sample, declared, _MAX_INVALID_DECLARED if declared == "utf-8" else _MAX_INVALID):
         return declared
     if _few_invalid(sample, "utf-8", _MAX_INVALID_UTF8):
@@ -101,11 +104,17 @@ def _declared(data: bytes) -> str | None:
     """Return the codec that a page declares, as browsers read its name; None of one that nobody knows."""
     if not (found := _DECLARED.search(data[:_DECLARED_WITHIN])):
         return None
-    label = (found[1] or found[2]).decode("ascii").lower()
+    return _codec((found[1] or found[2]).decode("ascii"))
+
+
+def _codec(label: str | None) -> str | None:
+    if not label:
+        return None
+    label = label.strip().lower()
     try:
         codec = codecs.lookup(LABELS.get(label, label)).name
         "".encode(codec)  # Python has codecs that are no encodings of text
-    except LookupError:
+    except (LookupError, ValueError):  # ValueError: a NUL in the name
         return None
     return codec
 

@@ -1,0 +1,1 @@
+"""Bytes and addresses of others: charsets, compression, and which addresses are public."""
