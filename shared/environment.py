@@ -23,9 +23,10 @@ OTHERS: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 # read by Docker Compose from the same shell, see compose.yaml
 COMPOSE = frozenset({
-    *("WIREROOM_NATS_PORT", "WIREROOM_MONGO_PORT", "WIREROOM_HTTP_PORT"),
+    *(f"WIREROOM_{part}_PORT" for part in ("NATS", "MONGO", "HTTP", "PROMETHEUS", "GRAFANA")),
     *("WIREROOM_SITE_FOLDER", "WIREROOM_FILES", "WIREROOM_MODEL_PACKAGES"),
     *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("NATS", "MONGO", "INGEST", "EXTRACT", "STORE", "TOOLS")),
+    *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("PROMETHEUS", "GRAFANA")),
 })  # fmt: skip
 _TESTS = ("WIREROOM_TEST_", "WIREROOM_EXPECTED_")
 

@@ -30,11 +30,12 @@ def variables(*classes: type[EnvironmentSettings]) -> set[str]:
 
 def test_every_setting_reaches_whom_it_is_for() -> None:
     common = variables(Settings) - _OF_DATABASE - _INSIDE - {"WIREROOM_STREAM_REPLICAS"}
+    scraped = {"WIREROOM_HEALTH_HOST"}
     of_setup = variables(Limits) | {"WIREROOM_STREAM_REPLICAS"}
     assert set(environment("setup")) == common | of_setup | _OF_DATABASE
-    assert set(environment("ingest")) == common | variables(IngestSettings)
-    assert set(environment("extract")) == common | variables(ExtractSettings)
-    assert set(environment("store")) == common | _OF_DATABASE
+    assert set(environment("ingest")) == common | scraped | variables(IngestSettings)
+    assert set(environment("extract")) == common | scraped | variables(ExtractSettings)
+    assert set(environment("store")) == common | scraped | _OF_DATABASE
     tools = {name for name in environment("tools") if name.startswith("WIREROOM_")}
     assert tools == variables(Settings, Limits, IngestSettings, ExtractSettings) - _INSIDE | {"WIREROOM_DATA"}
 
