@@ -42,3 +42,14 @@ def escaped_json(text: str) -> str:
 
 def _as_json(match: re.Match[str]) -> str:
     return json.dumps(match[0])[1:-1]
+
+
+_FORMULA = re.compile("[\\s\ufeff]*[=+\\-@\t\r\uff1d\uff0b\uff0d\uff20]")
+
+
+def no_formula(text: str) -> str:
+    """Return a cell of a table file that no spreadsheet takes for a formula: one that would be has an apostrophe first.
+
+    Full-width signs count too, and signs behind white space, as some programs trim it.
+    """
+    return f"'{text}" if _FORMULA.match(text) else text

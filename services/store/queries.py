@@ -230,6 +230,18 @@ def search(database: Documents, words: str, filters: Filters, limit: int, skip: 
         return []
 
 
+def every(database: Documents, words: str, filters: Filters, fields: Sequence[str]) -> Iterator[Article]:
+    """Yield these fields of all matching articles as they are read: the newest first, with words in any order."""
+    if not words:
+        yield from _by_date(database, filters, 0, fields)
+        return
+    try:
+        yield from database[ARTICLES].find(_query(filters, words), list(fields))
+    except OperationFailure as error:
+        if not _no_index_yet(database, error):
+            raise
+
+
 def count(database: Documents, words: str, filters: Filters) -> int:
     """Return how many articles match."""
     try:
@@ -245,14 +257,19 @@ def _no_index_yet(database: Documents, error: OperationFailure) -> bool:
     return error.code == _INDEX_NOT_FOUND and not database[ARTICLES].estimated_document_count()
 
 
-def _by_date(database: Documents, filters: Filters, limit: int) -> Iterator[Article]:
-    """Merge two sorted reads, each by an index: of articles with a date of publication, and of those without."""
+def _by_date(
+    database: Documents, filters: Filters, limit: int, fields: Sequence[str] | None = None
+) -> Iterator[Article]:
+    """Merge two sorted reads, each by an index: of articles with a date of publication, and of those without.
+
+    A limit of 0 is none.
+    """
     found = (
-        database[ARTICLES].find(_base(filters) | condition).sort(field, DESCENDING).limit(limit)
+        database[ARTICLES].find(_base(filters) | condition, fields).sort(field, DESCENDING).limit(limit)
         for field, condition in _date_conditions(filters)
     )
     merged = heapq.merge(*found, key=dated, reverse=True)
-    return islice(merged, limit)
+    return islice(merged, limit or None)
 
 
 def _date_conditions(filters: Filters) -> tuple[tuple[str, dict[str, Any]], ...]:

@@ -58,9 +58,18 @@ TREE: Tree = MappingProxyType({
     "tail": Entry(f"{_C}.tail_command:tail", "Follow what flows through the queue; nothing is taken from it."),
     "show": Entry(f"{_C}.article_command:show", "Show a stored article, without a name the one that came last."),
     "search": Entry(f"{_C}.article_command:search", "Find stored articles; without words the newest."),
+    "export": Entry(
+        f"{_C}.export.export_command:export",
+        "Write all stored articles that match, or the mentions of their entities, as JSON Lines, CSV or Parquet.",
+    ),
     "status": Entry(
         f"{_C}.status_command:status",
         "Show how far behind each service is, what the streams hold, what is stored, and the dead letters.",
+    ),
+    "top": Entry(
+        f"{_C}.live.top_command:top",
+        "Watch the services at work on the whole screen: rates, backlog, oldest, in flight, redelivered, dead; q "
+        "quits.",
     ),
     "doctor": Entry(
         f"{_C}.status_command:doctor",

@@ -5,8 +5,8 @@ Whatever is printed on ``out`` and ``err`` is made harmless as it is written, so
 
 import json
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from typing import Any, NoReturn
 
 import orjson
@@ -34,6 +34,15 @@ class SafeConsole(Console):
         if not lines:
             objects = tuple(harmless_line(item) if isinstance(item, str) else item for item in objects)
         super().print(*objects, **options)
+
+    @contextmanager
+    def wrapping(self) -> Iterator[None]:
+        """Within the block what is too wide is fitted to the terminal, as a live view needs it."""
+        self.soft_wrap = False
+        try:
+            yield
+        finally:
+            self.soft_wrap = True
 
     def _render_buffer(self, buffer: Iterable[Segment]) -> str:
         """Make what is left harmless where rich turns it into the characters that are written."""
@@ -120,16 +129,29 @@ def table(
         for row in [columns, *rows]:
             sys.stdout.write("\t".join(one_line(str(cell), sys.maxsize) for cell in row) + "\n")
         return
+    out.print(drawn_table(columns, rows, numbers=numbers, wrapped=wrapped, dropped=dropped), soft_wrap=False)
+
+
+def drawn_table(
+    columns: Sequence[str],
+    rows: Sequence[Sequence[object]],
+    *,
+    numbers: Sequence[str] = (),
+    wrapped: Sequence[str] = (),
+    dropped: Sequence[str] = (),
+) -> Table:
+    """Return the table that `table` prints on a terminal; a cell that is a rich text keeps its style."""
     cells = [[one_line(str(cell), _LONGEST_CELL) for cell in row] for row in rows]
+    styles = [[cell.style if isinstance(cell, Text) else "" for cell in row] for row in rows]
     wrapped = wrapped or columns[-1:]
     drawn = Table(box=None, pad_edge=False, header_style="bold", collapse_padding=True)
     kept = _fitting(columns, cells, out.width, wrapped, dropped)
     for number in kept:
         name, whole = columns[number], columns[number] not in wrapped and len(kept) > 1
         drawn.add_column(name, justify="right" if name in numbers else "left", no_wrap=whole, overflow="fold")
-    for row in cells:
-        drawn.add_row(*(Text(row[number]) for number in kept))
-    out.print(drawn, soft_wrap=False)
+    for row, looks in zip(cells, styles, strict=True):
+        drawn.add_row(*(Text(row[number], style=looks[number]) for number in kept))
+    return drawn
 
 
 def _fitting(

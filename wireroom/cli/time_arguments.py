@@ -1,4 +1,4 @@
-"""Points in time as people type them."""
+"""Points in time as people type them, and lengths of time as they read them."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -40,3 +40,8 @@ def _length(match: re.Match[str]) -> timedelta:
         return timedelta(**{_UNITS[match[2]]: int(match[1])})
     except OverflowError:
         raise typer.BadParameter(f"{match[0]!r} is too long") from None
+
+
+def age(seconds: float | None) -> str:
+    """Return a length of time as hours, minutes and seconds, nothing for None."""
+    return "" if seconds is None else str(timedelta(seconds=int(seconds)))

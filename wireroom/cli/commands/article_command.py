@@ -1,18 +1,24 @@
 """``wireroom show`` and ``search``: stored articles."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any
 
 import typer
+from rich.padding import Padding
+from rich.text import Text
 
+from services.desk.search_engine import Fragment
 from services.store import queries
 from services.store.queries import Article, Filters
 from shared.errors import Rejected
+from shared.sanitizing import harmless_line
 from shared.settings import Settings
 from wireroom.cli.connections import mongo_articles
-from wireroom.cli.output import counted, err, fail, json_line, out, table
+from wireroom.cli.output import counted, err, fail, json_line, one_line, out, table
 from wireroom.cli.rendering import entity_names, render, render_changes
+from wireroom.cli.snippets import snippet, terms
 from wireroom.cli.time_arguments import since as moment
 from wireroom.cli.word_diff import changes
 from wireroom.ops import article_lookup
@@ -85,6 +91,7 @@ def _list(kept: Sequence[Article], *, as_json: bool) -> None:
 
 
 EX_NOTHING = 1
+_LONGEST_TITLE = 200
 _DROPPED = ("entities", "language", "source", "date")  # where a terminal is narrow, the first one first
 
 
@@ -103,6 +110,7 @@ def search(
 ) -> None:
     """Find stored articles; without words the newest.
 
+    With words each article is shown with the part of it where they stand.
     An article's date is that of its publication, or of its receipt where it tells none.
 
     Examples: `wireroom search lock opens`, `wireroom search --entity "ORG:Brackwater Engineering" --since 3d --json`,
@@ -112,9 +120,18 @@ def search(
     with mongo_articles(Settings()) as database:
         found = queries.search(database, text, filters, limit, skip)
         total = queries.count(database, text, filters)
+    wanted = terms(text)
     if as_json:
         for article in found:
-            json_line({"v": 1, "id": article["_id"]} | {k: v for k, v in article.items() if k != "_id"})
+            kept = {k: v for k, v in article.items() if k != "_id"}
+            marked = {"snippet": [asdict(part) for part in _snippet(article, wanted)]} if wanted else {}
+            json_line({"v": 1, "id": article["_id"]} | kept | marked)
+    elif found and wanted and out.is_terminal:
+        for article in found:
+            _show_hit(article, wanted)
+    elif found and wanted:
+        rows = [(*_row(article), "".join(part.text for part in _snippet(article, wanted))) for article in found]
+        table(("id", "date", "source", "language", "title", "entities", "snippet"), rows)
     elif found:
         columns = ("id", "date", "source", "language", "title", "entities")
         table(columns, [_row(article) for article in found], wrapped=("title", "entities"), dropped=_DROPPED)
@@ -126,6 +143,20 @@ def search(
         more = f" `--page {page + 1}` shows more." if total > skip + len(found) else ""
         err.print(f"{skip + 1} to {skip + len(found)} of {counted(total, 'article')}.{more}")
     raise typer.Exit(0 if found else EX_NOTHING)
+
+
+def _show_hit(article: Article, wanted: Sequence[str]) -> None:
+    """Print which it is, its title, and where it has the words, which are marked."""
+    facts = (article["_id"][:12], f"{queries.dated(article):%Y-%m-%d}", article["source"], article["language"])
+    out.print(Text(one_line("  ".join(facts), _LONGEST_TITLE), style="dim"), soft_wrap=False)
+    out.print(Text(one_line(article.get("title") or "(no title)", _LONGEST_TITLE), style="bold"), soft_wrap=False)
+    parts = _snippet(article, wanted)
+    marked = (Text(harmless_line(part.text), style="bold yellow" if part.matched else "") for part in parts)
+    out.print(Padding(Text().join(marked), (0, 0, 1, 2)), soft_wrap=False)
+
+
+def _snippet(article: Article, wanted: Sequence[str]) -> tuple[Fragment, ...]:
+    return snippet("\n\n".join(article["paragraphs"]), wanted)
 
 
 def _row(article: Article) -> tuple[str, ...]:

@@ -4,8 +4,7 @@ import asyncio
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict
-from datetime import timedelta
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,7 +16,7 @@ from shared.observability.healthcheck import why
 from shared.settings import Settings
 from wireroom.cli.connections import mongo_articles, nats_connection
 from wireroom.cli.output import counted, err, json_line, out, table
-from wireroom.cli.time_arguments import duration
+from wireroom.cli.time_arguments import age, duration
 from wireroom.local import process_memory, stack_state
 from wireroom.ops.pipeline_status import PipelineState, look
 
@@ -32,32 +31,55 @@ def status(
     context: typer.Context,
     check: Annotated[bool, typer.Option("--check", help="Only findings; exit code 1 if there are any.")] = False,
     oldest: Annotated[float, typer.Option(parser=duration, help="Finding: work that waits longer.")] = 300.0,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Again and again, until Ctrl-C.")] = False,
+    every: Annotated[float, typer.Option(parser=duration, help="With --watch: after so long.")] = 2.0,
+    count: Annotated[int | None, typer.Option(min=1, help="With --watch: end after so many times.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object, with --watch one each time.")] = False,
 ) -> None:
     """Show how far behind each service is, what the streams hold, what is stored, and the dead letters.
 
-    Examples: `wireroom status`, `wireroom status --check --oldest 1m`
+    Examples: `wireroom status`, `wireroom status --watch`, `wireroom status --check --oldest 1m`
     """
-    settings = Settings()
-    broker = _attempt(lambda: asyncio.run(_broker(settings.nats_url)))
-    stored = _attempt(lambda: _stored(settings))
-    local = stack_state.running(context.find_root().params["data"])
-    processes = {name: process_memory.resident(pid) for name, pid in local.processes.items()} if local else {}
-    causes = {name: why(port) for name, port in local.health_ports.items()} if local else {}
-    findings = [f"{name} cannot take work: {'; '.join(said)}." for name, said in causes.items() if said]
-    findings += broker.findings(oldest) if broker else []
-    findings += full_disks(context.find_root().params["data"]) if local else []
-    if as_json:
-        parts = asdict(broker) if broker else {}
-        json_line({"v": 1, **parts, "stored": stored, "processes": processes, "findings": findings})
-    elif not check:
-        _show(broker, stored, processes)
-    if not as_json:
-        for finding in findings:
-            (out if check else err).print(finding)
-    if broker is None or stored is None:
-        raise typer.Exit(EX_UNAVAILABLE)
-    raise typer.Exit(EX_CHECK if check and findings else 0)
+    data: Path = context.find_root().params["data"]
+    if watch and check:
+        raise typer.BadParameter("--check looks once; leave out --watch", param_hint="--watch")
+    if not watch:
+        ask = _Ask(data, oldest, check=check, as_json=as_json)
+        raise typer.Exit(ask.show())
+    from wireroom.cli.commands.live.repeated import repeat  # noqa: PLC0415 - only here
+
+    repeat(_Ask(data, oldest, check=False, as_json=as_json).show, every, count, blank=not as_json)
+
+
+@dataclass(frozen=True)
+class _Ask:
+    data: Path
+    oldest: float  # seconds
+    check: bool
+    as_json: bool
+
+    def show(self) -> int:
+        """Look once, print what was found, and return the exit code."""
+        settings = Settings()
+        broker = _attempt(lambda: asyncio.run(_broker(settings.nats_url)))
+        stored = _attempt(lambda: _stored(settings))
+        local = stack_state.running(self.data)
+        processes = {name: process_memory.resident(pid) for name, pid in local.processes.items()} if local else {}
+        causes = {name: why(port) for name, port in local.health_ports.items()} if local else {}
+        findings = [f"{name} cannot take work: {'; '.join(said)}." for name, said in causes.items() if said]
+        findings += broker.findings(self.oldest) if broker else []
+        findings += full_disks(self.data) if local else []
+        if self.as_json:
+            parts = asdict(broker) if broker else {}
+            json_line({"v": 1, **parts, "stored": stored, "processes": processes, "findings": findings})
+        elif not self.check:
+            _show(broker, stored, processes)
+        if not self.as_json:
+            for finding in findings:
+                (out if self.check else err).print(finding)
+        if broker is None or stored is None:
+            return EX_UNAVAILABLE
+        return EX_CHECK if self.check and findings else 0
 
 
 def full_disks(data: Path) -> list[str]:
@@ -124,7 +146,7 @@ def _show_readers(broker: PipelineState) -> None:
     rows = [
         (
             *(s.service, s.pending, s.unanswered, s.redelivered, s.asking),
-            *(_age(s.oldest_seconds), _age(s.last_seconds), s.state),
+            *(age(s.oldest_seconds), age(s.last_seconds), s.state),
         )
         for s in broker.services
     ]
@@ -135,16 +157,12 @@ def _show_readers(broker: PipelineState) -> None:
         lines = [
             (
                 *(r.durable, r.stream, r.pending + r.unanswered, r.asking),
-                *(_age(r.oldest_seconds), _age(r.last_seconds), _age(r.seconds_left)),
+                *(age(r.oldest_seconds), age(r.last_seconds), age(r.seconds_left)),
             )
             for r in broker.readers
         ]
         table(others, lines, numbers=others[2:])
         out.print()
-
-
-def _age(seconds: float | None) -> str:
-    return "" if seconds is None else str(timedelta(seconds=int(seconds)))
 
 
 if TYPE_CHECKING:

@@ -1,0 +1,1 @@
+"""Commands that write stored articles for other programs."""

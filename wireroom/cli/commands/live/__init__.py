@@ -1,0 +1,1 @@
+"""Commands that show the pipeline as it goes on."""

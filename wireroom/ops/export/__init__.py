@@ -1,0 +1,1 @@
+"""Stored articles as rows of columns, and the files they are written to."""
