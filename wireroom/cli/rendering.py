@@ -11,7 +11,7 @@ from rich.text import Text
 from shared.messages import Removed
 from shared.sanitizing import harmless_line
 from wireroom.cli.output import highlight, one_line
-from wireroom.cli.word_diff import Change
+from wireroom.ops.word_diff import Change
 
 _NAMED = 12  # entities listed under an article; all are in its JSON
 

@@ -5,7 +5,7 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from wireroom.cli.word_diff import Change, changes
+from wireroom.ops.word_diff import Change, changes
 
 
 def version(*paragraphs: str, **head: Any) -> dict[str, Any]:  # noqa: ANN401 - fields of a document
