@@ -169,6 +169,9 @@ class ArticleExtracted(Message, Identity):
     updated_at: AwareDatetime | None = None
     tags: tuple[str, ...] = ()
     paragraphs: tuple[str, ...]
+    paragraph_lines: tuple[int, ...] = Field(
+        (), description="Line that each paragraph begins with, counted as in removed: where removed lines had stood."
+    )
     captions: tuple[Caption, ...] = ()
     removed: tuple[Removed, ...] = ()
     entities: tuple[Entity, ...] = ()

@@ -62,6 +62,7 @@ def _finish(item: Cleaned, tags: TaggedEntities) -> ArticleExtracted:
         updated_at=raw.updated_at or article.updated_at,
         tags=raw.tags,
         paragraphs=article.paragraphs,
+        paragraph_lines=article.line_numbers,
         captions=article.captions,
         removed=article.removed,
         entities=tags.entities,

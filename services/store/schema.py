@@ -50,6 +50,7 @@ _PROPERTIES: dict[str, Any] = {
         },
     },
     "entity_keys": _TEXTS,
+    "paragraph_lines": {"bsonType": "array", "items": {"bsonType": ["int", "long"]}},
     "dropped_entities": _OBJECTS,
     "dropped_entities_counts": _OBJECTS,
     "entities_status": {"enum": ["ok", "no_model"]},
