@@ -36,6 +36,7 @@ class ServiceState:
     oldest_seconds: float | None = None
     last_seconds: float | None = None  # since it answered last, as far as the broker remembers
     asking: int = 0  # pull requests that wait at the broker: one for each process that has room for more
+    answered: int = 0  # deliveries since it exists, all of them answered: for rates
     still_seconds: float | None = None  # since it was given or answered something, where nobody asks for what waits
     delivered: int = 0  # deliveries since the consumer was made; a message that comes again counts again
 
@@ -142,6 +143,7 @@ async def _service(js: JetStreamContext, consumer: Consumer) -> ServiceState:
         oldest_seconds=await oldest_unread(js, info),
         last_seconds=_age(info.ack_floor.last_active) if info.ack_floor else None,
         asking=asking,
+        answered=info.ack_floor.consumer_seq if info.ack_floor else 0,
         still_seconds=still if (pending or unanswered) and not asking else None,
         delivered=info.delivered.consumer_seq if info.delivered else 0,
     )
