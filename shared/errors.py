@@ -24,6 +24,7 @@ class Reason(StrEnum):
     TIME_LIMIT = "time_limit"
     MEMORY_LIMIT = "memory_limit"
     CRASH_LOOP = "crash_loop"
+    NOT_DELIVERED = "not_delivered"
 
 
 class Rejected(Exception):  # noqa: N818 - a verdict about the message, not a fault of ours

@@ -220,10 +220,28 @@ class ArticleWithdrawn(Message, Identity):
     reason: Annotated[str, StringConstraints(min_length=1, max_length=2000)]
 
 
+class ArticleMatched(Message, Identity):
+    """A new article meets a saved search. An article that meets several is told once for each."""
+
+    event: ClassVar[str] = "matched"
+    subject_pattern: ClassVar[str] = "news.v1.matched.{search}"
+
+    search: Source = Field(description="Name of the saved search: lower case letters, digits and dashes.")
+    language: Language
+    title: str | None = None
+    url: str | None = None
+    byline: str | None = None
+    agency: str | None = None
+    published_at: AwareDatetime | None = None
+    summary: str = Field("", description="The beginning of the clean text, at most 400 characters.")
+    entities: tuple[Entity, ...] = Field((), description="The ten most salient, without their mentions.")
+
+
 MESSAGES: tuple[type[Message], ...] = (
     ArticleSubmitted,
     ArticleIngested,
     ArticleExtracted,
     ArticleStored,
     ArticleWithdrawn,
+    ArticleMatched,
 )

@@ -32,6 +32,7 @@ WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/broker/withdrawals.py
 MARKS = "letters"  # bucket of what became of dead letters: shared/broker/dead_letter_status.py
 TOKENS = "tokens"  # bucket of digests of access tokens: services/ingest/http/access_tokens.py
 ACCOUNTING = "accounting"  # bucket of what left the streams in order: shared/broker/accounting.py
+SEARCHES = "searches"  # bucket of saved searches: services/desk/subscriptions/saved_search.py
 FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/learning
 
 
@@ -111,7 +112,7 @@ def streams(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[StreamConfig,
     """Return every stream."""
     inbox = _stream("INBOX", ["news.v1.submitted"], max_bytes=limits.inbox_bytes, replicas=replicas)
     inbox.retention = RetentionPolicy.WORK_QUEUE  # a submission leaves once it is a raw article or set aside
-    news = ["news.v1.extracted.>", "news.v1.stored.>", "news.v1.withdrawn.>"]
+    news = ["news.v1.extracted.>", "news.v1.stored.>", "news.v1.withdrawn.>", "news.v1.matched.>"]
     advisories = ["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"]
     dead = _stream("DEAD", ["news.dead.>"], age=limits.dead_age, max_bytes=limits.dead_bytes, replicas=replicas)
     dead.max_msg_size = MAX_PAYLOAD
@@ -139,6 +140,7 @@ def buckets(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[KeyValueConfi
         FURNITURE: (None, limits.furniture_bytes),
         ACCOUNTING: (None, 16 * MB),
         TOKENS: (None, 4 * MB),
+        SEARCHES: (None, 4 * MB),
     }
     return tuple(
         KeyValueConfig(name, ttl=age, max_bytes=size, storage=StorageType.FILE, replicas=replicas)

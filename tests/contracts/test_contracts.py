@@ -124,4 +124,4 @@ def test_the_subject_is_made_of_the_messages_own_values(model: type[Message]) ->
     assert message.subject.startswith(f"news.v1.{model.event}")
     assert "{" not in message.subject
     if issubclass(model, Identity):
-        assert message.subject.endswith("harbour-gazette")
+        assert message.subject.endswith("harbour-locks" if model.event == "matched" else "harbour-gazette")

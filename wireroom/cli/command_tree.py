@@ -19,7 +19,7 @@ class Branch(NamedTuple):
     """A group of commands."""
 
     help: str
-    entries: Mapping[str, Entry]
+    entries: "Tree"
 
 
 Tree: TypeAlias = Mapping[str, Entry | Branch]
@@ -175,6 +175,24 @@ TREE: Tree = MappingProxyType({
         "revoke": Entry(
             f"{_C}.token_command:revoke", "Revoke a token: requests with it are refused within seconds."
         ),
+    }),
+    "desk": Branch("The desk: saved searches.", {
+        "watch": Branch("Saved searches: add, list, remove.", {
+            "add": Entry(
+                f"{_C}.desk.watch_command:add",
+                "Save a search; each new article that meets it goes to `news.v1.matched.NAME`, to a feed, and to a "
+                "webhook.",
+            ),
+            "ls": Entry(
+                f"{_C}.desk.watch_command:list_searches",
+                "List the saved searches, and how many matches wait for their webhooks.",
+            ),
+            "rm": Entry(
+                f"{_C}.desk.watch_command:remove",
+                "Forget a saved search: nothing is matched any more, and what its webhook has not taken is not "
+                "delivered.",
+            ),
+        }),
     }),
     "import": Branch("Runs of `wireroom publish`: list, pause, resume, cancel, take one back.", {
         "ls": Entry(

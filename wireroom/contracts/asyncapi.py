@@ -5,8 +5,9 @@ from typing import cast
 
 from faststream.specification import AsyncAPI
 
-from shared.messages import MESSAGES, Message
+from shared.messages import MESSAGES, ArticleMatched, Message
 from shared.runtime.run import SERVICES, load
+from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import stream_of
 from wireroom.contracts.message_facts import HEADERS, Json, examples
@@ -21,6 +22,9 @@ def asyncapi() -> Json:
     )
     for name in SERVICES:
         made.add_broker(load(name)(Settings()).brokers[0])
+    of_the_desk = Broker("desk", Settings())
+    of_the_desk.publisher(ArticleMatched)  # several for one article, so no handler returns it
+    made.add_broker(of_the_desk)
     document = cast("Json", json.loads(made.to_specification().to_json()))
     del document["servers"]  # yours have other addresses
     for channel in document["channels"].values():

@@ -147,6 +147,8 @@ async def _events(js: JetStreamContext, subject: str, model: type[M]) -> AsyncIt
 
 async def _letters(js: JetStreamContext) -> AsyncIterator[tuple[int, str]]:
     async for message in all_of(js, "DEAD", "news.dead.>"):
+        if (message.headers or {}).get("wireroom-subject", "").startswith("news.v1.matched."):
+            continue  # what became of the article itself is another matter
         for found in origins(message):
             yield found, (message.headers or {}).get("wireroom-reason", "")
 

@@ -18,7 +18,7 @@ from shared.broker.stream_reader import Stored, all_of, fields, get
 from shared.broker.withdrawals import Tombstone, erase, withdraw, withdrawal
 from shared.decoding import decode
 from shared.errors import Rejected
-from shared.messages import ArticleExtracted, ArticleIngested, ArticleStored, ArticleSubmitted, Identity
+from shared.messages import ArticleExtracted, ArticleIngested, ArticleMatched, ArticleStored, ArticleSubmitted, Identity
 from shared.topology import NEWS
 from wireroom.ops import dead_letter_queue, tombstones
 
@@ -26,7 +26,9 @@ _HOLDING_TEXT: tuple[tuple[str, type[Identity]], ...] = (  # the announcement ho
     ("RAW", ArticleIngested),
     (NEWS, ArticleExtracted),
     (NEWS, ArticleStored),
+    (NEWS, ArticleMatched),
 )
+_MATCHED = ArticleMatched.subject_pattern.partition("{")[0]
 
 FIELDS = [*Identity.model_fields, "guid", "url"]  # of a stored article; its text is not needed
 
@@ -56,7 +58,8 @@ class Wanted:
     def seems(self, message: Msg) -> bool:
         """Tell by the headers and the subject alone whether this may be a message of one of them."""
         if self.source is not None:
-            return message.subject.rpartition(".")[2] == self.source
+            # the subject of a match ends with the search, so its body has to be read
+            return message.subject.rpartition(".")[2] == self.source or message.subject.startswith(_MATCHED)
         return any(part in self.ids for part in (message.headers or {}).get("ce-id", "").split(":"))
 
     def has(self, identity: Identity) -> bool:

@@ -1,0 +1,1 @@
+"""``wireroom desk``: commands of the search engine and its saved searches."""
