@@ -16,6 +16,7 @@ class Reason(StrEnum):
     UNSUPPORTED_MEDIA_TYPE = "unsupported_media_type"
     TOO_LARGE = "too_large"
     BAD_URL = "bad_url"
+    WRONG_SOURCE = "wrong_source"
     NO_ARTICLE_TEXT = "no_article_text"
     NOT_STORABLE = "not_storable"
     NOT_PUBLISHABLE = "not_publishable"

@@ -62,6 +62,12 @@ class ArticleSubmitted(Message):
     tags: tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...] = Field((), max_length=100)
 
 
+def verified_source(subject: str) -> str | None:
+    """Return the source that the broker put behind the subject of a submission, by who its publisher is; else None."""
+    beginning = f"{ArticleSubmitted.subject_pattern}."
+    return subject.removeprefix(beginning) if subject.startswith(beginning) else None
+
+
 class Identity(Value):
     """Which article, and which state of it."""
 

@@ -48,10 +48,12 @@ class Consumer:
     prefetch: int  # messages one process has in flight: some are worked on, the next are here already
     max_ack_pending: int  # out at once over all replicas: the bound on what a crash delivers again
     also: type[Message] | None = None  # what is read between the others, in the order of the stream
+    by_source: bool = False  # reads also what is one token below its subject: the source that the broker knows
 
     @property
     def subjects(self) -> list[str]:
-        return [self.subject] if self.also is None else [self.subject, _every(self.also)]
+        below = [f"{self.subject}.*"] if self.by_source else []
+        return [self.subject, *below, *([] if self.also is None else [_every(self.also)])]
 
     @property
     def models(self) -> tuple[type[Message], ...]:
@@ -79,7 +81,7 @@ def _every(model: type[Message]) -> str:
     return model.subject_pattern.partition("{")[0] + ">"
 
 
-INGEST = Consumer("INBOX", "ingest", "news.v1.submitted", ArticleSubmitted, 30, 128, 1024)
+INGEST = Consumer("INBOX", "ingest", "news.v1.submitted", ArticleSubmitted, 30, 128, 1024, by_source=True)
 EXTRACT = Consumer("RAW", "extract", "news.v1.raw.>", ArticleIngested, 30, 64, 1024)
 STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 30, 400, 4096, also=ArticleWithdrawn)
 CONSUMERS = (INGEST, EXTRACT, STORE)
@@ -110,7 +112,7 @@ def _stream(
 
 def streams(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[StreamConfig, ...]:
     """Return every stream."""
-    inbox = _stream("INBOX", ["news.v1.submitted"], max_bytes=limits.inbox_bytes, replicas=replicas)
+    inbox = _stream("INBOX", INGEST.subjects, max_bytes=limits.inbox_bytes, replicas=replicas)
     inbox.retention = RetentionPolicy.WORK_QUEUE  # a submission leaves once it is a raw article or set aside
     news = ["news.v1.extracted.>", "news.v1.stored.>", "news.v1.withdrawn.>", "news.v1.matched.>"]
     advisories = ["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"]

@@ -11,7 +11,8 @@ from services.ingest.http.listener import http_input
 from services.ingest.identity import ingested
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
-from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.errors import Reason, Rejected
+from shared.messages import ArticleIngested, ArticleSubmitted, verified_source
 from shared.runtime.delivery import Attempts
 from shared.runtime.middleware import Delivered
 from shared.runtime.service import Broker
@@ -31,6 +32,13 @@ async def identified(article: ArticleSubmitted, delivery: Delivered) -> ArticleI
     return raw
 
 
+def check_source(article: ArticleSubmitted, subject: str) -> None:
+    """Raise Rejected where the broker knows the publisher as another source than the submission names."""
+    verified = verified_source(subject)
+    if verified not in {None, article.source}:
+        raise Rejected(Reason.WRONG_SOURCE, f"its publisher is {verified}, and it says {article.source}")
+
+
 def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
     """Make the service; nothing connects before it is run."""
     broker, options = Broker("ingest", settings, attempts=attempts), IngestSettings()
@@ -40,6 +48,7 @@ def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
     @broker.publisher(ArticleIngested)
     async def ingest(article: ArticleSubmitted, delivery: Delivered) -> ArticleIngested:
         """Check a submission and give it its identity."""
+        check_source(article, delivery.subject)
         quotas.take(article.source, delivery.size)
         return await identified(article, delivery)
 

@@ -36,6 +36,7 @@ HELD = "INBOX_HELD"  # stream of submissions on their way behind the new beginni
 _HELD_SUBJECT = "news.held.submitted"
 _CLOSED = "news.closed.submitted"  # what INBOX listens to meanwhile: publishers are refused, and try again
 _PLACE = "wireroom-held-place"
+_SUBJECT = "wireroom-held-subject"  # the source that the broker knows is in it
 _AT_ONCE = 64
 _PATIENCE = 120.0  # seconds for what another process has in hand
 _FETCH = 0.5
@@ -86,17 +87,17 @@ async def beginning(
 async def renumber(js: JetStreamContext, start: Beginning | None, noted: tuple[Gap, ...], settings: Settings) -> None:
     """Let INBOX go on where it has to; after Unavailable it can be done again. ``noted`` are the gaps until now."""
     if start:
-        await _listen(js, _CLOSED)
+        await _listen(js, [_CLOSED])
         await _hold(js)
         await _empty(js, start, settings)
         await _raise(js, start, noted)
-        await _listen(js, INGEST.subject)
+        await _listen(js, INGEST.subjects)
     await _release(js)
 
 
-async def _listen(js: JetStreamContext, subject: str) -> None:
+async def _listen(js: JetStreamContext, subjects: list[str]) -> None:
     config = (await js.stream_info(INGEST.stream)).config
-    await js.update_stream(replace(config, subjects=[subject]))
+    await js.update_stream(replace(config, subjects=subjects))
 
 
 async def _hold(js: JetStreamContext) -> None:
@@ -139,7 +140,8 @@ async def _empty(js: JetStreamContext, start: Beginning, settings: Settings) -> 
 async def _put_aside(js: JetStreamContext, raw: Msg) -> None:
     place = raw.metadata.sequence.stream
     # not the publisher's own message id: INBOX knows it, and would take the submission for a repetition
-    headers = accepted(raw.headers) | {_PLACE: str(place), "Nats-Msg-Id": f"held:{place}"}
+    ours = {_PLACE: str(place), _SUBJECT: raw.subject, "Nats-Msg-Id": f"held:{place}"}
+    headers = accepted(raw.headers) | ours
     await js.publish(_HELD_SUBJECT, raw.data, stream=HELD, headers=headers)
     await raw.ack_sync(timeout=_ANSWER)
 
@@ -170,8 +172,9 @@ async def _release(js: JetStreamContext) -> None:
     async for message in all_of(js, HELD, _HELD_SUBJECT):
         headers = dict(message.headers or {})
         place = int(headers.pop(_PLACE))
+        subject = headers.pop(_SUBJECT, INGEST.subject)
         ids = {"Nats-Msg-Id": f"held:{place}"}
-        ack = await js.publish(INGEST.subject, message.data, stream=INGEST.stream, headers=accepted(headers) | ids)
+        ack = await js.publish(subject, message.data, stream=INGEST.stream, headers=accepted(headers) | ids)
         found[place] = ack.seq
     if found != moved:
         await accounting.put(js, accounting.MOVED, Moved(places=found))

@@ -20,6 +20,7 @@ from nats.js import JetStreamContext
 from shared.broker.envelope import accepted, foreign
 from shared.broker.publish import publish
 from shared.errors import Reason, Rejected
+from shared.messages import verified_source
 from shared.runtime.batching import Batcher
 from shared.runtime.quotas import Quota
 
@@ -136,10 +137,12 @@ class DeadLetters:
 
 
 def source_of(raw: Msg) -> str:
-    """Return the source that a message says it has, in its subject or its body; "-" if it says none."""
+    """Return the source that a message says it has, in its subject or else in its body; "-" if it says none."""
     *_, last = raw.subject.split(".")
     if raw.metadata.stream != "INBOX":
         return last[:64]
+    if verified := verified_source(raw.subject):
+        return verified
     found = _SOURCE.search(raw.data)
     return found[1].decode() if found else UNKNOWN_SOURCE
 

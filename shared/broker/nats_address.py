@@ -6,15 +6,18 @@ from urllib.parse import ParseResult, unquote, urlparse
 
 
 class Login(TypedDict, total=False):
-    """Options of the client: ``user`` and ``password``, or ``token``."""
+    """Options of the client: ``user`` and ``password``, or ``token``; a user has inboxes of its own."""
 
     user: str
     password: str
     token: str
+    inbox_prefix: str
 
 
 _SCHEMES = frozenset({"nats", "tls", "ws", "wss"})
 _USER = re.compile(r"//[^/,]*@")
+_INBOX = "_INBOX"
+_TOKEN = re.compile(r"[A-Za-z0-9_-]+")  # of a subject
 
 
 def servers(url: str) -> list[str]:
@@ -33,8 +36,17 @@ def login(url: str) -> Login:
             continue
         if parsed.password is None:
             return {"token": unquote(parsed.username)}
-        return {"user": unquote(parsed.username), "password": unquote(parsed.password)}
+        user = unquote(parsed.username)
+        return {"user": user, "password": unquote(parsed.password), "inbox_prefix": inbox(user)}
     return {}
+
+
+def inbox(user: str) -> str:
+    """Return below which subject a user receives answers, so that a broker can keep others from reading them.
+
+    It is below the usual one: a broker that knows nothing of it and allows ``_INBOX.>`` takes it too.
+    """
+    return f"{_INBOX}.{user}" if _TOKEN.fullmatch(user) else _INBOX
 
 
 def without_password(url: str) -> str:

@@ -81,6 +81,7 @@ class Broker(NatsBroker):
             servers(settings.nats_url),
             name=f"wireroom-{name}",
             security=_security(settings.nats_url),
+            inbox_prefix=login(settings.nats_url).get("inbox_prefix", "_INBOX"),
             logger=None,
             apply_types=False,
             graceful_timeout=_RELEASE,

@@ -1,11 +1,15 @@
 """nats-server for one machine: its configuration, and when it is ready."""
 
+import asyncio
 import json
 from pathlib import Path
 
-import nats
 from nats.errors import Error as NatsError
 
+from services.setup.broker_accounts import ACCOUNT
+from shared.broker import nats_client
+from shared.broker.connect import is_refusal
+from shared.broker.nats_address import login, servers
 from shared.limits import Limits
 from shared.topology import MAX_PAYLOAD, streams
 from wireroom.local import server_binaries
@@ -14,6 +18,7 @@ from wireroom.local.ports import LOOPBACK
 
 USUAL_PORT = 4222
 _TIMEOUT = 2
+_NO_ACCOUNT = "$G"  # how the server calls the account of a configuration without accounts
 _CONFIGURATION = """# Written at every start.
 server_name: wireroom
 host: {host}
@@ -32,8 +37,14 @@ def url(port: int) -> str:
     return f"nats://{LOOPBACK}:{port}"
 
 
-def program(data: Path, port: int, monitor_port: int | None = None) -> Program:
-    """Write the configuration and return what runs it; on the monitor port it tells its health over HTTP."""
+def program(
+    data: Path, port: int, monitor_port: int | None = None, *, accounts: str = "", probed_as: str | None = None
+) -> Program:
+    """Write the configuration and return what runs it; on the monitor port it tells its health over HTTP.
+
+    ``accounts`` is the part of ``services/setup/broker_accounts.py``; without it whoever reaches the port may do all.
+    ``probed_as`` is the address with a user, who asks whether JetStream answers; without it a refusal counts too.
+    """
     folder = data / "nats"
     folder.mkdir(parents=True, exist_ok=True)
     configuration = data / "nats.conf"
@@ -41,28 +52,54 @@ def program(data: Path, port: int, monitor_port: int | None = None) -> Program:
     reserved = 2 * sum(stream.max_bytes or 0 for stream in streams(Limits()))
     values = {"host": LOOPBACK, "port": port, "max_payload": MAX_PAYLOAD, "max_file_store": reserved}
     monitor = f"http: {LOOPBACK}:{monitor_port}\n" if monitor_port else ""
-    configuration.write_text(_CONFIGURATION.format(**values, folder=json.dumps(str(folder))) + monitor)
+    _write(configuration, _CONFIGURATION.format(**values, folder=json.dumps(str(folder))) + monitor + accounts)
+    if accounts:
+        _adopt(folder)
 
     async def probe() -> str | None:
-        return await version(port)
+        return await version(probed_as or url(port), guarded=bool(accounts))
 
     command = (str(server_binaries.nats_server()), "--config", str(configuration))
     return Program("nats-server", command, port, probe, data / "logs/nats-server.log", patience=10, folder=data)
 
 
-async def version(port: int) -> str | None:
-    """Return the server's version once its JetStream answers."""
+def _write(path: Path, text: str) -> None:
+    """Write a file that only its owner can read, from its first byte on."""
+    fresh = path.with_suffix(".new")
+    fresh.unlink(missing_ok=True)
+    fresh.touch(mode=0o600, exist_ok=False)
+    fresh.write_text(text)
+    fresh.replace(path)
+
+
+def _adopt(folder: Path) -> None:
+    """Give our account what was stored before there were accounts; the server keeps each account in its own folder."""
+    before, ours = folder / "jetstream" / _NO_ACCOUNT, folder / "jetstream" / ACCOUNT
+    if before.exists() and not ours.exists():
+        before.rename(ours)
+
+
+async def version(address: str, *, guarded: bool = False) -> str | None:
+    """Return the server's version once its JetStream answers; ``guarded``: or once it refuses us."""
+    refused = asyncio.Event()
+
+    async def note(error: Exception) -> None:
+        """Keep the client from logging what the probe's own answer says."""
+        if is_refusal(error):
+            refused.set()
+
     try:
-        connection = await nats.connect(
-            url(port),
+        connection = await nats_client.connect(
+            servers(address),
+            **login(address),
             connect_timeout=_TIMEOUT,
             allow_reconnect=False,
             max_reconnect_attempts=1,  # counts here all the same, and by default it is two minutes
             reconnect_time_wait=0.02,
-            error_cb=_not_yet,
+            error_cb=note,
         )
     except (NatsError, OSError):
-        return None
+        return "" if guarded and refused.is_set() else None
     try:
         await connection.jetstream(timeout=_TIMEOUT).account_info()
     except NatsError:
@@ -72,7 +109,3 @@ async def version(port: int) -> str | None:
         return f"{found.major}.{found.minor}.{found.patch}"
     finally:
         await connection.close()
-
-
-async def _not_yet(_error: Exception) -> None:
-    """Keep the client from logging what the probe's own answer says."""

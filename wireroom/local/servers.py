@@ -16,10 +16,10 @@ _START_LIMIT = 60.0
 
 
 @contextmanager
-def nats_server(data: Path, port: int = 0) -> Iterator[str]:
-    """Run nats-server with JetStream, on a free port unless one is given; yields its URL."""
+def nats_server(data: Path, port: int = 0, *, accounts: str = "") -> Iterator[str]:
+    """Run nats-server with JetStream, on a free port unless one is given; yields its URL, without a user."""
     port = port or ports.free(1)[0]
-    with _running(broker.program(data, port)):
+    with _running(broker.program(data, port, accounts=accounts)):
         yield broker.url(port)
 
 

@@ -75,6 +75,18 @@ async def test_an_article_whose_message_id_was_taken_beforehand_arrives(broker: 
     assert (corrected.title, corrected.version) == ("A correction", place + 1)
 
 
+async def test_a_publisher_that_names_another_source_is_refused_as_its_own(broker: Client, settings: Settings) -> None:
+    js = broker.jetstream(timeout=10)
+    forged, honest = a_submission(source="harbour-gazette"), a_submission(source="valdoria-post", guid="mine")
+    for article in (forged, honest):
+        await js.publish("news.v1.submitted.valdoria-post", article.model_dump_json().encode(), stream="INBOX")
+    async with running(ingest, settings=settings):
+        assert guids(await read(broker, "RAW", "news.v1.raw.>", 1)) == ["mine"]
+        [letter] = await read(broker, "DEAD", "news.dead.ingest.>", 1)
+    assert letter.subject == "news.dead.ingest.wrong_source"
+    assert (letter.headers or {})["wireroom-detail"] == "its publisher is valdoria-post, and it says harbour-gazette"
+
+
 async def test_what_a_source_sends_beyond_its_quota_is_refused_and_the_others_arrive(
     broker: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

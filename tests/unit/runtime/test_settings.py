@@ -150,7 +150,7 @@ def test_every_class_of_settings_is_known_by_name() -> None:
 
 def test_user_and_password_are_decoded_and_no_server_shows_them() -> None:
     url = "nats://desk:p%40ss%2Fw%25rd@queue-1:4222, tls://desk:p%40ss%2Fw%25rd@queue-2, queue-3:4222"
-    assert login(url) == {"user": "desk", "password": "p@ss/w%rd"}
+    assert login(url) == {"user": "desk", "password": "p@ss/w%rd", "inbox_prefix": "_INBOX.desk"}
     assert servers(url) == ["nats://queue-1:4222", "tls://queue-2", "queue-3:4222"]
     assert login("nats://t%3Aken@queue") == {"token": "t:ken"}
     assert login("nats://queue") == {}

@@ -1,0 +1,164 @@
+"""Which subjects each user of the broker may publish and subscribe to: one table, from the topology.
+
+Nothing else is allowed. The users below share the account that has JetStream, so they are trusted with its reply
+subjects: whoever may ask JetStream for something can name any subject for the answer. Publishers and readers are not,
+so each is in an account of its own and reaches only what is exported to it (``services/setup/broker_accounts.py``).
+
+Whoever connects as a user receives answers below ``_INBOX.<user>``, and may subscribe to no other inbox.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from shared import topology
+from shared.broker import accounting
+from shared.broker.nats_address import inbox
+from shared.messages import (
+    ArticleExtracted,
+    ArticleIngested,
+    ArticleStored,
+    ArticleSubmitted,
+    ArticleWithdrawn,
+    Message,
+)
+from shared.topology import CONSUMERS, EXTRACT, INGEST, NEWS, STORE, Consumer, buckets, stream_of, streams
+
+_API = "$JS.API"
+DESK = "desk"  # user and durable of a reader that is part of the installation
+OPERATOR = "operator"  # of the command line
+SETUP = "setup"
+
+
+@dataclass(frozen=True)
+class Access:
+    """Subject patterns, ``publish`` including requests to JetStream."""
+
+    publish: tuple[str, ...]
+    subscribe: tuple[str, ...]
+
+
+def table() -> Mapping[str, Access]:
+    """Return what each user of the JetStream account may do, by name."""
+    furniture, withdrawn = f"$KV.{topology.FURNITURE}", f"$KV.{topology.WITHDRAWN}"
+    submissions = (ArticleSubmitted.subject_pattern, f"{ArticleSubmitted.subject_pattern}.*")
+    users = {
+        "ingest": (
+            *_service("ingest", INGEST, ArticleIngested, ArticleWithdrawn),
+            *submissions,  # of the HTTP input
+            *_scan(f"KV_{topology.TOKENS}"),
+        ),
+        "extract": (
+            *_service("extract", EXTRACT, ArticleExtracted, ArticleWithdrawn),
+            *_scan(EXTRACT.stream),
+            *_entries(topology.ACCOUNTING, accounting.TRIMMED),
+            *_scan(f"KV_{topology.FURNITURE}"),
+            *_entries(topology.FURNITURE, "*"),
+        ),
+        "store": (
+            *_service("store", STORE, ArticleStored, ArticleWithdrawn),
+            *_info(EXTRACT.stream),  # NEWS is kept for as long as RAW has the article
+            *_get(EXTRACT.stream),
+        ),
+        DESK: (*reading(NEWS, DESK), *_runtime(DESK, NEWS, DESK)),
+        SETUP: (
+            *("$JS.API.>", "$JS.FC.>"),
+            *_service("ingest", INGEST, ArticleIngested, ArticleWithdrawn),  # it ingests what a backup brought back
+            *submissions,
+            "news.held.submitted",
+            *(f"$KV.{name}.>" for name in (topology.WITHDRAWN, topology.ACCOUNTING)),
+        ),
+        OPERATOR: _operator(),
+    }
+    hears = {"extract": (f"{furniture}.>",), OPERATOR: (f"{withdrawn}.>", f"{furniture}.>", "wireroom.import.*")}
+    return {
+        name: Access(
+            tuple(dict.fromkeys(publish)),
+            (f"{inbox(name)}.>", *dict.fromkeys((f"{withdrawn}.>", *hears.get(name, ())))),
+        )
+        for name, publish in users.items()
+    }
+
+
+def reading(stream: str, durable: str) -> tuple[str, ...]:
+    """Return what the reader of a durable publishes: requests, and its acknowledgements, of old and of new form."""
+    return (
+        f"{_API}.CONSUMER.INFO.{stream}.{durable}",
+        f"{_API}.CONSUMER.MSG.NEXT.{stream}.{durable}",
+        f"$JS.ACK.{stream}.{durable}.>",
+        f"$JS.ACK.*.*.{stream}.{durable}.>",
+    )
+
+
+def _service(name: str, reads: Consumer, *writes: type[Message]) -> tuple[str, ...]:
+    """Return what a service of the pipeline does: read, publish, set aside, and trim the stream it reads."""
+    others = [each for each in CONSUMERS if each.stream == reads.stream and each != reads]
+    return (
+        *reading(reads.stream, reads.durable),
+        *(_pattern(model) for model in writes),
+        *(subject for model in writes for subject in _get(stream_of(model))),  # to compare what counts as a copy
+        *_runtime(name, reads.stream, reads.durable),
+        *_info(reads.stream),
+        *_get(reads.stream),
+        *(f"{_API}.CONSUMER.INFO.{each.stream}.{each.durable}" for each in others),
+        f"{_API}.STREAM.MSG.DELETE.{reads.stream}",  # the text of what was withdrawn meanwhile
+        *_trim(reads.stream),
+    )
+
+
+def _runtime(name: str, stream: str, durable: str) -> tuple[str, ...]:
+    """Return what every service of ``shared/runtime`` does beside its work."""
+    return (
+        f"news.dead.{name}.*",
+        *_get("DEAD"),
+        *_entries(topology.SUSPECTS, f"{stream}.{durable}.*"),
+        *_scan(f"KV_{topology.WITHDRAWN}"),
+    )
+
+
+def _trim(stream: str) -> tuple[str, ...]:
+    keeps = any(each.name == stream and each.metadata for each in streams())
+    return (*_scan(stream), f"{_API}.STREAM.PURGE.{stream}") if keeps else ()
+
+
+def _operator() -> tuple[str, ...]:
+    """Return what the command line does: everything but making, changing and deleting streams and durables."""
+    names = [str(each.name) for each in streams()] + [f"KV_{each.bucket}" for each in buckets()]
+    return (
+        f"{_API}.INFO",
+        *(f"{_API}.STREAM.{what}" for what in ("NAMES", "LIST")),
+        *(f"{_API}.CONSUMER.{what}.*" for what in ("NAMES", "LIST")),
+        *(subject for name in names for subject in (*_scan(name), *_get(name))),
+        *(f"{_API}.CONSUMER.INFO.*.*", f"{_API}.STREAM.MSG.DELETE.*"),
+        *(f"{_API}.STREAM.PURGE.DEAD",),
+        "news.v1.>",  # submits, replays and withdraws
+        "news.dead.>",
+        *(f"$KV.{each.bucket}.>" for each in buckets()),
+        *("wireroom.import.*", f"{inbox(OPERATOR)}.>"),
+    )
+
+
+def _scan(stream: str) -> tuple[str, ...]:
+    """Return what reading a stream from the beginning takes: a consumer without a name, which sends to an inbox."""
+    return (
+        *_info(stream),
+        *(f"{_API}.CONSUMER.{what}.{stream}" for what in ("CREATE",)),
+        *(f"{_API}.CONSUMER.{what}.{stream}.*" for what in ("INFO", "DELETE")),
+        f"$JS.FC.{stream}.>",
+    )
+
+
+def _entries(bucket: str, keys: str) -> tuple[str, ...]:
+    """Return what reading and writing some keys of a bucket takes."""
+    return (*_info(f"KV_{bucket}"), *_get(f"KV_{bucket}"), f"$KV.{bucket}.{keys}")
+
+
+def _info(stream: str) -> tuple[str, ...]:
+    return (f"{_API}.STREAM.INFO.{stream}",)
+
+
+def _get(stream: str) -> tuple[str, ...]:
+    return (f"{_API}.STREAM.MSG.GET.{stream}",)
+
+
+def _pattern(model: type[Message]) -> str:
+    return ".".join("*" if "{" in token else token for token in model.subject_pattern.split("."))
