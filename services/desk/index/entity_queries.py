@@ -63,12 +63,9 @@ def rising(
     if not counts:
         return ()
     before, covered = _before(builder, searcher, window, counts)
-    trends = [
-        _trend(label, name, count, before.get((label, name), 0), covered) for (label, name), count in counts.items()
-    ]
-    rises = sorted(
-        (trend for trend in trends if trend.score > 0), key=lambda trend: (-trend.score, trend.label, trend.name)
-    )
+    trends = [_trend(key, count, before.get(key, 0), covered) for key, count in counts.items()]
+    rises = [trend for trend in trends if trend.score > 0]
+    rises.sort(key=lambda trend: (-trend.score, trend.label, trend.name))
     return tuple(replace(trend, history=_history(builder, searcher, window, trend)) for trend in rises[:size])
 
 
