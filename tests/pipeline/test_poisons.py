@@ -98,5 +98,6 @@ def test_what_is_stored_has_no_control_character_and_no_markup_that_acts(tagger:
 def test_every_name_is_used_once_and_every_cap_has_a_poison() -> None:
     assert len({poison.name for poison in POISONS}) == len(POISONS)
     ours = {Reason.RETRIES_EXHAUSTED, Reason.TIME_LIMIT, Reason.MEMORY_LIMIT, Reason.CRASH_LOOP, Reason.NOT_STORABLE}
-    ours |= {Reason.NOT_PUBLISHABLE, Reason.OVER_QUOTA, Reason.NOT_DELIVERED, Reason.WRONG_SOURCE}  # no single message brings them about
+    # no single message brings these about
+    ours |= {Reason.NOT_PUBLISHABLE, Reason.OVER_QUOTA, Reason.NOT_DELIVERED, Reason.WRONG_SOURCE}
     assert {poison.expected for poison in POISONS} - {"stored"} == set(Reason) - ours

@@ -8,7 +8,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from services.desk.subscriptions import match_feed
-from services.desk.subscriptions.running import Subscriptions
+from services.desk.subscriptions.subscription_tasks import Subscriptions
 
 _KINDS = {"atom": (match_feed.atom, match_feed.ATOM), "json": (match_feed.json_feed, match_feed.JSON_FEED)}
 

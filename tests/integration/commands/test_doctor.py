@@ -13,8 +13,8 @@ from shared.settings import Settings
 from tests.commands import wireroom
 from wireroom.cli.main import app
 from wireroom.doctor import machine_checks
+from wireroom.doctor.configuration import masked
 from wireroom.doctor.findings import State, clock
-from wireroom.ops.configuration import masked
 
 
 async def doctor(settings: Settings, data: Path) -> tuple[int, dict[str, Any]]:

@@ -14,8 +14,8 @@ from nats.js import JetStreamContext
 
 from services.desk.subscriptions import saved_search
 from services.desk.subscriptions.receiver import Receiver
-from services.desk.subscriptions.running import Subscriptions, running
 from services.desk.subscriptions.saved_search import SavedSearch, key_of, made, new_secret
+from services.desk.subscriptions.subscription_tasks import Subscriptions, running
 from services.desk.subscriptions.webhook import signed
 from shared.broker.dead_letters import DeadLetters
 from shared.broker.envelope import REPLAY, headers

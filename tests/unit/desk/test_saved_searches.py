@@ -20,8 +20,8 @@ from services.desk.subscriptions.feed_routes import feed_routes
 from services.desk.subscriptions.match_feed import Matches, atom, json_feed
 from services.desk.subscriptions.matcher import Matcher
 from services.desk.subscriptions.matching import matched
-from services.desk.subscriptions.running import Subscriptions
 from services.desk.subscriptions.saved_search import BUCKET, SavedSearch, key_of, made, new_secret
+from services.desk.subscriptions.subscription_tasks import Subscriptions
 from services.desk.subscriptions.webhook import DELAYS, body, signed
 from shared.broker.withdrawals import Withdrawals
 from shared.messages import ArticleMatched

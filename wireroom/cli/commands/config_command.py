@@ -20,7 +20,7 @@ def show(context: typer.Context, as_json: AsJson = False) -> None:
 
     Examples: `wireroom config show`, `wireroom config show --json`
     """
-    from wireroom.ops import configuration  # noqa: PLC0415 - with what it needs it takes a while to import
+    from wireroom.doctor import configuration  # noqa: PLC0415 - with what it needs it takes a while to import
 
     root = context.find_root()
     source = root.get_parameter_source("data")
@@ -41,7 +41,7 @@ def check(as_json: AsJson = False) -> None:
 
     Example: `wireroom config check`
     """
-    from wireroom.ops.configuration import problems  # noqa: PLC0415
+    from wireroom.doctor.configuration import problems  # noqa: PLC0415
 
     found = problems()
     if as_json:

@@ -110,7 +110,7 @@ def up(
         say(f"Already running on {data} as process {found.pid}.")
         _explain(found, command)
         raise typer.Exit(0 if detach else EX_CHECK)
-    from wireroom.ops.configuration import check_values  # noqa: PLC0415 - the settings of all services
+    from wireroom.doctor.configuration import check_values  # noqa: PLC0415 - the settings of all services
 
     check_values()
     try:
