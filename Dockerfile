@@ -1,4 +1,4 @@
-# One recipe for all images: docker build --build-arg SERVICE=ingest . (or extract, store, setup; cli is the command).
+# One recipe for all images: docker build --build-arg SERVICE=ingest . (or extract, store, desk, setup; cli is the command).
 # ALSO: other services whose code an image needs.
 # MODEL_PACKAGES: pip requirements of spaCy models to add, separated by spaces; they are not in the lock, so pin them.
 ARG PYTHON=python:3.13-slim
@@ -42,6 +42,7 @@ ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1 SERVICE=${
 COPY --from=packages /venv /venv
 COPY --from=project /app /app
 WORKDIR /app
+RUN install -d -o 10001 -g 10001 -m 700 /data
 USER 10001:10001
 HEALTHCHECK --interval=5s --timeout=4s --start-period=60s --retries=3 CMD ["python", "-m", "shared.observability.healthcheck"]
 CMD ["sh", "-c", "exec python -m shared.runtime.run $SERVICE"]

@@ -15,6 +15,10 @@ _EXTRACT = (
     *("MODELS", "LABELS", "LONGEST_NAME", "LEAST_MENTIONS", "BATCH", "WORKERS"),
     *("TIME_LIMIT", "MEMORY_LIMIT", "RENEW_AFTER"),
 )
+_DESK = (
+    *("NAME", "FOLDER", "HTTP_HOST", "HTTP_PORT", "TOKEN_FILE", "ADMIN_TOKEN_FILE"),
+    *("PROXY_HEADER", "PROXY_ADDRESSES", "TIME_LIMIT"),
+)
 # what is read without a class of settings, with what it names
 OTHERS: Mapping[str, str] = MappingProxyType({
     "WIREROOM_DATA": "folder of the one-machine stack",
@@ -23,9 +27,9 @@ OTHERS: Mapping[str, str] = MappingProxyType({
 })  # fmt: skip
 # read by Docker Compose from the same shell, see compose.yaml
 COMPOSE = frozenset({
-    *(f"WIREROOM_{part}_PORT" for part in ("NATS", "MONGO", "HTTP", "PROMETHEUS", "GRAFANA")),
+    *(f"WIREROOM_{part}_PORT" for part in ("NATS", "MONGO", "HTTP", "DESK", "PROMETHEUS", "GRAFANA")),
     *("WIREROOM_SITE_FOLDER", "WIREROOM_FILES", "WIREROOM_MODEL_PACKAGES"),
-    *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("NATS", "MONGO", "INGEST", "EXTRACT", "STORE", "TOOLS")),
+    *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("NATS", "MONGO", "INGEST", "EXTRACT", "STORE", "DESK", "TOOLS")),
     *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("PROMETHEUS", "GRAFANA")),
 })  # fmt: skip
 _TESTS = ("WIREROOM_TEST_", "WIREROOM_EXPECTED_")
@@ -37,6 +41,7 @@ def known() -> frozenset[str]:
         *(variable(settings, field) for settings in (Settings, Limits) for field in settings.model_fields),
         *(f"WIREROOM_INGEST_{name}" for name in _INGEST),
         *(f"WIREROOM_EXTRACT_{name}" for name in _EXTRACT),
+        *(f"WIREROOM_DESK_{name}" for name in _DESK),
         *("WIREROOM_RULES", "WIREROOM_ALIASES"),
         *OTHERS,
         *COMPOSE,

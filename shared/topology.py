@@ -1,7 +1,8 @@
 """The whole JetStream topology on one page: what is kept, how long, and who reads it.
 
 Applied by ``wireroom setup`` (``shared/broker/provisioning.py``) and by nobody else: services bind to what exists and
-never declare, because the last service to declare a stream would silently rewrite its limits.
+never declare a stream, because the last one to declare it would silently rewrite its limits. A service downstream of
+NEWS declares its own consumer, ``Consumer(..., own=True)``, and stands in no list.
 """
 
 from collections.abc import Iterable
@@ -49,6 +50,7 @@ class Consumer:
     max_ack_pending: int  # out at once over all replicas: the bound on what a crash delivers again
     also: type[Message] | None = None  # what is read between the others, in the order of the stream
     by_source: bool = False  # reads also what is one token below its subject: the source that the broker knows
+    own: bool = False  # of a service downstream, which declares it when it starts; `wireroom setup` knows nothing of it
 
     @property
     def subjects(self) -> list[str]:
@@ -85,6 +87,7 @@ INGEST = Consumer("INBOX", "ingest", "news.v1.submitted", ArticleSubmitted, 30, 
 EXTRACT = Consumer("RAW", "extract", "news.v1.raw.>", ArticleIngested, 30, 64, 1024)
 STORE = Consumer("NEWS", "store", "news.v1.extracted.>", ArticleExtracted, 30, 400, 4096, also=ArticleWithdrawn)
 CONSUMERS = (INGEST, EXTRACT, STORE)
+PIPELINE = tuple(consumer.durable for consumer in CONSUMERS)  # the services that every article passes
 
 
 def _stream(

@@ -8,7 +8,7 @@ import time
 
 from nats.js.errors import APIError
 
-from services.setup.app import setup
+from services.setup.preparation import setup
 from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.runtime.run import configured

@@ -1,6 +1,7 @@
 """Queries of the stored articles, their versions and withdrawals, as commands ask them (synchronous client)."""
 
 import heapq
+import logging
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 
+from pydantic import ValidationError
 from pymongo import DESCENDING
 from pymongo.database import Database
 from pymongo.errors import OperationFailure
@@ -16,6 +18,9 @@ from pymongo.errors import OperationFailure
 from services.store.schema import ACCEPTED_LOSSES, ARTICLES, VERSIONS, WITHDRAWN
 from shared.broker.accounting import Gap
 from shared.broker.withdrawals import Tombstone
+from shared.messages import ArticleExtracted
+
+log = logging.getLogger(__name__)
 
 Documents = Database[dict[str, Any]]
 Article = Mapping[str, Any]
@@ -116,6 +121,17 @@ def older_versions(database: Documents, ids: Collection[str]) -> dict[str, set[i
 def made_by(database: Documents) -> Iterator[Article]:
     """Yield of every article its version, language and source, and the pipeline that made it."""
     yield from database[ARTICLES].find({}, _PIPELINE)
+
+
+def every_article(database: Documents) -> Iterator[ArticleExtracted]:
+    """Yield the newest version of every article as the message it was; one that is no longer valid is left out."""
+    for found in database[ARTICLES].find(batch_size=1000):
+        try:
+            article = ArticleExtracted.model_validate({"id": found["_id"], **found})
+        except ValidationError as error:
+            log.warning("article %s in MongoDB is not valid: %s", found["_id"], error.errors(include_input=False)[0])
+        else:
+            yield article
 
 
 def current_versions(database: Documents) -> dict[str, int]:

@@ -25,8 +25,10 @@ _SEQUENCE = re.compile(r"[1-9][0-9]{0,18}")  # ASCII only, and no longer than a 
 _LAST_SEQUENCE = 2**63
 
 
-async def all_of(js: JetStreamContext, stream: str, subject: str) -> AsyncGenerator[Msg, None]:
+async def all_of(js: JetStreamContext, stream: str, subject: str, *, first: int = 1) -> AsyncGenerator[Msg, None]:
     """Yield what a subject holds now, the oldest first, and end; a stream that is not there holds nothing.
+
+    ``first`` is the sequence to begin with.
 
     Always whole messages: nats-server 2.15.1 ends with a panic where a consumer with ``headers_only`` meets a message
     whose block of headers is one byte long, which any publisher can send.
@@ -38,7 +40,7 @@ async def all_of(js: JetStreamContext, stream: str, subject: str) -> AsyncGenera
             return
     except NotFoundError:
         return
-    config = ConsumerConfig(deliver_policy=DeliverPolicy.ALL)
+    config = ConsumerConfig(deliver_policy=DeliverPolicy.BY_START_SEQUENCE, opt_start_seq=max(first, 1))
     reader = await js.subscribe(subject, stream=stream, ordered_consumer=True, config=config)
     try:
         for _ in range(await _count(reader)):

@@ -45,10 +45,20 @@ class Watch:
         self._tasks: list[asyncio.Task[None]] = []
 
     async def wait_until_declared(self) -> None:
-        """Services never declare, so wait until ``wireroom setup`` has."""
+        """Wait until ``wireroom setup`` has declared the consumer; one of the service's own it declares itself."""
         while not await self._look():
+            if self._reads.own and await self._declared():
+                continue
             log.warning("waiting for %s/%s: run `wireroom setup`", self._reads.stream, self._reads.durable)
             await asyncio.sleep(LOOK_EVERY)
+
+    async def _declared(self) -> bool:
+        """Declare the service's own consumer; False while its stream is missing or the broker does not answer."""
+        try:
+            await self._js.add_consumer(self._reads.stream, self._reads.config, timeout=_TIMEOUT)
+        except (NatsError, TimeoutError):
+            return False
+        return True
 
     async def __aenter__(self) -> None:
         self._tasks = [asyncio.create_task(self._run())]

@@ -1,4 +1,7 @@
-"""What containers and the supervisor execute: ``python -m shared.runtime.run ingest|extract|store``."""
+"""What containers and the supervisor execute: ``python -m shared.runtime.run NAME``.
+
+A service is a directory of ``services/`` with an ``app.py``; it stands in no list.
+"""
 
 import gc
 import importlib
@@ -7,6 +10,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import uvloop
 from faststream import FastStream
@@ -18,9 +22,14 @@ from shared.runtime.watchdog import watchdog
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
-SERVICES = ("ingest", "extract", "store")
 App = Callable[[Settings], FastStream]
 EX_USAGE = 2
+
+
+def services() -> tuple[str, ...]:
+    """Return the services that are there: an image holds one, and those whose code it needs."""
+    folders = importlib.import_module("services").__path__
+    return tuple(sorted(path.parent.name for folder in folders for path in Path(folder).glob("*/app.py")))
 
 
 def load(name: str) -> App:
@@ -50,7 +59,7 @@ def configured(run: Callable[[Settings], int]) -> int:
 
 def _run(arguments: list[str], settings: Settings) -> int:
     match arguments:
-        case [name] if name in SERVICES:
+        case [name] if name in services():
             # while it runs uvicorn has the signal, stops in order, and raises it again for us: a clean exit
             for number in (signal.SIGTERM, signal.SIGINT):
                 signal.signal(number, lambda *_: sys.exit(0))
@@ -60,7 +69,7 @@ def _run(arguments: list[str], settings: Settings) -> int:
             uvloop.run(_serve(service))
             return 0
         case _:
-            log.error("usage: python -m shared.runtime.run %s", "|".join(SERVICES))
+            log.error("usage: python -m shared.runtime.run %s", "|".join(services()))
             return EX_USAGE
 
 

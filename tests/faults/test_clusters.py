@@ -9,7 +9,7 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError
 
-from services.setup.app import setup
+from services.setup.preparation import setup
 from shared.limits import Limits
 from shared.settings import Settings
 from tests.faults.report import Report, judge

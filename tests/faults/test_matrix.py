@@ -12,7 +12,7 @@ import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
 from nats.js import JetStreamContext
 
-from services.setup.app import setup
+from services.setup.preparation import setup
 from shared.limits import Limits
 from shared.settings import Settings
 from shared.topology import CONSUMERS, EXTRACT, INGEST

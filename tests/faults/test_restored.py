@@ -12,7 +12,7 @@ import pytest
 from nats.js import JetStreamContext
 from pymongo import MongoClient
 
-from services.setup.app import Wish, setup
+from services.setup.preparation import Wish, setup
 from services.store.queries import stored_places
 from shared.broker import accounting
 from shared.limits import HOUR, Limits

@@ -176,7 +176,18 @@ TREE: Tree = MappingProxyType({
             f"{_C}.token_command:revoke", "Revoke a token: requests with it are refused within seconds."
         ),
     }),
-    "desk": Branch("The desk: saved searches.", {
+    "desk": Branch("The desk: its index, and saved searches.", {
+        "state": Entry(
+            f"{_C}.desk.index_command:state", "Show what the index of a running desk holds, and how far it has read."
+        ),
+        "reindex": Entry(
+            f"{_C}.desk.index_command:reindex",
+            "Build the index of a running desk anew from MongoDB; the old one answers until the new one is complete.",
+        ),
+        "check": Entry(
+            f"{_C}.desk.index_command:check",
+            "Compare ids and versions of the index with MongoDB; exit code 1 where they differ.",
+        ),
         "watch": Branch("Saved searches: add, list, remove.", {
             "add": Entry(
                 f"{_C}.desk.watch_command:add",

@@ -1,4 +1,4 @@
-"""The AsyncAPI 3.0 document of all services: FastStream's, with the headers, examples and streams it cannot know."""
+"""The AsyncAPI 3.0 document of the pipeline: FastStream's, with the headers, examples and streams it cannot know."""
 
 import json
 from typing import cast
@@ -6,10 +6,10 @@ from typing import cast
 from faststream.specification import AsyncAPI
 
 from shared.messages import MESSAGES, ArticleMatched, Message
-from shared.runtime.run import SERVICES, load
+from shared.runtime.run import load
 from shared.runtime.service import Broker
 from shared.settings import Settings
-from shared.topology import stream_of
+from shared.topology import PIPELINE, stream_of
 from wireroom.contracts.message_facts import HEADERS, Json, examples
 
 
@@ -20,7 +20,7 @@ def asyncapi() -> Json:
         version="v1",
         description="Within v1 only optional fields are added; readers ignore fields they do not know.",
     )
-    for name in SERVICES:
+    for name in PIPELINE:
         made.add_broker(load(name)(Settings()).brokers[0])
     of_the_desk = Broker("desk", Settings())
     of_the_desk.publisher(ArticleMatched)  # several for one article, so no handler returns it

@@ -5,6 +5,7 @@ import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from services.desk.settings import DeskSettings
 from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
 from shared.errors import WrongSetting
@@ -12,7 +13,7 @@ from shared.limits import Limits
 from shared.settings import SECRET, Settings, variable
 from wireroom.local import server_binaries
 
-CLASSES = (Settings, Limits, IngestSettings, ExtractSettings)
+CLASSES = (Settings, Limits, IngestSettings, ExtractSettings, DeskSettings)
 _PROGRAMS = {"WIREROOM_NATS_SERVER": server_binaries.nats_server, "WIREROOM_MONGOD": server_binaries.mongod}
 _USER = re.compile(r"//.*@")
 _SECRET_OPTION = re.compile(r"((?:password|token|secret)[^=:&]*[=:])[^&,]*", re.IGNORECASE)

@@ -11,17 +11,20 @@ from typing import Any
 
 from nats.errors import Error as NatsError
 
+from services.desk.settings import DeskSettings
 from services.ingest.settings import IngestSettings
-from services.setup.app import Wish, setup
+from services.setup.preparation import Wish, setup
 from shared.errors import Unavailable
 from shared.limits import Limits
+from shared.runtime.run import services
 from shared.settings import Settings
+from shared.topology import PIPELINE
 from wireroom.local import mongod, nats_server, ports, service_process, stack_state
 from wireroom.local.child_process import Program
 from wireroom.local.disk_recovery import restart_when_there_is_room
 from wireroom.local.supervisor import NotStarted, Say, Supervisor
 
-HTTP_PORT = 8600  # of the HTTP input, where it is free
+HTTP_PORT, DESK_PORT = 8600, 8601  # of the HTTP input and of the desk, where they are free
 
 
 class Stack:
@@ -33,18 +36,24 @@ class Stack:
         self._ready, self._wish = False, Wish(restored=restored)
         self._disk_recovery: asyncio.Task[None] | None = None
         names = replicas(extract)
-        nats_port, mongo_port, self._monitor_port, http_port, *health_ports = ports.free(4 + len(names))
+        nats_port, mongo_port, self._monitor_port, http_port, desk_port, *health_ports = ports.free(5 + len(names))
         if usual_ports:
             nats_port, mongo_port = (
                 ports.first_free(nats_server.USUAL_PORT, nats_port),
                 ports.first_free(mongod.USUAL_PORT, mongo_port),
             )
             http_port = IngestSettings().http_port or ports.first_free(HTTP_PORT, http_port)
+            desk_port = ports.first_free(DeskSettings().http_port or DESK_PORT, desk_port)
         self.nats_url, self.mongo_url = nats_server.url(nats_port), mongod.url(mongo_port)
         self.health_ports = dict(zip(names, health_ports, strict=True))
         self.articles_url = f"http://{ports.LOOPBACK}:{http_port}/v1/articles"
+        self.desk_url = f"http://{ports.LOOPBACK}:{desk_port}/"
         urls = {"WIREROOM_NATS_URL": self.nats_url, "WIREROOM_MONGO_URL": self.mongo_url}
-        own = defaultdict[str, dict[str, str]](dict, ingest={"WIREROOM_INGEST_HTTP_PORT": str(http_port)})
+        own = defaultdict[str, dict[str, str]](
+            dict,
+            ingest={"WIREROOM_INGEST_HTTP_PORT": str(http_port)},
+            desk={"WIREROOM_DESK_HTTP_PORT": str(desk_port), "WIREROOM_DESK_FOLDER": str(self._data / "desk")},
+        )
         self._broker = self._supervise(nats_server.program(self._data, nats_port, self._monitor_port))
         self._database = self._supervise(mongod.program(self._data, mongo_port))
         self._services = [
@@ -104,6 +113,7 @@ class Stack:
             nats_url=self.nats_url,
             mongo_url=self.mongo_url,
             articles_url=self.articles_url,
+            desk_url=self.desk_url,
             ready=self._ready,
             processes=self.processes,
             health_ports=self.health_ports,
@@ -131,7 +141,8 @@ async def running(
 def replicas(extract: int) -> dict[str, str]:
     """Return the services by the name of their process; extract is the one that uses a core, so it has replicas."""
     workers = {"extract": "extract"} if extract == 1 else {f"extract-{n}": "extract" for n in range(1, extract + 1)}
-    return {"ingest": "ingest"} | workers | {"store": "store"}
+    others = {name: name for name in services() if name not in PIPELINE}
+    return {"ingest": "ingest"} | workers | {"store": "store"} | others
 
 
 async def _all(*steps: Coroutine[Any, Any, None]) -> None:

@@ -11,7 +11,7 @@ from wireroom.local.ports import LOOPBACK
 
 # Python looks for modules here first: else a folder named "shared" where the user happens to be were taken for ours.
 _IMPORTED_FROM = Path(shared.__file__).parents[1]
-_WITH_DATABASE = {"store"}  # the others parse what anyone publishes, so they are not told where MongoDB is
+_WITH_DATABASE = {"store", "desk"}  # the others parse what anyone publishes, so they are not told where MongoDB is
 
 
 def program(service: str, data: Path, health_port: int, urls: dict[str, str], *, name: str) -> Program:

@@ -33,6 +33,7 @@ class State:
     nats_url: str
     mongo_url: str
     articles_url: str = ""  # of the HTTP input
+    desk_url: str = ""
     ready: bool = False
     processes: dict[str, int] = field(default_factory=dict)
     health_ports: dict[str, int] = field(default_factory=dict)

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
-from tantivy import Index, IndexWriter, Occur, Query, Schema, Searcher, TextAnalyzer
+from tantivy import Document, Index, IndexWriter, Occur, Query, Schema, Searcher, TextAnalyzer
 
 from services.desk.index.analyzers import analyzers
 from services.desk.index.index_schema import (
@@ -28,7 +28,7 @@ from services.desk.index.index_schema import (
     tombstone_document,
 )
 from services.store.documents import Step, step
-from shared.errors import WrongSetting
+from shared.errors import Unavailable, WrongSetting
 from shared.messages import ArticleExtracted, ArticleWithdrawn
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,7 @@ class Generation:
         self._index = Index(self.schema, str(folder))
         register_analyzers(self._index)
         self._index.config_reader("manual")
+        self._heap = heap
         self._writer = self._open_writer(heap)
         self._lock = threading.Lock()
         self.commits = 0
@@ -86,7 +87,6 @@ class Generation:
                 else:
                     self._extracted(batch, change)
             self._write(batch.changed)
-            self._commit()
 
     def load(self, articles: Iterable[ArticleExtracted], *, commit_every: int = 50_000) -> int:
         """Add articles to an index that has none of them, faster than `apply`; return how many there were."""
@@ -188,13 +188,22 @@ class Generation:
                 pass
 
     def _write(self, changed: dict[str, ArticleExtracted | Tombstone]) -> None:
-        for article_id, state in changed.items():
-            self._writer.delete_documents_by_term(ID, article_id)
-            self._writer.delete_documents_by_term(WITHDRAWN, article_id)
-            if isinstance(state, Tombstone):
-                self._writer.add_document(tombstone_document(article_id, state.version))
-            else:
-                self._writer.add_document(article_document(state))
+        """Raise Unavailable where the files cannot be written, such as on a full disk: no message is to blame."""
+        documents = {article_id: _document(article_id, state) for article_id, state in changed.items()}
+        try:
+            for article_id, document in documents.items():
+                self._writer.delete_documents_by_term(ID, article_id)
+                self._writer.delete_documents_by_term(WITHDRAWN, article_id)
+                self._writer.add_document(document)
+            self._commit()
+        except (ValueError, OSError, RuntimeError) as error:
+            self._reopen_writer()
+            raise Unavailable("the index", str(self.folder), str(error)) from error
+
+    def _reopen_writer(self) -> None:
+        """A writer that failed takes nothing more, and holds the lock of the folder until it is gone."""
+        del self._writer
+        self._writer = self._open_writer(self._heap)
 
     def _commit(self) -> None:
         self._writer.commit()
@@ -203,6 +212,12 @@ class Generation:
 
     def _term(self, name: str, value: str) -> Query:
         return Query.term_query(self.schema, name, value, "basic")
+
+
+def _document(article_id: str, state: ArticleExtracted | Tombstone) -> Document:
+    if isinstance(state, Tombstone):
+        return tombstone_document(article_id, state.version)
+    return article_document(state)
 
 
 def _withdraw(batch: _Batch, event: ArticleWithdrawn) -> None:

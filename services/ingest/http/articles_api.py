@@ -22,7 +22,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.ingest.http.access_tokens import Tokens
-from services.ingest.http.problem_details import MEDIA_TYPE, Problem, problem_of, refused, status_of
+from services.ingest.http.refused_articles import problem_of, refused, status_of
 from services.ingest.http.request_body import MAX_REQUEST, MEDIA_TYPES, Item, items_of, read_bounded
 from services.ingest.identity import ingested
 from services.ingest.readers.source_field import with_source
@@ -32,6 +32,7 @@ from shared.broker.publish import MESSAGE_ID, PUBLISH_TIMEOUT, classified
 from shared.decoding import decode
 from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.problem_details import MEDIA_TYPE, Problem
 from shared.runtime.worker_thread import off_loop
 
 _READ_TIMEOUT = 30.0  # seconds for the whole body; a slow client holds nothing longer

@@ -10,9 +10,9 @@ from typing import Any
 
 import orjson
 
-from services.ingest.http.problem_details import Problem
 from services.ingest.readers import ninjs
 from shared.errors import Reason, Rejected
+from shared.problem_details import Problem
 from shared.topology import MAX_MESSAGE_BYTES
 from shared.web.bounded_inflate import BoundedInflate, NotDecodable, TooLarge
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from nats.js import JetStreamContext
 
-from services.setup.app import setup
+from services.setup.preparation import setup
 from shared.limits import Limits
 from shared.settings import Settings
 from tests.faults.rig.clusters import Nodes

@@ -12,8 +12,8 @@ import pytest
 from nats.aio.client import Client
 from pymongo.database import Database
 
-from shared.runtime.run import SERVICES
 from shared.settings import Settings
+from shared.topology import PIPELINE
 from tests.commands import Wireroom, command_of
 from tests.running import everything, read, running
 from wireroom.samples import sample_lines
@@ -178,7 +178,7 @@ async def test_status_shows_each_part_and_check_finds_what_a_person_should_see(
     assert (found.code, found.out) == (1, "1 dead-lettered as ingest schema. See `wireroom dead ls`.\n")
     [whole] = (await wireroom("status", "--json")).lines
     assert {service["service"]: service["state"] for service in whole["services"]} == dict.fromkeys(
-        SERVICES, "up to date"
+        PIPELINE, "up to date"
     )
     assert whole["dead"] == {"ingest schema": 1}
     assert whole["stored"] == {"articles": 0, "article_versions": 0, "no_model": {}}

@@ -15,7 +15,7 @@ from nats.errors import Error as NatsError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from services.setup.app import Wish, setup
+from services.setup.preparation import Wish, setup
 from shared.broker.connect import brief_connection
 from shared.errors import Unavailable
 from shared.limits import Limits

@@ -42,7 +42,8 @@ def test_a_detached_stack_runs_until_it_is_told_to_stop_and_leaves_no_process(fo
     assert found
     assert found.ready
     assert found.nats_url in started.stdout
-    assert list(found.processes) == ["nats-server", "mongod", "ingest", "extract-1", "extract-2", "store"]
+    assert list(found.processes) == ["nats-server", "mongod", "ingest", "extract-1", "extract-2", "store", "desk"]
+    assert found.desk_url in started.stdout
     checked = wireroom(folder, "status", "--check")
     assert (checked.returncode, checked.stdout) == (0, ""), "each service can take work"
     again = wireroom(folder, "up")

@@ -15,10 +15,10 @@ from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleIngested, ArticleSubmitted
 from shared.runtime.delivery import Attempts
 from shared.runtime.middleware import Delivered
-from shared.runtime.run import SERVICES, App, load
+from shared.runtime.run import App, load
 from shared.runtime.service import Broker
 from shared.settings import Settings
-from shared.topology import INGEST, SUSPECTS
+from shared.topology import INGEST, PIPELINE, SUSPECTS
 from tests.running import publish, read, running
 from wireroom.testing.factories import NOON, a_raw_article, a_submission
 
@@ -52,7 +52,7 @@ async def left_in(js: JetStreamContext, stream: str) -> int:
     return (await js.stream_info(stream)).state.messages
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", PIPELINE)
 def test_no_subscriber_answers_by_a_policy_of_faststream(name: str) -> None:
     """Each would lose messages or deliver them thousands of times (traps F1, F2)."""
     broker = load(name)(Settings()).broker

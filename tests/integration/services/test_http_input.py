@@ -15,12 +15,13 @@ from nats.js import JetStreamContext
 from services.ingest.http import access_tokens, articles_api, request_body
 from services.ingest.http.access_tokens import Tokens
 from services.ingest.http.articles_api import Gateway
-from services.ingest.http.listener import http_input, is_loopback
+from services.ingest.http.listener import http_input
 from services.ingest.identity import article_id
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from shared.errors import WrongSetting
 from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.runtime.http_listener import is_loopback
 from shared.runtime.run import load
 from shared.settings import Settings
 from tests.commands import wireroom

@@ -11,8 +11,9 @@ from nats.js.api import ConsumerConfig, DeliverPolicy
 from pymongo.database import Database
 
 from shared.messages import ArticleExtracted, ArticleStored
-from shared.runtime.run import SERVICES, load
+from shared.runtime.run import load
 from shared.settings import Settings
+from shared.topology import PIPELINE
 from tests.running import everything, publish, read, running
 from wireroom.samples import sample_lines
 from wireroom.testing.factories import BODY, a_submission
@@ -75,7 +76,7 @@ async def test_the_samples_end_as_they_should_and_every_one_is_accounted_for(
 ) -> None:
     """Extract with its own processes here."""
     lines = sample_lines()
-    async with running(*(load(name) for name in reversed(SERVICES)), settings=settings):
+    async with running(*(load(name) for name in reversed(PIPELINE)), settings=settings):
         places = await publish(broker, *lines)
         [letter] = await read(broker, "DEAD", "news.dead.>", 1)
         events = await outcomes(broker, len(lines) - 1)

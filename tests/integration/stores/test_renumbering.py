@@ -10,7 +10,7 @@ from pymongo.database import Database
 
 from services.ingest import app as ingest
 from services.setup import renumbering
-from services.setup.app import Wish, setup
+from services.setup.preparation import Wish, setup
 from services.setup.renumbering import HELD, RESERVE
 from services.store import app as store
 from shared.broker import accounting, provisioning

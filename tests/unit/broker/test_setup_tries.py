@@ -3,7 +3,7 @@
 import pytest
 from nats.errors import TimeoutError as NatsTimeoutError
 
-from services.setup import app
+from services.setup import preparation
 from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.settings import Settings
@@ -12,14 +12,14 @@ from shared.settings import Settings
 @pytest.mark.parametrize(("late", "calls"), [(0, 1), (2, 3)])
 async def test_it_is_done_again(monkeypatch: pytest.MonkeyPatch, late: int, calls: int) -> None:
     seen = slow_for(late, monkeypatch)
-    assert await app.setup(Settings(), Limits()) == ["done"]
+    assert await preparation.setup(Settings(), Limits()) == ["done"]
     assert len(seen) == calls
 
 
 async def test_in_the_end_it_says_what_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
     slow_for(99, monkeypatch)
     with pytest.raises(Unavailable, match=r"NATS at nats://.*did not answer in time"):
-        await app.setup(Settings(nats_url="nats://me:secret@127.0.0.1:1"), Limits())
+        await preparation.setup(Settings(nats_url="nats://me:secret@127.0.0.1:1"), Limits())
 
 
 def slow_for(times: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
@@ -31,5 +31,5 @@ def slow_for(times: int, monkeypatch: pytest.MonkeyPatch) -> list[int]:
             raise NatsTimeoutError
         return ["done"]
 
-    monkeypatch.setattr(app, "_setup", once)
+    monkeypatch.setattr(preparation, "_setup", once)
     return seen

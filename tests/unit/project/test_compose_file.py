@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 import yaml  # type: ignore[import-untyped] # it has no types
 
+from services.desk.settings import DeskSettings
 from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
 from shared.environment import COMPOSE
@@ -36,13 +37,16 @@ def test_every_setting_reaches_whom_it_is_for() -> None:
     assert set(environment("ingest")) == common | scraped | variables(IngestSettings)
     assert set(environment("extract")) == common | scraped | variables(ExtractSettings)
     assert set(environment("store")) == common | scraped | _OF_DATABASE
+    assert set(environment("desk")) == common | scraped | _OF_DATABASE | variables(DeskSettings)
     tools = {name for name in environment("tools") if name.startswith("WIREROOM_")}
-    assert tools == variables(Settings, Limits, IngestSettings, ExtractSettings) - _INSIDE | {"WIREROOM_DATA"}
+    assert tools == variables(Settings, Limits, IngestSettings, ExtractSettings, DeskSettings) - _INSIDE | {
+        "WIREROOM_DATA"
+    }
 
 
-def test_only_setup_the_store_and_the_command_are_told_where_the_database_is() -> None:
+def test_only_setup_the_store_the_desk_and_the_command_are_told_where_the_database_is() -> None:
     told = {name for name in SERVICES if "mongodb://" in str(SERVICES[name]) or "MONGO_URL" in str(SERVICES[name])}
-    assert told == {"setup", "store", "tools"}
+    assert told == {"setup", "store", "desk", "tools"}
 
 
 @each_container

@@ -11,6 +11,7 @@ import pytest
 import typer
 from pydantic_settings import BaseSettings
 
+from services.desk.settings import DeskSettings
 from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
 from shared.limits import Limits, age_text, size_text
@@ -93,7 +94,7 @@ def test_the_settings_page_has_every_setting_with_its_default() -> None:
     }
     wanted = {
         variable(settings, name): shown(settings, name)
-        for settings in (Settings, IngestSettings, ExtractSettings, Limits)
+        for settings in (Settings, IngestSettings, ExtractSettings, DeskSettings, Limits)
         for name in settings.model_fields
     }
     assert wanted.keys() <= rows.keys(), "settings without a row"

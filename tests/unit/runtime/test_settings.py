@@ -14,6 +14,7 @@ from typer.testing import CliRunner
 
 import services
 import shared
+from services.desk.settings import DeskSettings
 from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
 from shared.broker.nats_address import login, servers
@@ -40,6 +41,8 @@ WRONG = [  # class, variable, value, what is said of it
     (ExtractSettings, "WIREROOM_EXTRACT_MODELS", '["en"]', "valid dictionary"),
     (ExtractSettings, "WIREROOM_EXTRACT_LABELS", "[]", "at least 1 item"),
     (ExtractSettings, "WIREROOM_EXTRACT_TIME_LIMIT", "0", "greater than 0"),
+    (DeskSettings, "WIREROOM_DESK_NAME", "Desk 1", "match pattern"),
+    (DeskSettings, "WIREROOM_DESK_PROXY_HEADER", "X User", "match pattern"),
 ]
 
 

@@ -9,8 +9,9 @@ from typing import Any
 import pytest
 
 from services.store.mongo_connection import connect
-from shared.runtime.run import SERVICES, load
+from shared.runtime.run import load
 from shared.settings import Settings
+from shared.topology import PIPELINE
 from tests.paths import ROOT
 from wireroom.local import nats_server
 from wireroom.local.mongod import HARDENING
@@ -30,7 +31,7 @@ def connection(name: str) -> dict[str, Any]:
     return dict(made._connection_kwargs)  # noqa: SLF001 - the client has no other way to ask before it connects
 
 
-@pytest.mark.parametrize("name", SERVICES)
+@pytest.mark.parametrize("name", PIPELINE)
 def test_a_service_never_gives_up_its_broker_and_notices_within_seconds_that_it_is_gone(name: str) -> None:
     options = connection(name)
     assert options["allow_reconnect"]

@@ -10,7 +10,7 @@ from collections import deque
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -32,7 +32,7 @@ NO_STORAGE = 10047  # JetStream: insufficient storage resources available
 
 
 def run(
-    name: Annotated[Literal["ingest", "extract", "store"], typer.Argument(help="ingest, extract or store")],
+    name: Annotated[str, typer.Argument(help="ingest, extract, store, desk: a directory of services with an app.py.")],
 ) -> None:
     """Run one service in the foreground, as containers do.
 
@@ -72,14 +72,14 @@ def _setup(**wish: bool) -> list[str]:
     from nats.errors import ConnectionClosedError, NoRespondersError  # noqa: PLC0415 - other commands here need none
     from nats.js.errors import APIError  # noqa: PLC0415
 
-    from services.setup import app  # noqa: PLC0415 - the service frameworks are slow to import
+    from services.setup import preparation  # noqa: PLC0415 - the service frameworks are slow to import
     from shared.broker.nats_address import without_password  # noqa: PLC0415
     from shared.limits import Limits  # noqa: PLC0415
     from shared.settings import Settings  # noqa: PLC0415
 
     settings, limits = Settings(), Limits()
     try:
-        return asyncio.run(app.setup(settings, limits, app.Wish(**wish)))
+        return asyncio.run(preparation.setup(settings, limits, preparation.Wish(**wish)))
     except Unavailable as outage:
         setting = "WIREROOM_MONGO_URL" if outage.what == "MongoDB" else "WIREROOM_NATS_URL"
         more = " Where there is none yet: `wireroom setup --without-database`." if outage.what == "MongoDB" else ""
@@ -229,7 +229,8 @@ Wireroom runs as process {found.pid}.
   {command} down             stop
 NATS     {found.nats_url}
 MongoDB  {found.mongo_url}
-HTTP     {found.articles_url}""",
+HTTP     {found.articles_url}
+Desk     {found.desk_url}""",
         lines=True,
     )
     for name, used in (("WIREROOM_NATS_URL", found.nats_url), ("WIREROOM_MONGO_URL", found.mongo_url)):

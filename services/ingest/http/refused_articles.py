@@ -1,33 +1,18 @@
-"""Problem details for HTTP APIs (RFC 9457): every refusal has one form, with a reason of the closed set."""
+"""Refusals of articles as problem details: each with a reason of the closed set, and the field that is to blame."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any
 
-from fastapi.responses import JSONResponse
-
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleSubmitted
+from shared.problem_details import Problem
 
-MEDIA_TYPE = "application/problem+json"
 _STATUS: Mapping[Reason, HTTPStatus] = {
     Reason.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
     Reason.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
     Reason.OVER_QUOTA: HTTPStatus.TOO_MANY_REQUESTS,
 }
-
-
-class Problem(Exception):  # noqa: N818 - an answer, not a fault of ours
-    """A request that is refused as a whole."""
-
-    def __init__(self, status: HTTPStatus, detail: str, headers: Mapping[str, str] | None = None, **more: Any) -> None:  # noqa: ANN401 - members of the problem
-        super().__init__(detail)
-        self.status, self.detail, self.headers, self.more = status, detail, dict(headers or {}), more
-
-    @property
-    def response(self) -> JSONResponse:
-        content = {"title": self.status.phrase, "status": int(self.status), "detail": self.detail, **self.more}
-        return JSONResponse(content, self.status, self.headers, MEDIA_TYPE)
 
 
 def status_of(refusal: Rejected) -> HTTPStatus:

@@ -1,0 +1,116 @@
+"""An HTTP port of a service's own, beside that of its probes: bound at the start, served by uvicorn until the end."""
+
+import asyncio
+import logging
+import socket
+from collections.abc import AsyncIterator, Coroutine, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from ipaddress import ip_address
+from typing import Any
+
+import uvicorn
+from nats.aio.client import Client
+
+from shared.broker.connect import lasting_connection
+from shared.errors import Unavailable, WrongSetting
+
+log = logging.getLogger(__name__)
+
+_LOOKS_EVERY = 2.0  # seconds between two tries to reach the broker
+_KEEP_ALIVE = 30  # seconds that an idle connection stays open
+_CONNECTIONS = 2_000  # at once; uvicorn answers 503 beyond
+_BACKLOG = 2_048
+_GRACE = 10  # seconds for requests that are under way when the service ends
+
+
+class _Uvicorn(uvicorn.Server):
+    """Leaves the signals to the process."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+
+class HttpListener:
+    """A bound port; nobody is answered before ``serve``."""
+
+    def __init__(self, opened: socket.socket) -> None:
+        self._socket = opened
+        self.host, self.port = opened.getsockname()[:2]
+        self._uvicorn: _Uvicorn | None = None
+
+    async def serve(self, app: Any) -> None:  # noqa: ANN401 - any ASGI application
+        """Answer requests until the listener is closed."""
+        self._socket.listen(_BACKLOG)
+        config = uvicorn.Config(
+            app,
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=_KEEP_ALIVE,
+            timeout_graceful_shutdown=_GRACE,
+            limit_concurrency=_CONNECTIONS,
+        )
+        self._uvicorn = _Uvicorn(config)
+        await self._uvicorn.serve([self._socket])
+
+    @asynccontextmanager
+    async def running(self, work: Coroutine[Any, Any, None], what: str) -> AsyncIterator[None]:
+        """Run ``work``, which comes to `serve`, until the block ends; requests under way are finished then.
+
+        ``what`` begins the line of the log where it ends with an error.
+        """
+        task = asyncio.create_task(work)
+
+        def tell(done: asyncio.Task[None]) -> None:
+            if not done.cancelled() and (error := done.exception()):
+                log.error("%s: %s", what, error, exc_info=error)
+
+        task.add_done_callback(tell)
+        try:
+            yield
+        finally:
+            if self._uvicorn:
+                self._uvicorn.should_exit = True
+            else:
+                task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+            self._socket.close()
+
+
+def bound(host: str, port: int, what: str, names: str) -> HttpListener:
+    """Bind without listening, so that a port which cannot be had is told at the start; raises WrongSetting.
+
+    ``what`` cannot be done then, and ``names`` are the settings to change.
+    """
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        opened = socket.socket(family, kind, protocol)
+        opened.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        opened.bind(address)
+    except OSError as error:
+        where = f"{what} on {host}:{port}: {error.strerror}"
+        raise WrongSetting(f"{names}: {where}. Name a free port of this machine.") from None
+    return HttpListener(opened)
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine reaches an address; of a name only ``localhost`` counts."""
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+async def connected(stack: AsyncExitStack, url: str) -> Client:
+    """Connect once the broker is there, until the stack is closed; the probes of the service tell of its absence."""
+    while True:
+        try:
+            return await stack.enter_async_context(lasting_connection(url, _noticed, _noticed))
+        except Unavailable:
+            await asyncio.sleep(_LOOKS_EVERY)
+
+
+async def _noticed() -> None:
+    """The service's own connection tells of the broker's absence."""
