@@ -32,10 +32,10 @@ from services.desk.web import web_application
 from services.store.mongo_connection import usable
 from services.store.queries import Documents, current_versions, every_article
 from shared.errors import Unavailable
+from shared.http.http_listener import bound, connected
 from shared.messages import ArticleExtracted, ArticleWithdrawn
 from shared.runtime.batching import Batcher
 from shared.runtime.delivery import Attempts
-from shared.runtime.http_listener import bound, connected
 from shared.runtime.middleware import Delivered
 from shared.runtime.service import Broker
 from shared.runtime.subscriber import of

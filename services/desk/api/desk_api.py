@@ -28,8 +28,8 @@ from services.desk.search_engine import (
     Sort,
     Trend,
 )
+from shared.http.problem_details import MEDIA_TYPE, Problem
 from shared.messages import ArticleExtracted, ArticleId
-from shared.problem_details import MEDIA_TYPE, Problem
 
 T = TypeVar("T")
 

@@ -22,8 +22,8 @@ from shared.broker.envelope import accepted
 from shared.broker.stream_reader import all_of
 from shared.decoding import decode
 from shared.errors import Rejected
+from shared.http.problem_details import Problem
 from shared.messages import ArticleExtracted, ArticleWithdrawn, Entity
-from shared.problem_details import Problem
 from shared.topology import NEWS
 
 log = logging.getLogger(__name__)

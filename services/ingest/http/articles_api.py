@@ -31,8 +31,8 @@ from shared import __version__
 from shared.broker.publish import MESSAGE_ID, PUBLISH_TIMEOUT, classified
 from shared.decoding import decode
 from shared.errors import Reason, Rejected, Unavailable
+from shared.http.problem_details import MEDIA_TYPE, Problem
 from shared.messages import ArticleIngested, ArticleSubmitted
-from shared.problem_details import MEDIA_TYPE, Problem
 from shared.runtime.worker_thread import off_loop
 
 _READ_TIMEOUT = 30.0  # seconds for the whole body; a slow client holds nothing longer

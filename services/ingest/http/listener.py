@@ -12,7 +12,7 @@ from services.ingest.http.articles_api import Gateway, create_app
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from shared.errors import Unavailable
-from shared.runtime.http_listener import HttpListener, bound, connected, is_loopback
+from shared.http.http_listener import HttpListener, bound, connected, is_loopback
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)

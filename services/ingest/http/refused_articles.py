@@ -5,8 +5,8 @@ from http import HTTPStatus
 from typing import Any
 
 from shared.errors import Reason, Rejected
+from shared.http.problem_details import Problem
 from shared.messages import ArticleSubmitted
-from shared.problem_details import Problem
 
 _STATUS: Mapping[Reason, HTTPStatus] = {
     Reason.TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,

@@ -12,7 +12,7 @@ import orjson
 
 from services.ingest.readers import ninjs
 from shared.errors import Reason, Rejected
-from shared.problem_details import Problem
+from shared.http.problem_details import Problem
 from shared.topology import MAX_MESSAGE_BYTES
 from shared.web.bounded_inflate import BoundedInflate, NotDecodable, TooLarge
 
