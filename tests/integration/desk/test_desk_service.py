@@ -170,9 +170,8 @@ async def test_an_index_that_may_have_missed_messages_is_built_anew(
     database["articles"].insert_many([document(article(number)) for number in (1, 2, 3)])
     await broker.jetstream().purge_stream("NEWS", seq=last)
     async with desk(settings, desk_port) as client:
-        async with asyncio.timeout(SECONDS):
-            while (await client.get("/articles")).json()["total"] < 3:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await settled(broker)
+        assert (await client.get("/articles")).json()["total"] == 3
         assert (await asked(broker, "check"))["equal"]
 
 
@@ -185,9 +184,8 @@ async def test_an_index_that_cannot_be_read_is_built_anew(
     [meta] = (tmp_path / "desk").glob("*/meta.json")
     meta.write_text("{")
     async with desk(settings, desk_port) as client:
-        async with asyncio.timeout(SECONDS):
-            while not (await client.get("/articles")).json()["total"]:  # noqa: ASYNC110
-                await asyncio.sleep(0.02)
+        await settled(broker)
+        assert (await client.get("/articles")).json()["total"] == 1
 
 
 async def test_two_desks_cannot_have_one_folder(tmp_path: Path) -> None:
