@@ -19,8 +19,8 @@ from starlette.routing import Route
 from services.desk.index.engine import TantivyEngine
 from services.desk.index.generation import Generation
 from services.desk.pages.administration import Administration
-from services.desk.pages.pipeline_monitor import PipelineMonitor
-from services.desk.pages.routes import Sources, error_handlers, routes
+from services.desk.pages.page_sources import Sources
+from services.desk.pages.routes import error_handlers, routes
 from shared.messages import ArticleExtracted
 
 TOKEN = "an administrator's token"  # noqa: S105 - of tests
@@ -65,9 +65,9 @@ def serving(
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         desk.loop = asyncio.get_running_loop()
         client = await nats.connect(nats_url) if nats_url else None
-        js = client.jetstream(timeout=5) if client else None
-        monitor = PipelineMonitor(js, {"extract": 1}, lambda _: []) if js else None
-        app.router.routes += routes(engine, Sources(database, js, monitor, Administration(token)))
+        sources = Sources(database, Administration(token))
+        monitor = sources.connect(client.jetstream(timeout=5)) if client else None
+        app.router.routes += routes(engine, sources)
         running = asyncio.create_task(monitor.run()) if monitor else None
         try:
             yield

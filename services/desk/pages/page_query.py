@@ -12,8 +12,8 @@ from services.desk.search_engine import MAX_PAGE_SIZE, InvalidQueryError, Query,
 
 DEFAULT_SIZE = 20
 _LAST_PAGE = 100_000
-_LISTS = {"source": "sources", "lang": "languages", "agency": "agencies", "entity": "entities"}  # parameter: field
-_SHORT = {"source": "source", "lang": "language", "agency": "agency", "entity": "entity"}
+_LISTS = {"source": "sources", "language": "languages", "agency": "agencies", "entity": "entities"}  # parameter: field
+_SHORT = {"source": "source", "language": "language", "agency": "agency", "entity": "entity"}
 
 
 @dataclass(frozen=True)

@@ -1,42 +1,25 @@
 """The routes of the desk's pages: search, article, entity, trends, pipeline, dead letters, help, and their files."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from nats.js import JetStreamContext
 from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from services.desk.pages.administration import Administration
-from services.desk.pages.article_pages import ArticlePages
-from services.desk.pages.dead_letter_pages import DeadLetterPages
-from services.desk.pages.entity_pages import EntityPages
+from services.desk.pages.handlers.article_pages import ArticlePages
+from services.desk.pages.handlers.dead_letter_pages import DeadLetterPages
+from services.desk.pages.handlers.entity_pages import EntityPages
+from services.desk.pages.handlers.pipeline_page import PipelinePage
+from services.desk.pages.handlers.search_page import SearchPage
 from services.desk.pages.page_errors import AsyncHandler, ErrorPages, Handler, told
 from services.desk.pages.page_renderer import Renderer, SecurityHeaders
-from services.desk.pages.pipeline_monitor import PipelineMonitor
-from services.desk.pages.pipeline_page import PipelinePage
-from services.desk.pages.search_page import SearchPage
+from services.desk.pages.page_sources import Sources
 from services.desk.search_engine import SearchEngine
-from services.store.queries import Documents
 
 _LIST = ("json", "jsonl", "csv")
-
-
-@dataclass(frozen=True)
-class Sources:
-    """What pages show besides the index; a page whose source is None answers 503 and says what to do.
-
-    ``monitor`` has to be run by whoever made it. ``administration`` is off unless it has a token.
-    """
-
-    database: Documents | None = None
-    js: JetStreamContext | None = None
-    monitor: PipelineMonitor | None = None
-    administration: Administration = field(default_factory=Administration)
 
 
 def routes(engine: SearchEngine, sources: Sources) -> list[BaseRoute]:
@@ -44,9 +27,9 @@ def routes(engine: SearchEngine, sources: Sources) -> list[BaseRoute]:
     renderer = Renderer()
     around = ErrorPages(renderer).around
     search, entities = SearchPage(engine, renderer), EntityPages(engine, renderer)
-    articles = ArticlePages(engine, renderer, sources.database, sources.js)
-    pipeline = PipelinePage(renderer, sources.monitor)
-    dead = DeadLetterPages(renderer, sources.js, sources.administration)
+    articles = ArticlePages(engine, renderer, sources)
+    pipeline = PipelinePage(renderer, sources)
+    dead = DeadLetterPages(renderer, sources)
 
     def help_page(_: Request) -> Response:
         return renderer.page("help.html")

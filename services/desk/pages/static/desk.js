@@ -74,7 +74,7 @@ if (pill) {
     pill.hidden = false;
     pill.textContent = `${seen.size} new`;
   };
-  ["message", "article"].forEach((kind) => source.addEventListener(kind, count));
+  source.addEventListener("extracted", count);
 }
 
 for (const button of document.querySelectorAll("[data-copy]")) {

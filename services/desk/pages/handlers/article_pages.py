@@ -8,7 +8,6 @@ from typing import Any
 
 import orjson
 import pymongo
-from nats.js import JetStreamContext
 from pymongo.errors import PyMongoError
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
@@ -17,11 +16,12 @@ from starlette.responses import Response
 from services.desk.pages import list_formats, text_segments
 from services.desk.pages.article_trace import Stage, Trace
 from services.desk.pages.list_formats import listing
-from services.desk.pages.page_errors import PageError, broker_unavailable, database_unavailable, not_found
+from services.desk.pages.page_errors import PageError, database_unavailable, not_found
 from services.desk.pages.page_renderer import Renderer, label_class
+from services.desk.pages.page_sources import Sources
 from services.desk.search_engine import Hit, QueryTimeoutError, SearchEngine
 from services.store import queries
-from services.store.queries import Article, Documents
+from services.store.queries import Article
 from shared.messages import ArticleExtracted
 from wireroom.ops.word_diff import changes
 
@@ -36,8 +36,7 @@ class ArticlePages:
 
     engine: SearchEngine
     renderer: Renderer
-    database: Documents | None
-    js: JetStreamContext | None
+    sources: Sources
 
     async def show(self, request: Request) -> Response:
         """Answer with the article, or with its version that is asked for."""
@@ -79,9 +78,7 @@ class ArticlePages:
     async def raw(self, request: Request) -> Response:
         """Answer with the raw article as a file of plain text, which no browser renders."""
         article = await run_in_threadpool(self._newest, request)
-        if self.js is None:
-            raise broker_unavailable()
-        stage = await _trace(article).raw(self.js)
+        stage = await _trace(article).raw(self.sources.broker)
         if stage is None:
             raise not_found(
                 "The broker no longer has the raw form of this article.",
@@ -101,17 +98,17 @@ class ArticlePages:
         raise self._missing(given)
 
     def _stored(self, given: str) -> ArticleExtracted | None:
-        if self.database is None:
+        if self.sources.database is None:
             return None
         with pymongo.timeout(_DATABASE_SECONDS):
-            found = next(iter(queries.with_id_prefix(self.database, given, 1)), None)
+            found = next(iter(queries.with_id_prefix(self.sources.database, given, 1)), None)
         return None if found is None else _message(found, given)
 
     def _missing(self, given: str) -> PageError:
         withdrawal: Mapping[str, Any] | None = None
-        if self.database is not None:
+        if self.sources.database is not None:
             with pymongo.timeout(_DATABASE_SECONDS):
-                withdrawal = queries.withdrawn(self.database, [], given)
+                withdrawal = queries.withdrawn(self.sources.database, [], given)
         if withdrawal:
             since = f"{withdrawal['withdrawn_at']:%Y-%m-%d %H:%M}"
             return not_found(f"This article was withdrawn on {since}: {withdrawal['reason']}", "It is gone for good.")
@@ -122,17 +119,17 @@ class ArticlePages:
 
     def _kept(self, article_id: str) -> list[Article] | None:
         """Return the versions, the oldest first; None where the database does not answer."""
-        if self.database is None:
+        if self.sources.database is None:
             return None
         try:
             with pymongo.timeout(_DATABASE_SECONDS):
-                stored = next(iter(queries.with_id_prefix(self.database, article_id, 1)), None)
-                return queries.versions(self.database, stored) if stored else []
+                stored = next(iter(queries.with_id_prefix(self.sources.database, article_id, 1)), None)
+                return queries.versions(self.sources.database, stored) if stored else []
         except PyMongoError:
             return None
 
     async def _stages(self, article: ArticleExtracted) -> tuple[Stage, ...]:
-        return await _trace(article).stages(self.js) if self.js else ()
+        return await _trace(article).stages(self.sources.js) if self.sources.js else ()
 
     def _similar(self, article_id: str) -> tuple[Hit, ...]:
         try:

@@ -8,15 +8,15 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlencode
 
-from nats.js import JetStreamContext
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from services.desk.pages import list_formats
-from services.desk.pages.administration import COOKIE, Administration
+from services.desk.pages.administration import COOKIE
 from services.desk.pages.list_formats import listing
-from services.desk.pages.page_errors import PageError, broker_unavailable, not_found
+from services.desk.pages.page_errors import PageError, not_found
 from services.desk.pages.page_renderer import Renderer
+from services.desk.pages.page_sources import Sources
 from services.desk.search_engine import InvalidQueryError
 from shared.broker.dead_letter_status import Fate, Marks
 from wireroom.ops import dead_letter_queue
@@ -47,13 +47,12 @@ class DeadLetterPages:
     """Handlers of dead letters; what changes something needs a session of an administrator."""
 
     renderer: Renderer
-    js: JetStreamContext | None
-    administration: Administration
+    sources: Sources
 
     async def show(self, request: Request) -> Response:
         """Answer with the letters by reason and, the newest first, one by one."""
         choice = _choice(request)
-        letters = [found async for found in dead_letter_queue.choose(self._broker(), choice)]
+        letters = [found async for found in dead_letter_queue.choose(self.sources.broker, choice)]
         if kind := request.path_params.get("format"):
             return listing(kind, "dead-letters", (_row(*found) for found in letters), _COLUMNS)
         newest = list(islice(reversed(letters), _SHOWN))
@@ -67,14 +66,14 @@ class DeadLetterPages:
             choice=choice,
             address=_address,
             fates=tuple(Fate),
-            administration=self.administration,
-            csrf=self.administration.csrf_of(request),
+            administration=self.sources.administration,
+            csrf=self.sources.administration.csrf_of(request),
         )
 
     async def letter(self, request: Request) -> Response:
         """Answer with one letter: why, its headers, its bytes as text and as hex."""
         letter, data = await self._letter(request)
-        mark = (await Marks(self._broker()).all()).get(letter.sequence)
+        mark = (await Marks(self.sources.broker).all()).get(letter.sequence)
         fate = mark.fate if mark else Fate.OPEN
         match request.path_params.get("format"):
             case "json":
@@ -92,16 +91,16 @@ class DeadLetterPages:
             size=len(data),
             shown=_SHOWN_BYTES,
             done=request.query_params.get("done", ""),
-            administration=self.administration,
-            csrf=self.administration.csrf_of(request),
+            administration=self.sources.administration,
+            csrf=self.sources.administration.csrf_of(request),
         )
 
     async def replay(self, request: Request) -> Response:
         """Replay a letter for an administrator, and show it again."""
-        await self.administration.check(request)
+        await self.sources.administration.check(request)
         letter, data = await self._letter(request)
         try:
-            sent = await dead_letter_queue.replay(self._broker(), letter, data)
+            sent = await dead_letter_queue.replay(self.sources.broker, letter, data)
         except NotReplayable as error:
             raise PageError(409, "It cannot be replayed", str(error), "Edit it: `wireroom dead edit`.") from None  # type: ignore[arg-type]
         done = "replayed" if sent else "replayed_before"
@@ -109,36 +108,31 @@ class DeadLetterPages:
 
     async def drop(self, request: Request) -> Response:
         """Drop a letter for an administrator, and show the list."""
-        await self.administration.check(request)
+        await self.sources.administration.check(request)
         letter, _ = await self._letter(request)
-        await dead_letter_queue.drop(self._broker(), [letter])
+        await dead_letter_queue.drop(self.sources.broker, [letter])
         return RedirectResponse("/dead", _SEE_OTHER)
 
     async def log_in(self, request: Request) -> Response:
         """Begin a session of an administrator."""
         response = RedirectResponse("/dead", _SEE_OTHER)
-        await self.administration.log_in(request, response)
+        await self.sources.administration.log_in(request, response)
         return response
 
     async def log_out(self, request: Request) -> Response:
         """End the session of an administrator."""
-        await self.administration.check(request)
+        await self.sources.administration.check(request)
         response = RedirectResponse("/dead", _SEE_OTHER)
         response.delete_cookie(COOKIE)
         return response
 
     async def _letter(self, request: Request) -> tuple[Letter, bytes]:
         number = request.path_params["number"]
-        if (found := await dead_letter_queue.get(self._broker(), number)) is None:
+        if (found := await dead_letter_queue.get(self.sources.broker, number)) is None:
             raise not_found(
                 f"There is no dead letter {number}.", "It was dropped or has expired; the list has the rest."
             )
         return found
-
-    def _broker(self) -> JetStreamContext:
-        if self.js is None:
-            raise broker_unavailable()
-        return self.js
 
 
 def _choice(request: Request) -> Choice:

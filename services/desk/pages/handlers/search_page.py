@@ -1,6 +1,6 @@
 """The search page: box, facets, histogram, hits with snippets, and all hits as a file."""
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from starlette.requests import Request
@@ -50,9 +50,14 @@ class SearchPage:
             histogram=histogram(results.histogram),
             bar_address=lambda since, until: asked.within(since, until).address(),
             last_page=max(1, -(-results.total // asked.size)),
-            live=asked.address(self.live),
+            live=self._live(asked),
             state=self.engine.state(),
         )
+
+    def _live(self, asked: PageQuery) -> str:
+        """Return the address of the stream of new articles like these; none for what the stream cannot filter by."""
+        query = asked.query
+        return "" if query.text or query.until else PageQuery(replace(query, since=None)).address(self.live)
 
     def export(self, request: Request) -> Response:
         """Answer with all hits, the newest first, as a file."""

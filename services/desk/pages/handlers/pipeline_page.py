@@ -12,8 +12,8 @@ from starlette.responses import Response, StreamingResponse
 from services.desk.pages import list_formats
 from services.desk.pages.charts import Sparkline, sparkline
 from services.desk.pages.list_formats import listing
-from services.desk.pages.page_errors import broker_unavailable
 from services.desk.pages.page_renderer import Renderer, age, number
+from services.desk.pages.page_sources import Sources
 from services.desk.pages.pipeline_monitor import PipelineMonitor, Sample
 from wireroom.ops.pipeline_status import ServiceState
 
@@ -27,14 +27,14 @@ _UNKNOWN = "\N{EN DASH}"
 
 @dataclass(frozen=True)
 class PipelinePage:
-    """Handlers of the pipeline; without a monitor the broker counts as unavailable."""
+    """Handlers of the pipeline."""
 
     renderer: Renderer
-    monitor: PipelineMonitor | None
+    sources: Sources
 
     async def show(self, request: Request) -> Response:
         """Answer with the state as it is now; raises what the broker raises."""
-        monitor = self._monitor()
+        monitor = self.sources.watched
         sample = await monitor.latest()
         rows = [row(monitor, sample, service) for service in sample.state.services]
         findings = sample.state.findings(_OLDEST)
@@ -49,12 +49,7 @@ class PipelinePage:
     async def events(self, _: Request) -> Response:
         """Answer with an event for each new sample: texts of cells and points of lines."""
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
-        return StreamingResponse(_events(self._monitor()), media_type="text/event-stream", headers=headers)
-
-    def _monitor(self) -> PipelineMonitor:
-        if self.monitor is None:
-            raise broker_unavailable()
-        return self.monitor
+        return StreamingResponse(_events(self.sources.watched), media_type="text/event-stream", headers=headers)
 
 
 async def _events(monitor: PipelineMonitor) -> AsyncIterator[bytes]:

@@ -1,0 +1,1 @@
+"""What the pages answer: one module for each of search, article, entity, pipeline and dead letters."""
