@@ -19,14 +19,12 @@ from services.desk.access import Access, AccessMiddleware
 from services.desk.api.desk_api import desk_api
 from services.desk.api.event_stream import EventStream
 from services.desk.pages.administration import Administration
-from services.desk.pages.pipeline_monitor import PipelineMonitor
 from services.desk.pages.routes import Sources, error_handlers, routes
 from services.desk.query_runner import QueryRunner
 from services.desk.search_engine import SearchEngine
 from services.desk.settings import DeskSettings
-from services.desk.subscriptions import running
 from services.desk.subscriptions.feed_routes import feed_routes
-from services.desk.subscriptions.running import Subscriptions
+from services.desk.subscriptions.subscription_tasks import Subscriptions, running
 from services.store.mongo_connection import usable
 from services.store.queries import Documents
 from shared.settings import Settings
@@ -68,7 +66,7 @@ class Site:
             )
             self._database = client[self._settings.mongo_database]
         with client:
-            self._app = self._made(Sources(self._database, administration=self._administration))
+            self._app = self._made(Sources(self._database, self._administration))
             try:
                 yield self
             finally:
@@ -78,11 +76,11 @@ class Site:
     async def connected(self, connection: Client, js: JetStreamContext) -> AsyncIterator[None]:
         """Show what the broker tells, and run the saved searches, while the block runs."""
         async with AsyncExitStack() as stack:
-            self._subscriptions = await stack.enter_async_context(running.running(connection, js))
-            monitor = PipelineMonitor(js)
-            watching = asyncio.create_task(monitor.run())
+            self._subscriptions = await stack.enter_async_context(running(connection, js))
+            sources = Sources(self._database, self._administration)
+            watching = asyncio.create_task(sources.connect(js).run())
             self._events.js = js
-            self._app = self._made(Sources(self._database, js, monitor, self._administration), self._subscriptions)
+            self._app = self._made(sources, self._subscriptions)
             try:
                 yield
             finally:
