@@ -10,7 +10,7 @@ from types import MappingProxyType
 from shared.limits import Limits
 from shared.settings import PREFIX, Settings, variable
 
-_INGEST = ("SOURCE_ARTICLES", "SOURCE_BYTES", "HTTP_PORT", "HTTP_HOST")
+_INGEST = ("SOURCE_ARTICLES", "SOURCE_BYTES", "HTTP_PORT", "HTTP_HOST", "FEEDS", "FETCH_ALLOW", "USER_AGENT")
 _EXTRACT = (
     *("MODELS", "LABELS", "LONGEST_NAME", "LEAST_MENTIONS", "BATCH", "WORKERS"),
     *("TIME_LIMIT", "MEMORY_LIMIT", "RENEW_AFTER"),

@@ -20,14 +20,14 @@ from typing import Self
 import httpcore
 import httpx
 
-from shared import __version__
 from shared.web.bounded_inflate import BoundedInflate, NotDecodable, TooLarge
 from shared.web.public_addresses import AllowList, is_public
 
-USER_AGENT = f"Wireroom/{__version__}"
+USER_AGENT = "Wireroom"
 PORTS = frozenset({80, 443, 8080, 8443})  # of others; what is allow-listed may use any
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _PERMANENT = frozenset({301, 308})
+_CONNECTIONS = 100  # at once
 _RESOLVERS = 16  # threads: a name server that hangs holds one until it gives up
 _ENCODINGS = "gzip, deflate"  # no others: a piece of brotli or zstandard becomes hundreds of megabytes in one call
 _PHASE = 10.0  # seconds for connecting, TLS and each read or write; the total limit holds above it
@@ -192,13 +192,11 @@ class _Body(httpx.AsyncByteStream):
 class GuardedTransport(httpx.AsyncBaseTransport):
     """A transport of httpx over checked addresses; bodies come as they were sent, not decompressed."""
 
-    def __init__(
-        self, backend: _GuardedBackend, *, connections: int = 100, ssl_context: ssl.SSLContext | None = None
-    ) -> None:
+    def __init__(self, backend: _GuardedBackend, ssl_context: ssl.SSLContext | None = None) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
-            max_connections=connections,
-            max_keepalive_connections=connections // 5,
+            max_connections=_CONNECTIONS,
+            max_keepalive_connections=_CONNECTIONS // 5,
             keepalive_expiry=10.0,
             network_backend=backend,
         )
@@ -225,7 +223,8 @@ class GuardedClient:
     """Requests to addresses of others. Enter it as a context; it holds the connections.
 
     ``allowed`` has what may be reached though it is not public: CIDRs and host names. ``resolve`` stands in for the
-    system's resolver, ``ssl_context`` for the public certificate authorities.
+    system's resolver, ``ssl_context`` for the public certificate authorities. ``phase_seconds`` bounds connecting and
+    each read and write.
     """
 
     def __init__(
@@ -234,16 +233,16 @@ class GuardedClient:
         allowed: Iterable[str] = (),
         user_agent: str = USER_AGENT,
         ports: frozenset[int] = PORTS,
-        connections: int = 100,
+        phase_seconds: float = _PHASE,
         resolve: Resolve | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         self._resolver = None if resolve else _Resolver()
         backend = _GuardedBackend(resolve or self._resolver or _Resolver(), AllowList.of(allowed), ports)
         self._client = httpx.AsyncClient(
-            transport=GuardedTransport(backend, connections=connections, ssl_context=ssl_context),
+            transport=GuardedTransport(backend, ssl_context),
             headers={"User-Agent": user_agent, "Accept-Encoding": _ENCODINGS, "Accept": "*/*"},
-            timeout=httpx.Timeout(_PHASE, pool=None),
+            timeout=httpx.Timeout(phase_seconds, pool=None),
             follow_redirects=False,
             trust_env=False,
             cookies=CookieJar(DefaultCookiePolicy(allowed_domains=[])),

@@ -61,6 +61,8 @@ class Limits(EnvironmentSettings):
     letters_age: Age = 30 * DAY
     letters_bytes: BucketBytes = GB // 8
     furniture_bytes: BucketBytes = GB // 4
+    feeds_bytes: BucketBytes = GB // 16  # some 30,000 feeds
+    feed_entries_bytes: BucketBytes = GB // 4  # 12 bytes for each entry that a feed has, or 1,000 for each feed
 
     @model_validator(mode="after")
     def _hold_together(self) -> Self:

@@ -34,6 +34,8 @@ MARKS = "letters"  # bucket of what became of dead letters: shared/broker/dead_l
 TOKENS = "tokens"  # bucket of digests of access tokens: services/ingest/http/access_tokens.py
 ACCOUNTING = "accounting"  # bucket of what left the streams in order: shared/broker/accounting.py
 SEARCHES = "searches"  # bucket of saved searches: services/desk/subscriptions/saved_search.py
+FEEDS = "feeds"  # bucket of feeds, their state and their leases: services/ingest/feeds/registry.py
+FEED_ENTRIES = "feed-entries"  # bucket of digests of the entries that each feed has had
 FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/learning
 
 
@@ -146,6 +148,8 @@ def buckets(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[KeyValueConfi
         ACCOUNTING: (None, 16 * MB),
         TOKENS: (None, 4 * MB),
         SEARCHES: (None, 4 * MB),
+        FEEDS: (None, limits.feeds_bytes),
+        FEED_ENTRIES: (None, limits.feed_entries_bytes),
     }
     return tuple(
         KeyValueConfig(name, ttl=age, max_bytes=size, storage=StorageType.FILE, replicas=replicas)

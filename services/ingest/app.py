@@ -7,6 +7,8 @@ from contextlib import asynccontextmanager
 from faststream import FastStream
 from faststream.specification import AsyncAPI
 
+from services.ingest.feeds.feed_input import feed_input
+from services.ingest.feeds.feed_metrics import feed_metrics
 from services.ingest.http.listener import http_input
 from services.ingest.identity import ingested
 from services.ingest.settings import IngestSettings
@@ -54,7 +56,7 @@ def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
-        async with http_input(settings, options):
+        async with http_input(settings, options), feed_input(settings, options, feed_metrics(broker.metrics)):
             yield
 
     return FastStream(broker, lifespan=lifespan, specification=AsyncAPI(title="Wireroom ingest", version="v1"))

@@ -167,6 +167,27 @@ LOOP_LONGEST = Definition(
     "Longest delay of the event loop in the last minute.",
     "More than 1 s: something blocks the loop, or the machine has no processor free.",
 )
+FEED_POLLS = Definition(
+    "wireroom_feed_polls_total",
+    "counter",
+    ("outcome",),
+    "Polls of feeds by this process: new, unchanged, moved, gone, failed, or interrupted by the broker's absence.",
+    "failed is more than a tenth of all; interrupted grows.",
+)
+FEED_FAILURES = Definition(
+    "wireroom_feed_failures_total",
+    "counter",
+    ("reason",),
+    "Failed polls of feeds, by reason.",
+    "dns, connect or timeout grow for all feeds at once: this machine does not reach the internet.",
+)
+FEED_ARTICLES = Definition(
+    "wireroom_feed_articles_total",
+    "counter",
+    ("outcome",),
+    "Entries of feeds dealt with: published, duplicate (the broker has it), refused, page_failed, or robots.",
+    "page_failed or robots grow as fast as published: pages are needed that cannot be fetched.",
+)
 BUILD = Definition(
     "wireroom_build_info",
     "gauge",
@@ -177,6 +198,7 @@ BUILD = Definition(
 DEFINITIONS = (
     *(ARTICLES, STORED, DEAD_LETTERS, RETRIES, PENDING, ACK_PENDING, OLDEST, STAGE_DURATION, END_TO_END, SIZE),
     *(ENTITIES, BREAKER, PROGRESS, IN_FLIGHT, HELD, HELD_SECONDS, LOOP_LONGEST, BUILD),
+    *(FEED_POLLS, FEED_FAILURES, FEED_ARTICLES),
 )
 _LABELS = frozenset({
     *("PERSON", "NORP", "FAC", "ORG", "GPE", "LOC", "PRODUCT", "EVENT", "WORK_OF_ART", "LAW", "LANGUAGE"),
@@ -238,6 +260,10 @@ class Metrics:
 
     def retried(self, kind: str) -> None:
         self._made[RETRIES.name].labels(self.stage, kind).inc()
+
+    def count(self, definition: Definition, label: str, number: int = 1) -> None:
+        """Add to a counter with one label, of a closed set."""
+        self._made[definition.name].labels(label).inc(number)
 
     def text(self) -> bytes:
         """Return all metrics as Prometheus reads them."""

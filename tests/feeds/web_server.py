@@ -43,6 +43,20 @@ class Answer:
 Handler = Callable[[Request], Awaitable[Answer]]
 
 
+class Arrived:
+    """Tells those who wait of the next request."""
+
+    def __init__(self) -> None:
+        self._next = asyncio.Event()
+
+    def tell(self) -> None:
+        self._next.set()
+        self._next = asyncio.Event()
+
+    async def wait(self) -> None:
+        await self._next.wait()
+
+
 @dataclass
 class WebServer:
     """What was asked for by host and path, and how many requests of a host were under way at once at most."""
@@ -51,6 +65,7 @@ class WebServer:
     asked: list[Request] = field(default_factory=list)
     at_once: Counter[str] = field(default_factory=Counter)
     most: Counter[str] = field(default_factory=Counter)
+    arrived: Arrived = field(default_factory=Arrived)
 
     def paths(self, host: str) -> list[str]:
         return [each.path for each in self.asked if each.host == host]
@@ -68,6 +83,7 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
         try:
             request = await _read(reader)
             server.asked.append(request)
+            server.arrived.tell()
             server.at_once[request.host] += 1
             server.most[request.host] = max(server.most[request.host], server.at_once[request.host])
             try:

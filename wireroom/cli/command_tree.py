@@ -205,6 +205,35 @@ TREE: Tree = MappingProxyType({
             ),
         }),
     }),
+    "feed": Branch("Feeds that ingest polls: add, list, check, pause, resume, remove, run, import, export.", {
+        "add": Entry(
+            f"{_C}.inputs.feed_command:add",
+            "Add a feed: ingest polls it within seconds, and then as often as it changes."
+        ),
+        "ls": Entry(
+            f"{_C}.inputs.feed_command:list_feeds",
+            "List the feeds: state, last success, next poll, interval, failures, and which are strangely quiet.",
+        ),
+        "check": Entry(
+            f"{_C}.inputs.feed_command:check",
+            "Fetch a feed and show what would come of it; nothing is published, and it need not be added.",
+        ),
+        "pause": Entry(f"{_C}.inputs.feed_command:pause", "Stop to poll a feed until `feed resume`."),
+        "resume": Entry(f"{_C}.inputs.feed_command:resume", "Poll a feed again that is paused or gone, beginning now."),
+        "rm": Entry(
+            f"{_C}.inputs.feed_command:remove", "Remove a feed, and what is known of its entries; its articles stay."
+        ),
+        "run": Entry(
+            f"{_C}.inputs.feed_command:run",
+            "Poll feeds now, in this process, and tell what came; without any all that are due.",
+        ),
+        "import": Entry(
+            f"{_C}.inputs.feed_command:import_list", "Add the feeds of a list: OPML of any reader, or lines."
+        ),
+        "export": Entry(
+            f"{_C}.inputs.feed_command:export", "Write all feeds as OPML to standard output, with their sources."
+        ),
+    }),
     "import": Branch("Runs of `wireroom publish`: list, pause, resume, cancel, take one back.", {
         "ls": Entry(
             f"{_C}.import_command:list_runs",

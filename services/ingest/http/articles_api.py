@@ -9,49 +9,29 @@ import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from hashlib import sha256
 from http import HTTPStatus
 from typing import Any
 
 from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from services.ingest.http.access_tokens import Tokens
 from services.ingest.http.refused_articles import problem_of, refused, status_of
 from services.ingest.http.request_body import MAX_REQUEST, MEDIA_TYPES, Item, items_of, read_bounded
-from services.ingest.identity import ingested
-from services.ingest.readers.source_field import with_source
-from services.ingest.source_quotas import SourceQuotas
+from services.ingest.submission_gate import SubmissionGate, Taken
 from shared import __version__
-from shared.broker.publish import MESSAGE_ID, PUBLISH_TIMEOUT, classified
-from shared.decoding import decode
 from shared.errors import Reason, Rejected, Unavailable
 from shared.http.problem_details import MEDIA_TYPE, Problem
-from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.messages import ArticleSubmitted
 from shared.runtime.worker_thread import off_loop
 
 _READ_TIMEOUT = 30.0  # seconds for the whole body; a slow client holds nothing longer
 _AT_ONCE = 4 * MAX_REQUEST  # bytes of bodies in memory over all requests; what comes beyond is told to come again
 _PUBLISHED_AT_ONCE = 128  # of one request
 _RETRY_AFTER = {"Retry-After": "1"}
-
-
-@dataclass(frozen=True)
-class Taken:
-    """An article that the broker has on disk."""
-
-    id: str
-    version: int
-    duplicate: bool  # the same request was taken before; its version is told
-
-    @property
-    def members(self) -> dict[str, Any]:
-        return {"id": self.id, "version": self.version, "duplicate": self.duplicate}
 
 
 Outcome = Taken | Rejected | Unavailable
@@ -61,9 +41,8 @@ Outcome = Taken | Rejected | Unavailable
 class Gateway:
     """What stands between a request and INBOX. ``open_to_all``: no token is asked for while none was made."""
 
-    js: JetStreamContext
+    gate: SubmissionGate
     tokens: Tokens
-    quotas: SourceQuotas
     open_to_all: bool = False
     _in_memory: int = field(default=0, init=False)
 
@@ -110,30 +89,7 @@ class Gateway:
         """Publish one submission and wait for the broker; raises Rejected and Unavailable."""
         if item.refusal:
             raise item.refusal
-        article, data = await off_loop(len(item.data), checked, item.data, source)
-        self.quotas.take(article.source, len(data))
-        message_id = sha256("\0".join((article.source, key or secrets.token_hex(16))).encode() + data).hexdigest()
-        headers = {MESSAGE_ID: f"http:{message_id[:32]}", "content-type": "application/json", "ce-origin": "http"}
-        subject = ArticleSubmitted.subject_pattern
-        try:
-            ack = await self.js.publish(subject, data, stream="INBOX", timeout=PUBLISH_TIMEOUT, headers=headers)
-        except (NatsError, TimeoutError, OSError, ValueError) as error:
-            meaning = classified(error, "INBOX", subject, len(data))
-            raise meaning if isinstance(meaning, Rejected) else Unavailable("NATS", subject, str(error)) from error
-        return Taken(article.id, ack.seq, bool(ack.duplicate))
-
-
-def checked(data: bytes, source: str | None) -> tuple[ArticleIngested, bytes]:
-    """Return what ingest will make of a submission, which only its version is missing, and its bytes; raises Rejected.
-
-    ``source`` is the one that the token belongs to: it is put in where there is none, and any other is refused.
-    """
-    if source is not None:
-        data = with_source(data, source)
-    article = decode(data, ArticleSubmitted)
-    if source not in {None, article.source}:
-        raise Rejected(Reason.SCHEMA, f"source: the token is of {source}, not of {article.source}")
-    return ingested(article, version=1, received_at=datetime.now(UTC)), data
+        return await self.gate.take(item.data, source, key or secrets.token_hex(16))
 
 
 async def _read(request: Request, encoding: str, grown: Callable[[int], None]) -> bytes:

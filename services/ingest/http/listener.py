@@ -11,6 +11,7 @@ from services.ingest.http.access_tokens import Tokens
 from services.ingest.http.articles_api import Gateway, create_app
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
+from services.ingest.submission_gate import SubmissionGate
 from shared.errors import Unavailable
 from shared.http.http_listener import HttpListener, bound, connected, is_loopback
 from shared.settings import Settings
@@ -42,7 +43,7 @@ async def _run(listener: HttpListener, settings: Settings, options: IngestSettin
         where = f"{listener.host}:{listener.port}"
         if not local:
             await _wait_for_a_token(tokens, where)
-        app = create_app(Gateway(js, tokens, SourceQuotas(options), open_to_all=local))
+        app = create_app(Gateway(SubmissionGate(js, SourceQuotas(options), "http"), tokens, open_to_all=local))
         log.info("articles are taken on http://%s/v1/articles", where)
         await listener.serve(app)
 

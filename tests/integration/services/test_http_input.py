@@ -19,6 +19,7 @@ from services.ingest.http.listener import http_input
 from services.ingest.identity import article_id
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
+from services.ingest.submission_gate import SubmissionGate
 from shared.errors import WrongSetting
 from shared.http.http_listener import is_loopback
 from shared.messages import ArticleIngested, ArticleSubmitted
@@ -39,7 +40,8 @@ JSON = {"content-type": "application/json"}
 
 
 def gateway(js: JetStreamContext, articles: int = 1000, *, open_to_all: bool = False) -> Gateway:
-    return Gateway(js, Tokens(js), SourceQuotas(IngestSettings(source_articles=articles)), open_to_all)
+    quotas = SourceQuotas(IngestSettings(source_articles=articles))
+    return Gateway(SubmissionGate(js, quotas, "http"), Tokens(js), open_to_all)
 
 
 def client_of(gate: Gateway, token: str = "") -> httpx.AsyncClient:

@@ -1,0 +1,97 @@
+"""The poller beside the consumer of ingest: runs for as long as the service does, and costs nothing without feeds."""
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+from nats.aio.client import Client
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from services.ingest.feeds import registry
+from services.ingest.feeds.feed_list import FeedListError, read_list
+from services.ingest.feeds.feed_record import FeedRecord
+from services.ingest.feeds.poller import Observe, Poller, feed_tools, utc_now
+from services.ingest.feeds.registry import Registry
+from services.ingest.settings import IngestSettings
+from services.ingest.source_quotas import SourceQuotas
+from services.ingest.submission_gate import SubmissionGate
+from shared.broker.connect import lasting_connection
+from shared.errors import Unavailable, WrongSetting
+from shared.settings import Settings
+
+log = logging.getLogger(__name__)
+
+_LOOKS_EVERY = 2.0  # seconds between two tries to begin
+
+
+@asynccontextmanager
+async def feed_input(settings: Settings, options: IngestSettings, observe: Observe) -> AsyncIterator[None]:
+    """Poll the feeds for as long as the block lasts; raises WrongSetting for a list that cannot be read.
+
+    The connection to the broker is its own, so that polls delay no acknowledgement of the consumer.
+    """
+    records = _listed(options)
+    task = asyncio.create_task(_run(settings, options, records, observe))
+    task.add_done_callback(_tell)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+def _listed(options: IngestSettings) -> list[FeedRecord]:
+    if options.feeds is None:
+        return []
+    try:
+        return read_list(options.feeds, utc_now())
+    except FeedListError as error:
+        raise WrongSetting(f"WIREROOM_INGEST_FEEDS: {error}. Correct it or unset it.") from None
+
+
+def _tell(task: asyncio.Task[None]) -> None:
+    if not task.cancelled() and (error := task.exception()):
+        log.error("feeds are no longer polled: %s", error, exc_info=error)
+
+
+async def _run(settings: Settings, options: IngestSettings, listed: list[FeedRecord], observe: Observe) -> None:
+    async with AsyncExitStack() as stack:
+        js = (await _connected(stack, settings.nats_url)).jetstream(timeout=10)
+        await _add(js, listed)
+        tools = await stack.enter_async_context(feed_tools(options.fetch_allowed, options.user_agent))
+        gate = SubmissionGate(js, SourceQuotas(options), "feed")
+        await Poller(Registry(js, process_name()), tools, gate, observe).run()
+
+
+def process_name() -> str:
+    """Return a name for this process in leases, which no other has."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
+
+
+async def _connected(stack: AsyncExitStack, url: str) -> Client:
+    while True:
+        try:
+            return await stack.enter_async_context(lasting_connection(url, _noticed, _noticed))
+        except Unavailable:  # which the probes of the service tell
+            await asyncio.sleep(_LOOKS_EVERY)
+
+
+async def _noticed() -> None:
+    """The service's own connection tells of the broker's absence."""
+
+
+async def _add(js: JetStreamContext, listed: list[FeedRecord]) -> None:
+    """Add what the settings list; waits for the broker."""
+    waiting = [*listed]
+    while waiting:
+        try:
+            if await registry.add(js, waiting[-1]):
+                log.info("a feed of %s is added", waiting[-1].source)
+            waiting.pop()
+        except (Unavailable, NatsError, TimeoutError):
+            await asyncio.sleep(_LOOKS_EVERY)

@@ -1,0 +1,74 @@
+"""The gate that submissions of every input of ingest pass: checked, within quotas, and on disk at the broker."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from hashlib import sha256
+from typing import Any
+
+from nats.errors import Error as NatsError
+from nats.js import JetStreamContext
+
+from services.ingest.identity import ingested
+from services.ingest.readers.source_field import with_source
+from services.ingest.source_quotas import SourceQuotas
+from shared.broker.envelope import ORIGIN
+from shared.broker.publish import MESSAGE_ID, PUBLISH_TIMEOUT, classified
+from shared.decoding import decode
+from shared.errors import Reason, Rejected, Unavailable
+from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.runtime.worker_thread import off_loop
+
+
+@dataclass(frozen=True)
+class Taken:
+    """An article that the broker has on disk."""
+
+    id: str
+    version: int
+    duplicate: bool  # the same was taken before; its version is told
+
+    @property
+    def members(self) -> dict[str, Any]:
+        return {"id": self.id, "version": self.version, "duplicate": self.duplicate}
+
+
+@dataclass(frozen=True)
+class SubmissionGate:
+    """``origin`` names the input in the headers and in the message ids."""
+
+    js: JetStreamContext
+    quotas: SourceQuotas
+    origin: str
+
+    async def take(self, data: bytes, source: str | None, key: str) -> Taken:
+        """Publish one submission and wait for the broker; raises Rejected and Unavailable.
+
+        ``source`` is put in where there is none, and any other is refused. The same bytes under the same ``key`` are
+        taken once within the broker's duplicate window.
+        """
+        article, data = await off_loop(len(data), checked, data, source)
+        self.quotas.take(article.source, len(data))
+        message_id = sha256(f"{article.source}\0{key}".encode("utf-8", "replace") + data).hexdigest()
+        given = {MESSAGE_ID: f"{self.origin}:{message_id[:32]}", "content-type": "application/json"}
+        subject = ArticleSubmitted.subject_pattern
+        try:
+            ack = await self.js.publish(
+                subject, data, stream="INBOX", timeout=PUBLISH_TIMEOUT, headers=given | {ORIGIN: self.origin}
+            )
+        except (NatsError, TimeoutError, OSError, ValueError) as error:
+            meaning = classified(error, "INBOX", subject, len(data))
+            raise meaning if isinstance(meaning, Rejected) else Unavailable("NATS", subject, str(error)) from error
+        return Taken(article.id, ack.seq, bool(ack.duplicate))
+
+
+def checked(data: bytes, source: str | None) -> tuple[ArticleIngested, bytes]:
+    """Return what ingest will make of a submission, which only its version is missing, and its bytes; raises Rejected.
+
+    ``source`` is the one that the publisher may use: it is put in where there is none, and any other is refused.
+    """
+    if source is not None:
+        data = with_source(data, source)
+    article = decode(data, ArticleSubmitted)
+    if source not in {None, article.source}:
+        raise Rejected(Reason.SCHEMA, f"source: the token is of {source}, not of {article.source}")
+    return ingested(article, version=1, received_at=datetime.now(UTC)), data
