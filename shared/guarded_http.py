@@ -192,11 +192,11 @@ class _Body(httpx.AsyncByteStream):
 class GuardedTransport(httpx.AsyncBaseTransport):
     """A transport of httpx over checked addresses; bodies come as they were sent, not decompressed."""
 
-    def __init__(self, backend: _GuardedBackend, ssl_context: ssl.SSLContext | None = None) -> None:
+    def __init__(self, backend: _GuardedBackend, connections: int, ssl_context: ssl.SSLContext | None = None) -> None:
         self._pool = httpcore.AsyncConnectionPool(
             ssl_context=ssl_context or httpx.create_ssl_context(trust_env=False),
-            max_connections=_CONNECTIONS,
-            max_keepalive_connections=_CONNECTIONS // 5,
+            max_connections=connections,
+            max_keepalive_connections=max(connections // 5, 1),
             keepalive_expiry=10.0,
             network_backend=backend,
         )
@@ -227,12 +227,13 @@ class GuardedClient:
     each read and write.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is a setting of its own
         self,
         *,
         allowed: Iterable[str] = (),
         user_agent: str = USER_AGENT,
         ports: frozenset[int] = PORTS,
+        connections: int = _CONNECTIONS,
         phase_seconds: float = _PHASE,
         resolve: Resolve | None = None,
         ssl_context: ssl.SSLContext | None = None,
@@ -240,7 +241,7 @@ class GuardedClient:
         self._resolver = None if resolve else _Resolver()
         backend = _GuardedBackend(resolve or self._resolver or _Resolver(), AllowList.of(allowed), ports)
         self._client = httpx.AsyncClient(
-            transport=GuardedTransport(backend, ssl_context),
+            transport=GuardedTransport(backend, connections, ssl_context),
             headers={"User-Agent": user_agent, "Accept-Encoding": _ENCODINGS, "Accept": "*/*"},
             timeout=httpx.Timeout(phase_seconds, pool=None),
             follow_redirects=False,

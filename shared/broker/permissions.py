@@ -46,6 +46,9 @@ def table() -> Mapping[str, Access]:
             *_service("ingest", INGEST, ArticleIngested, ArticleWithdrawn),
             *submissions,  # of the HTTP input
             *_scan(f"KV_{topology.TOKENS}"),
+            *_scan(f"KV_{topology.FEEDS}"),
+            *_entries(topology.FEEDS, "*"),
+            *_entries(topology.FEED_ENTRIES, "*"),
         ),
         "extract": (
             *_service("extract", EXTRACT, ArticleExtracted, ArticleWithdrawn),
