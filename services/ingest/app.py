@@ -7,8 +7,7 @@ from contextlib import asynccontextmanager
 from faststream import FastStream
 from faststream.specification import AsyncAPI
 
-from services.ingest.feeds.feed_input import feed_input
-from services.ingest.feeds.feed_metrics import feed_metrics
+from services.ingest.feeds.feed_input import feed_input, feed_metrics
 from services.ingest.http.listener import http_input
 from services.ingest.identity import ingested
 from services.ingest.settings import IngestSettings

@@ -14,14 +14,17 @@ from nats.js import JetStreamContext
 
 from services.ingest.feeds import registry
 from services.ingest.feeds.feed_list import FeedListError, read_list
+from services.ingest.feeds.feed_poll import ARTICLE_OUTCOMES, OUTCOMES
 from services.ingest.feeds.feed_record import FeedRecord
 from services.ingest.feeds.poller import Observe, Poller, feed_tools, utc_now
 from services.ingest.feeds.registry import Registry
+from services.ingest.feeds.schedule import FAILURES
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
 from shared.broker.connect import lasting_connection
 from shared.errors import Unavailable, WrongSetting
+from shared.observability.metrics import FEED_ARTICLES, FEED_FAILURES, FEED_POLLS, Metrics
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -95,3 +98,20 @@ async def _add(js: JetStreamContext, listed: list[FeedRecord]) -> None:
             waiting.pop()
         except (Unavailable, NatsError, TimeoutError):
             await asyncio.sleep(_LOOKS_EVERY)
+
+
+def feed_metrics(metrics: Metrics) -> Observe:
+    """Return what counts for a service; each counter begins at 0, so that a first failure is seen as one."""
+    counted = {
+        "poll": (FEED_POLLS, OUTCOMES),
+        "failure": (FEED_FAILURES, FAILURES),
+        "article": (FEED_ARTICLES, ARTICLE_OUTCOMES),
+    }
+    for definition, labels in counted.values():
+        for label in labels:
+            metrics.count(definition, label, 0)
+
+    def observe(what: str, label: str, number: int) -> None:
+        metrics.count(counted[what][0], label, number)
+
+    return observe

@@ -13,6 +13,7 @@ import typer
 from nats.js import JetStreamContext
 
 from services.ingest.feeds import registry
+from services.ingest.feeds.feed_check import FeedCheck, checked_feed
 from services.ingest.feeds.feed_input import process_name
 from services.ingest.feeds.feed_list import FeedListError, new_record, parse_list, read_list, write_opml
 from services.ingest.feeds.feed_poll import FeedFailed, FeedTools
@@ -28,7 +29,6 @@ from shared.settings import Settings
 from wireroom.cli import subject_arguments
 from wireroom.cli.connections import nats_connection
 from wireroom.cli.output import counted, err, fail, json_line, one_line, out, table
-from wireroom.ops.feed_check import FeedCheck, checked_feed
 
 EX_NOT_FOUND, EX_DATA, EX_UNAVAILABLE = 1, 65, 69
 Json = Annotated[bool, typer.Option("--json", help="JSON, one object per line.")]
