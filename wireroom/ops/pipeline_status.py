@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
+from services.ingest.feeds import registry, schedule
 from shared.broker.dead_letter_status import Fate
 from shared.topology import CONSUMERS, Consumer, buckets, streams
 from wireroom.ops import dead_letter_queue
@@ -75,6 +76,7 @@ class PipelineState:
     replay_seconds: float | None = None
     foreign: dict[str, int] = field(default_factory=dict)  # by bucket and stream: others wrote it, readers skip it
     readers: tuple[ReaderState, ...] = ()  # durables of others
+    feeds: tuple[str, ...] = ()  # that are no longer polled or strangely quiet, one sentence each
     expiring: tuple[str, ...] = ()  # what leaves a stream unread before long, one sentence each
 
     def findings(self, oldest: float) -> list[str]:
@@ -91,7 +93,7 @@ class PipelineState:
             for s in self.services
             if s.still_seconds is not None and s.still_seconds > STILL
         ]
-        found += [*self.expiring, *(finding for reader in self.readers for finding in reader.findings())]
+        found += [*self.feeds, *self.expiring, *(finding for reader in self.readers for finding in reader.findings())]
         found += [finding for stream in self.streams for finding in stream.findings()]
         found += [
             f"{count} dead-lettered as {name}. See `wireroom dead ls`." for name, count in sorted(self.dead.items())
@@ -122,6 +124,7 @@ async def look(js: JetStreamContext) -> PipelineState:
         replay_seconds=_age(dead.replayed),
         foreign=await foreign.count(js),
         readers=tuple(await others(js)),
+        feeds=tuple(schedule.findings((await registry.everything(js)).values.values(), datetime.now(UTC))),
         expiring=(*await expiring_work(js), *([letters_expire] if letters_expire else [])),
     )
 

@@ -2,9 +2,6 @@
 
 import asyncio
 import logging
-import os
-import secrets
-import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -17,7 +14,7 @@ from services.ingest.feeds.feed_list import FeedListError, read_list
 from services.ingest.feeds.feed_poll import ARTICLE_OUTCOMES, OUTCOMES
 from services.ingest.feeds.feed_record import FeedRecord
 from services.ingest.feeds.poller import Observe, Poller, feed_tools, utc_now
-from services.ingest.feeds.registry import Registry
+from services.ingest.feeds.registry import Registry, process_name
 from services.ingest.feeds.schedule import FAILURES
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
@@ -69,11 +66,6 @@ async def _run(settings: Settings, options: IngestSettings, listed: list[FeedRec
         tools = await stack.enter_async_context(feed_tools(options.fetch_allowed, options.user_agent))
         gate = SubmissionGate(js, SourceQuotas(options), "feed")
         await Poller(Registry(js, process_name()), tools, gate, observe).run()
-
-
-def process_name() -> str:
-    """Return a name for this process in leases, which no other has."""
-    return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 async def _connected(stack: AsyncExitStack, url: str) -> Client:

@@ -24,6 +24,7 @@ class FeedRecord(BaseModel):
     text_from: TextFrom = "auto"
     state: FeedState = "active"
     why: str = ""  # it is paused or gone
+    by_hand: bool = False  # a person paused it
     kind: str = ""
     title: str = ""
     moved_from: str = ""

@@ -4,6 +4,9 @@ A claim is a lease in the record itself: whoever writes it first, by the revisio
 A lease that its holder never gave back, because it was killed, ends at its time.
 """
 
+import os
+import secrets
+import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
@@ -25,6 +28,11 @@ _TRIES = 20  # of a change that others make too
 MAX_SEEN = 1_000  # digests of entries that are no longer in their feed
 
 Edit = Callable[[FeedRecord], FeedRecord]
+
+
+def process_name() -> str:
+    """Return a name for this process in leases, which no other has."""
+    return f"{socket.gethostname()[:60]}:{os.getpid()}:{secrets.token_hex(4)}"
 
 
 async def everything(js: JetStreamContext) -> Contents[str, FeedRecord]:

@@ -6,7 +6,7 @@ the feed when it reaches a limit.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 
@@ -24,6 +24,7 @@ PAUSE_AT = 20.0  # weight of failures: twenty soft ones, which are some two week
 _QUIET_GAPS = 8  # fewer are no past to compare with
 _QUIET_TIMES = 3  # the longest gap of the past
 _QUIET_AT_LEAST = 6 * HOUR
+_NAMED = 5  # sources in a sentence
 _MAX_AGE = re.compile(r"\b(?:s-maxage|max-age)\s*=\s*\"?(\d{1,9})", re.IGNORECASE)
 
 # what may pass by itself weighs 1; what a person has to look at more
@@ -107,6 +108,22 @@ def quiet_for(record: FeedRecord, now: datetime) -> float | None:
         return None
     since = (now - record.last_new).total_seconds()
     return since if since > max(_QUIET_TIMES * max(record.gaps), _QUIET_AT_LEAST) else None
+
+
+def findings(records: Iterable[FeedRecord], now: datetime) -> list[str]:
+    """Return what a person should look at, one sentence each with what to do."""
+    found = [*records]
+    stopped = [each for each in found if each.state != "active" and not each.by_hand]
+    quiet = [each for each in found if quiet_for(each, now) is not None]
+    said = []
+    for those, one, many in (
+        (stopped, "feed is no longer polled", "feeds are no longer polled"),
+        (quiet, "feed is strangely quiet", "feeds are strangely quiet"),
+    ):
+        if those:
+            names = ", ".join(sorted({each.source for each in those})[:_NAMED])
+            said.append(f"{len(those)} {one if len(those) == 1 else many} ({names}). See `wireroom feed ls`.")
+    return said
 
 
 def asked_interval(headers: Mapping[str, str], ttl: float = 0) -> float:

@@ -14,12 +14,11 @@ from nats.js import JetStreamContext
 
 from services.ingest.feeds import registry
 from services.ingest.feeds.feed_check import FeedCheck, checked_feed
-from services.ingest.feeds.feed_input import process_name
 from services.ingest.feeds.feed_list import FeedListError, new_record, parse_list, read_list, write_opml
 from services.ingest.feeds.feed_poll import FeedFailed, FeedTools
 from services.ingest.feeds.feed_record import FeedRecord, feed_id
 from services.ingest.feeds.poller import Poller, feed_tools
-from services.ingest.feeds.registry import Registry
+from services.ingest.feeds.registry import Registry, process_name
 from services.ingest.feeds.schedule import quiet_for
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
@@ -112,7 +111,7 @@ def pause(feed: Named, reason: Annotated[str, typer.Option(help="Shown by `feed 
 
     Example: `wireroom feed pause 3f9a0c5d1b22 --reason "they ask us to"`
     """
-    _changed(feed, state="paused", why=reason[:300])
+    _changed(feed, state="paused", why=reason[:300], by_hand=True)
     err.print("It is paused.")
 
 
@@ -121,7 +120,7 @@ def resume(feed: Named) -> None:
 
     Example: `wireroom feed resume 3f9a0c5d1b22`
     """
-    _changed(feed, state="active", why="", failures=0, last_failure="", next_poll=datetime.now(UTC))
+    _changed(feed, state="active", why="", by_hand=False, failures=0, last_failure="", next_poll=datetime.now(UTC))
     err.print("It is polled within seconds.")
 
 
