@@ -19,7 +19,8 @@ from services.desk.access import Access, AccessMiddleware
 from services.desk.api.desk_api import desk_api
 from services.desk.api.event_stream import EventStream
 from services.desk.pages.administration import Administration
-from services.desk.pages.routes import Sources, error_handlers, routes
+from services.desk.pages.page_sources import Sources
+from services.desk.pages.routes import error_handlers, routes
 from services.desk.query_runner import QueryRunner
 from services.desk.search_engine import SearchEngine
 from services.desk.settings import DeskSettings
