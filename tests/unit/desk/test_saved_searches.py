@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 from xml.etree import ElementTree as ET
 
-import feedparser  # type: ignore[import-untyped] # it has no types
+import feedparser
 import httpx
 import pytest
 from starlette.applications import Starlette
