@@ -114,6 +114,11 @@ TREE: Tree = MappingProxyType({
             f"{_B}.bench_servers:bench_store",
             "Measure storing beside bare `insert_many`, the same documents, batches, indexes and durability.",
         ),
+        "desk": Entry(
+            f"{_B}.bench_desk:bench_desk",
+            "Measure the desk's index with generated articles: indexing, queries of several readers at once, a "
+            "rebuild.",
+        ),
         "soak": Entry(
             f"{_B}.bench_soak:bench_soak",
             "Kill every process of a stack in turn while articles come in, then check that each is accounted for.",
