@@ -49,7 +49,7 @@ TREE: Tree = MappingProxyType({
     ),
     "publish": Entry(
         f"{_C}.publish_command:publish",
-        "Put articles on the queue: text, HTML, JSON, JSON Lines, folders of these, pipes, or standard input.",
+        "Put articles on the queue: text, HTML, JSON, archives, folders of these, pipes, or standard input.",
     ),
     "try": Entry(
         f"{_C}.try_command:preview",

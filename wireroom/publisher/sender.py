@@ -22,6 +22,7 @@ from shared.broker.publish import classified
 from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleSubmitted
 from shared.topology import MAX_MESSAGE_BYTES
+from wireroom.publisher.archives.records import Skipped
 from wireroom.publisher.read_ahead import ReadAhead
 from wireroom.publisher.submissions import Submission
 
@@ -32,7 +33,7 @@ _NOT_READY = 10008  # JetStream: "temporarily unavailable", as after a restart
 _LONGEST_DELAY = 2.0  # seconds between two tries
 _MAX_ORIGIN = 1000  # characters, from the end: the name of the file and the line
 
-Answer = int | Rejected  # its place in INBOX, or why it was not taken
+Answer = int | Rejected | Skipped  # its place in INBOX, or why it was not taken or is no article
 Tell = Callable[[Submission, Answer], None]
 
 
@@ -63,6 +64,21 @@ class Outage:
 
     def ended(self) -> None:
         self.began = None
+
+
+class Pace:
+    """At most so many a second, evenly; what was not used while the broker was slow is not made up for."""
+
+    def __init__(self, a_second: float) -> None:
+        self._interval, self._next = 1 / a_second, 0.0
+
+    async def turn(self) -> None:
+        """Return when the next one may be sent."""
+        now = time.monotonic()
+        turn = max(self._next, now)
+        self._next = turn + self._interval
+        if turn > now:
+            await asyncio.sleep(turn - now)
 
 
 def new_run(now: datetime) -> str:
@@ -99,6 +115,7 @@ class Sender:
     answered: int = 0
     acknowledged: int = 0
     permit: Callable[[], Awaitable[None]] | None = None  # awaited before each submission: a paused import waits in it
+    pace: Pace | None = None
     _stopped: bool = False
     _ahead: ReadAhead | None = None
 
@@ -131,9 +148,11 @@ class Sender:
             raise
 
     async def _answer(self, submission: Submission) -> None:
-        if submission.refusal:
-            self.tell(submission, submission.refusal)
+        if not_sent := submission.refusal or submission.skipped:
+            self.tell(submission, not_sent)
             return
+        if self.pace:
+            await self.pace.turn()
         self.sent += 1
         answer: Answer
         try:

@@ -1,4 +1,4 @@
-"""What people hand to the command line, as submissions: text, HTML, JSON, JSON Lines, folders, pipes.
+"""What people hand to the command line, as submissions: text, HTML, JSON, archives, folders, pipes.
 
 Everything is read as it is needed: a file of any size takes the memory of one article.
 """
@@ -8,30 +8,29 @@ import json
 import os
 import stat
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
 from hashlib import sha256
 from io import UnsupportedOperation
 from itertools import chain
 from pathlib import Path
 from typing import BinaryIO
 
+import orjson
+
 from services.ingest.readers.source_field import with_source
 from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
-from shared.topology import MAX_MESSAGE_BYTES
 from shared.web.charsets import decode_text
 from wireroom.publisher import json_stream
+from wireroom.publisher.archives import decompression, mail_files, tables, zip_members
+from wireroom.publisher.archives.records import MOST_JSON, MOST_TEXT, BrokenArchive, Record, Skipped
+from wireroom.publisher.input_formats import NEEDS_A_FILE, Format, by_magic, by_name, compression_by_magic
 
 STDIN = "-"
-_JSON_LINES = {".jsonl", ".ndjson"}
-_HTML = {".html", ".htm", ".xhtml"}
-_TEXT = {".txt", ".text", ".md"}
-_READ_IN_FOLDERS = _JSON_LINES | _HTML | _TEXT | {".json"}
-_MOST_BYTES = 4 * MAX_BODY_BYTES  # of a text: UTF-32 takes four bytes where UTF-8 takes one
-_MOST_JSON_BYTES = 4 * MAX_MESSAGE_BYTES  # of one article as JSON: escapes may take more than what is sent
 _CHUNK = 64 * 1024
 _HEAD = 64  # bytes that show what an input is
 _MOST_BLANK = 64 * 1024  # bytes of white space before it
@@ -41,6 +40,10 @@ _OTHER_BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_DECOMPRESS: Mapping[str, Callable[[Iterator[bytes]], Iterator[bytes]]] = {
+    "gzip": decompression.gunzip,
+    "zstd": decompression.unzstd,
+}
 
 
 class Unreadable(Exception):  # noqa: N818 - what it is, to whoever catches it
@@ -57,12 +60,38 @@ class Submission:
     origin: str
     data: bytes
     refusal: Rejected | None = None  # why it is not to be sent
-    line: int | None = None  # of its file, or the number of an element; it ends the origin
+    line: int | None = None  # of its file, the number of an element, or the offset of a WARC record; ends the origin
+    skipped: Skipped | None = None  # why an archive's record is no article
 
     @property
     def file(self) -> str:
         """Return the name of the file as it was given."""
         return self.origin if self.line is None else self.origin.removesuffix(f":{self.line}")
+
+
+@dataclass(frozen=True)
+class Options:
+    """How inputs are read. ``source`` is for what names none; ``columns``: field to column, of tables.
+
+    ``starts``: by the name of a WARC file, the offset to begin at.
+    """
+
+    source: str
+    format: Format = Format.AUTO
+    columns: Mapping[str, str] = field(default_factory=dict)
+    starts: Mapping[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class _Input:
+    """``name`` is what messages call it; ``size`` is None where nobody knows; ``guid`` names its only article."""
+
+    name: str
+    kind: Format
+    chunks: Iterator[bytes]
+    size: int | None = None
+    guid: str | None = None
+    compression: str = ""
 
 
 def find(paths: Sequence[str]) -> list[str]:
@@ -83,23 +112,28 @@ def _found(name: str) -> list[str]:
         raise Unreadable(f"{name}: a socket, and neither a file nor a folder")
     found = [name]
     if stat.S_ISDIR(kind):
-        found = [str(p) for p in sorted(path.rglob("*")) if p.suffix.lower() in _READ_IN_FOLDERS and p.is_file()]
+        found = [str(p) for p in sorted(path.rglob("*")) if by_name(p.name)[0] is not Format.AUTO and p.is_file()]
         if not found:
-            raise Unreadable(f"{name}: no .txt, .md, .html, .json or .jsonl file in this folder")
+            raise Unreadable(
+                f"{name}: no text, HTML, JSON, XML, table, e-mail or archive in this folder, by their names"
+            )
     for file in found:
         if not os.access(file, os.R_OK):
             raise Unreadable(f"{file}: may not be read")
     return found
 
 
-def read(files: Iterable[str], *, source: str) -> Iterator[Submission]:
+def read(files: Iterable[str], *, source: str, options: Options | None = None) -> Iterator[Submission]:
     """Yield the submissions in input order; ``source`` is for what names none. Raises Unreadable."""
+    options = options or Options(source)
     for name in files:
         try:
             with _opened(name) as file:
-                yield from _submissions(name, file, source)
+                yield from _of_file(name, file, options)
         except OSError as error:
             raise Unreadable(f"{name}: {error.strerror}") from None
+        except BrokenArchive as error:
+            yield Submission(name, b"", Rejected(Reason.SCHEMA, str(error)))
 
 
 @contextmanager
@@ -117,30 +151,136 @@ def _opened(name: str) -> Iterator[BinaryIO]:
             yield file
 
 
-def _submissions(name: str, file: BinaryIO, source: str) -> Iterator[Submission]:
-    kind = Path(name).suffix.lower() if name != STDIN else ""
-    if kind in _HTML | _TEXT and (size := _size(file)) > _MOST_BYTES:
-        yield _too_large(name, f"{size:,}")
+def _of_file(name: str, file: BinaryIO, options: Options) -> Iterator[Submission]:
+    kind, compression = by_name(name)
+    regular = name != STDIN and Path(name).is_file()
+    if kind is Format.AUTO and regular and not compression:
+        kind = by_magic(file.read(_HEAD))
+        file.seek(0)
+    kind = kind if options.format is Format.AUTO else options.format
+    start = start_of(name, options)
+    if kind in NEEDS_A_FILE:
+        if not regular or compression:
+            raise BrokenArchive(f"{kind} is read from its end: give it as a file, and not compressed")
+        records = _of_zip(name, file, options) if kind is Format.ZIP else _of_parquet(name, options)
+        yield from records
         return
+    size = os.fstat(file.fileno()).st_size if regular else None
+    guid = file_guid(name) if regular else None  # published changed it is a second version
+    if start:
+        file.seek(start)
     chunks = iter(lambda: file.read(_CHUNK), b"")
+    yield from _of_input(_Input(name, kind, chunks, size, guid, compression), options, start)
+
+
+def start_of(name: str, options: Options) -> int:
+    """Return the offset from which a file is read: 0 but for a WARC file whose records before it were answered."""
+    kind = by_name(name)[0] if options.format is Format.AUTO else options.format
+    return options.starts.get(name, 0) if kind is Format.WARC and Path(name).is_file() else 0
+
+
+def _of_zip(name: str, file: BinaryIO, options: Options) -> Iterator[Submission]:
+    """Yield what the members hold; whatever else is among them is skipped."""
+    inside = replace(options, format=Format.AUTO)
+    for member in zip_members.members(file):
+        place = f"{name}/{member.name}"
+        kind, compression = by_name(member.name)
+        if kind is Format.AUTO or kind in NEEDS_A_FILE:
+            yield Submission(place, b"", skipped=Skipped.NOT_TEXT)
+            continue
+        guid = f"{file_guid(name)}:{sha256(member.name.encode('utf-8', 'surrogateescape')).hexdigest()[:32]}"
+        try:
+            yield from _of_input(_Input(place, kind, member.chunks, member.size, guid, compression), inside)
+        except Rejected as refusal:
+            yield Submission(place, b"", refusal)
+        except BrokenArchive as error:
+            yield Submission(place, b"", Rejected(Reason.SCHEMA, str(error)))
+
+
+def _of_parquet(name: str, options: Options) -> Iterator[Submission]:
+    for record in tables.parquet_articles(Path(name), options.columns):
+        yield _submission(name, record, options.source)
+
+
+def _of_input(given: _Input, options: Options, start: int = 0) -> Iterator[Submission]:
+    """Yield what a stream of bytes holds, decompressed where its name or its first bytes say so."""
+    if given.kind in {Format.HTML, Format.TEXT} and (given.size or 0) > MOST_TEXT and not given.compression:
+        yield _too_large(given.name, f"{given.size:,}")
+        return
+    chunks = given.chunks
+    if given.compression and given.kind is not Format.WARC:  # whose library counts offsets in the compressed file
+        chunks = _DECOMPRESS[given.compression](chunks)
     head = _head(chunks)
+    if not given.compression and given.kind is not Format.WARC and (found := compression_by_magic(head)):
+        chunks = _DECOMPRESS[found](chain([head], chunks))
+        head = _head(chunks)
     if not _plain(head).strip():
-        yield Submission(name, b"", Rejected(Reason.EMPTY_BODY, _nothing_in(name)))
+        yield Submission(given.name, b"", Rejected(Reason.EMPTY_BODY, _nothing_in(given.name)))
         return
-    is_json = kind in _JSON_LINES | {".json"} or (
-        kind not in _READ_IN_FOLDERS and json_stream.looks_like_json(_plain(head))
-    )
-    if not is_json:
-        yield _text(name, kind, head, chunks, source)
-        return
-    for found in json_stream.values(_as_utf_8(head, chunks), _MOST_JSON_BYTES, named_lines=kind in _JSON_LINES):
+    kind = _kind(given.kind, head)
+    if kind in NEEDS_A_FILE:
+        raise BrokenArchive(f"{kind} is read from its end: give it as a file")
+    if reader := _readers(options, start).get(kind):
+        whole = chain([head], chunks) if kind in {Format.WARC, Format.EML, Format.MBOX} else _as_utf_8(head, chunks)
+        for record in reader(whole):
+            yield _submission(given.name, record, options.source)
+    elif kind in {Format.JSON, Format.JSONL}:
+        yield from _of_json(given.name, _as_utf_8(head, chunks), options.source, named_lines=kind is Format.JSONL)
+    else:
+        yield _of_text(given, kind, chain([head], chunks), options.source)
+
+
+def _kind(kind: Format, head: bytes) -> Format:
+    """Return the format, by its beginning where no name said it."""
+    if kind is not Format.AUTO:
+        return kind
+    if (found := by_magic(head)) is not Format.AUTO:
+        return found
+    begins = _plain(head)
+    if json_stream.looks_like_json(begins):
+        return Format.JSON
+    is_html = begins.lstrip().lower().startswith((b"<!doctype html", b"<html"))
+    return Format.HTML if is_html else Format.TEXT
+
+
+def _readers(options: Options, start: int) -> Mapping[Format, Callable[[Iterator[bytes]], Iterator[Record]]]:
+    def warc(chunks: Iterator[bytes]) -> Iterator[Record]:
+        from wireroom.publisher.archives.warc_records import warc_articles  # noqa: PLC0415 - a tenth of a second
+
+        return warc_articles(chunks, start)
+
+    return {
+        Format.WARC: warc,
+        Format.CSV: partial(tables.csv_articles, columns=options.columns),
+        Format.EML: mail_files.eml_articles,
+        Format.MBOX: mail_files.mbox_articles,
+    }
+
+
+def _of_json(name: str, chunks: Iterator[bytes], source: str, *, named_lines: bool) -> Iterator[Submission]:
+    for found in json_stream.values(chunks, MOST_JSON, named_lines=named_lines):
         data = found.data if found.refusal else with_source(found.data, source)
         yield Submission(f"{name}:{found.number}", data, found.refusal, found.number)
 
 
-def _size(file: BinaryIO) -> int:
-    """Return the size of a file, and 0 of a pipe, whose size nobody knows."""
-    return os.fstat(file.fileno()).st_size
+def _submission(name: str, record: Record, source: str) -> Submission:
+    """Return a record as what is sent; it has no sender who could mend a dead letter, so it is checked here."""
+    origin = name if record.number is None else f"{name}:{record.number}"
+    if record.fields is None:
+        return Submission(origin, b"", record.refusal, record.number, record.skipped)
+    return _checked(origin, {"source": source, **record.fields}, record.number)
+
+
+def _checked(origin: str, fields: Mapping[str, object], number: int | None = None) -> Submission:
+    try:
+        data = orjson.dumps(fields)
+    except TypeError:  # a lone surrogate, which is for the services to judge
+        data = json.dumps(fields).encode()
+    try:
+        decode(data, ArticleSubmitted)
+    except Rejected as verdict:
+        return Submission(origin, data, verdict, number)
+    return Submission(origin, data, None, number)
 
 
 def _head(chunks: Iterator[bytes]) -> bytes:
@@ -170,37 +310,21 @@ def _as_utf_8(head: bytes, chunks: Iterator[bytes]) -> Iterator[bytes]:
     return chain([head.removeprefix(codecs.BOM_UTF8)], chunks)
 
 
-def _text(name: str, kind: str, head: bytes, chunks: Iterator[bytes], source: str) -> Submission:
-    parts, size = [head], len(head)
+def _of_text(given: _Input, kind: Format, chunks: Iterator[bytes], source: str) -> Submission:
+    parts, size = list[bytes](), 0
     for chunk in chunks:
         parts.append(chunk)
         size += len(chunk)
-        if size > _MOST_BYTES:
-            return _too_large(name, f"more than {_MOST_BYTES:,}")
-    begins = _plain(head).lstrip().lower()
-    is_html = kind in _HTML or (kind not in _TEXT and begins.startswith((b"<!doctype html", b"<html")))
-    return _one_article(name, b"".join(parts), "text/html" if is_html else "text/plain", source)
+        if size > MOST_TEXT:
+            return _too_large(given.name, f"more than {MOST_TEXT:,}")
+    media_type = "text/html" if kind is Format.HTML else "text/plain"
+    fields = {"source": source, "body": decode_text(b"".join(parts)), "media_type": media_type}
+    return _checked(given.name, fields | ({"guid": given.guid} if given.guid else {}))
 
 
 def _too_large(name: str, size: str) -> Submission:
     limit = f"an article has at most {MAX_BODY_BYTES:,} as UTF-8"
     return Submission(name, b"", Rejected(Reason.TOO_LARGE, f"{size} bytes; {limit}"))
-
-
-def _one_article(name: str, data: bytes, media_type: str, source: str) -> Submission:
-    submission = _article(name, data, media_type, source)
-    try:
-        decode(submission, ArticleSubmitted)
-    except Rejected as verdict:
-        return Submission(name, submission, verdict)
-    return Submission(name, submission)
-
-
-def _article(name: str, data: bytes, media_type: str, source: str) -> bytes:
-    article = {"source": source, "body": decode_text(data), "media_type": media_type}
-    if name != STDIN and Path(name).is_file():  # the file names it: published changed it is a second version
-        article["guid"] = file_guid(name)
-    return json.dumps(article).encode()
 
 
 def file_guid(name: str) -> str:

@@ -22,8 +22,11 @@ from wireroom.cli.output import counted, err, fail, json_line, out
 from wireroom.ops import outcomes
 from wireroom.publisher import ledger
 from wireroom.publisher import submissions as intake
+from wireroom.publisher.archives.records import Skipped
+from wireroom.publisher.archives.tables import FIELDS
 from wireroom.publisher.import_control import ImportControl
-from wireroom.publisher.sender import Answer, Away, Outage, Refusing, Sender, new_run
+from wireroom.publisher.input_formats import Format
+from wireroom.publisher.sender import Answer, Away, Outage, Pace, Refusing, Sender, new_run
 from wireroom.publisher.submissions import Submission
 
 EX_PARTLY = 1
@@ -31,6 +34,7 @@ EX_DATA = 65
 EX_UNAVAILABLE = 69
 EX_TEMPORARY = 75
 _NO_OUTCOME = "without an outcome"
+_NAMED = 20  # refusals of one reason that are named; an archive may have thousands
 _WAIT_PATIENCE = 60.0  # seconds without a further outcome
 
 _WHAT_TO_DO = {
@@ -55,7 +59,9 @@ class Report:
     keep_places: bool = False
     acknowledged: int = 0
     refused: int = 0
+    skipped: int = 0
     already: int = 0
+    reasons: Counter[str] = field(default_factory=Counter)
     places: set[int] = field(default_factory=set)
 
     def tell(self, submission: Submission, answer: Answer) -> None:
@@ -68,23 +74,34 @@ class Report:
             if self.as_json:
                 json_line({"v": 1, "origin": origin, "sequence": answer})
             return
+        if isinstance(answer, Skipped):
+            self.skipped += 1
+            self.reasons[answer] += 1
+            return
         self.refused += 1
+        self.reasons[answer.reason] += 1
         what_to_do = _WHAT_TO_DO.get(answer.reason, "")
         if self.as_json:
             refused = {"reason": answer.reason, "detail": answer.detail, "what_to_do": what_to_do}
             json_line({"v": 1, "origin": origin, "refused": refused})
-        else:
-            said = f"{origin}: {answer.reason}: {answer.detail}. {what_to_do}".rstrip()
-            err.print(said)
+        elif self.reasons[answer.reason] <= _NAMED:
+            err.print(f"{origin}: {answer.reason}: {answer.detail}. {what_to_do}".rstrip())
+            if self.reasons[answer.reason] == _NAMED:
+                err.print(f"Others that are refused as {answer.reason} are only counted; --json names each.")
 
     def total(self) -> None:
         """Say how many were acknowledged."""
         if self.as_json:
             numbers = {"acknowledged": self.acknowledged, "refused": self.refused, "already": self.already}
-            json_line({"v": 1, "run": self.run, **numbers})
+            json_line({"v": 1, "run": self.run, **numbers, "skipped": self.skipped, "reasons": self.reasons})
             return
-        others = ((self.refused, "refused"), (self.already, "acknowledged before"))
-        out.print(f"acknowledged {self.acknowledged}" + "".join(f"   {what} {n}" for n, what in others if n))
+        others = ((self.refused, "refused"), (self.already, "acknowledged before"), (self.skipped, "skipped"))
+        numbers_told = "".join(f"   {what} {n}" for n, what in others if n)
+        out.print(f"acknowledged {self.acknowledged}{numbers_told}{self.by_reason()}")
+
+    def by_reason(self) -> str:
+        """Return how many were not taken for which reason, the most frequent first."""
+        return "".join(f" · {reason} {n}" for reason, n in self.reasons.most_common())
 
     def outcomes(self, counts: Counter[str]) -> None:
         if self.as_json:
@@ -113,16 +130,32 @@ def publish(
     patience: Annotated[
         float, typer.Option(min=0, help="Seconds to wait for a broker that goes away to come back.")
     ] = 60.0,
+    form: Annotated[Format, typer.Option("--format", help="Of every input; else by its name or its beginning.")] = (
+        Format.AUTO
+    ),
+    columns: Annotated[
+        list[str] | None,
+        typer.Option("--column", metavar="FIELD=COLUMN", help="Of CSV and Parquet, such as title=headline; repeat it."),
+    ] = None,
+    rate: Annotated[
+        str | None, typer.Option(metavar="N/s", help="Send at most so many articles a second, such as 200/s.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per article, as each is answered.")] = False,
 ) -> None:
-    """Put articles on the queue: text, HTML, JSON, JSON Lines, folders of these, pipes, or standard input.
+    """Put articles on the queue: text, HTML, JSON, archives, folders of these, pipes, or standard input.
+
+    Archives are WARC, CSV, Parquet, zip files, e-mail and mailboxes; .gz and .zst of text, JSON Lines and CSV are read
+    as what they hold. What is no article in an archive is skipped and counted by its reason.
 
     What is too large, empty or no text is refused with its reason; exit code 1 if there was any such article, and with
     `--wait` if any was dead-lettered. Each run has an id, by which `wireroom import undo` takes all of it back.
 
     Examples: `wireroom publish articles.jsonl`, `tail -f feed.jsonl | wireroom publish - --source example`,
-    `wireroom publish big.jsonl --ledger sent.jsonl --resume`
+    `wireroom publish big.jsonl --ledger sent.jsonl --resume`,
+    `wireroom publish news.parquet --column title=headline --column body=text --rate 200/s`
     """
+    pace = _pace(rate)
+    mapping = _mapping(columns or [])
     if resume and ledger_path is None:
         raise typer.BadParameter("--resume needs the --ledger of the run that broke off")
     try:
@@ -133,8 +166,36 @@ def publish(
     with _ending(report, ledger_path), _ledger(ledger_path, report.run, resume=resume) as notes:
         report.run = notes.run if notes else report.run
         err.print(f"run {report.run}")
-        code = asyncio.run(_run(intake.read(files, source=source), report, notes, patience, wait=wait))
+        starts = notes.starts if notes else {}
+        options = intake.Options(source, form, mapping, starts)
+        if notes:
+            report.already = sum(notes.acknowledged_before(file, intake.start_of(file, options)) for file in files)
+        given = intake.read(files, source=source, options=options)
+        code = asyncio.run(_run(given, report, notes, Outage(patience), pace, wait=wait))
     raise typer.Exit(code or (EX_PARTLY if report.refused else 0))
+
+
+def _pace(rate: str | None) -> Pace | None:
+    if rate is None:
+        return None
+    try:
+        a_second = float(rate.removesuffix("/s"))
+    except ValueError:
+        a_second = 0.0
+    if not 0 < a_second < float("inf"):
+        raise typer.BadParameter(f"--rate {rate!r}: a number of articles a second, such as 200/s")
+    return Pace(a_second)
+
+
+def _mapping(columns: list[str]) -> dict[str, str]:
+    """Return field to column; the source of every row may come from a column, too."""
+    found = dict[str, str]()
+    for given in columns:
+        name, equals, column = given.partition("=")
+        if not equals or name not in FIELDS:
+            raise typer.BadParameter(f"--column {given!r}: FIELD=COLUMN, FIELD one of {', '.join(FIELDS)}")
+        found[name] = column
+    return found
 
 
 @contextmanager
@@ -172,10 +233,16 @@ def _ending(report: Report, ledger_path: Path | None) -> Iterator[None]:
 
 
 async def _run(
-    submissions: Iterable[Submission], report: Report, notes: ledger.Ledger | None, patience: float, *, wait: bool
+    submissions: Iterable[Submission],
+    report: Report,
+    notes: ledger.Ledger | None,
+    outage: Outage,
+    pace: Pace | None,
+    *,
+    wait: bool,
 ) -> int:
     """Send everything and say how it went; returns the exit code of what became of it."""
-    url, outage = Settings().nats_url, Outage(patience)
+    url, patience = Settings().nats_url, outage.patience
     address = without_password(url)
 
     async def lost() -> None:
@@ -189,7 +256,7 @@ async def _run(
     async with lasting_nats_connection(url, lost, back) as connection:
         began = await outcomes.ends(connection.jetstream(timeout=10)) if wait else {}
         try:
-            await _send(connection, _left(submissions, report, notes), report, notes, outage)
+            await _send(connection, _left(submissions, report, notes), report, notes, outage, pace)
         except Away as away:
             raise Away(f"NATS at {address} went away and was not back within {patience:g} s ({away})") from None
     return await _outcomes(url, report, began) if wait else 0
@@ -198,27 +265,37 @@ async def _run(
 def _left(submissions: Iterable[Submission], report: Report, notes: ledger.Ledger | None) -> Iterator[Submission]:
     """Yield what the ledger does not have yet."""
     for submission in submissions:
-        if notes and not submission.refusal and notes.has(submission):
+        if notes and not submission.refusal and not submission.skipped and notes.has(submission):
             report.already += 1
-        else:
-            yield submission
+            continue
+        if notes:
+            notes.begun(submission)
+        yield submission
 
 
 async def _send(
-    connection: Client, left: Iterable[Submission], report: Report, notes: ledger.Ledger | None, outage: Outage
+    connection: Client,
+    left: Iterable[Submission],
+    report: Report,
+    notes: ledger.Ledger | None,
+    outage: Outage,
+    pace: Pace | None,
 ) -> None:
-    columns = (TextColumn("publishing  {task.completed}"), TextColumn("{task.fields[rate]}/s"), TimeElapsedColumn())
+    columns = (TextColumn("publishing  {task.completed}"), TextColumn("{task.fields[rate]}"), TimeElapsedColumn())
     with Progress(*columns, console=err, disable=not err.is_terminal) as progress:
-        bar = progress.add_task("publishing", total=None, rate="-")
+        bar = progress.add_task("publishing", total=None, rate="")
 
         def tell(submission: Submission, answer: Answer) -> None:
             if notes and isinstance(answer, int):
                 notes.note(submission, answer)
+            elif notes:
+                notes.answered(submission)
             report.tell(submission, answer)
-            speed = progress.tasks[bar].speed
-            progress.update(bar, advance=1, rate=f"{speed:,.0f}" if speed else "-")
+            if err.is_terminal:
+                speed = progress.tasks[bar].speed or 0
+                progress.update(bar, advance=1, rate=f"{speed:,.0f}/s{report.by_reason()}")
 
-        sender = Sender(connection.jetstream(), report.run, tell, outage)
+        sender = Sender(connection.jetstream(), report.run, tell, outage, pace=pace)
         control = ImportControl(sender.cancel, lambda: report.acknowledged, err.print)
         sender.permit = control.permit
         await control.listen(connection, report.run)

@@ -60,7 +60,7 @@ def preview(
 
 def _read(paths: list[str], source: str) -> Iterator[intake.Submission]:
     try:
-        yield from intake.read(intake.find(paths), source=source)
+        yield from (read for read in intake.read(intake.find(paths), source=source) if not read.skipped)
     except intake.Unreadable as error:
         fail(EX_DATA, f"{error}.")
 
