@@ -10,9 +10,9 @@ from pathlib import Path
 from nats.aio.client import Client
 
 from shared.settings import Settings
+from tests.archives.warc_files import crawl, record, response, written
 from tests.commands import command_of, environment_of, wireroom
 from tests.paths import ROOT
-from tests.warc_files import crawl, record, response, written
 from wireroom.local.process_memory import resident
 from wireroom.testing.factories import BODY
 

@@ -24,7 +24,7 @@ from hypothesis import strategies as st
 from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleSubmitted
-from tests.warc_files import chunked, crawl, record, response, written
+from tests.archives.warc_files import chunked, crawl, record, response, written
 from wireroom.publisher import submissions
 from wireroom.publisher.archives import decompression, mail_files, tables
 from wireroom.publisher.archives.records import BrokenArchive
