@@ -20,6 +20,7 @@ class Reason(StrEnum):
     NO_ARTICLE_TEXT = "no_article_text"
     NOT_STORABLE = "not_storable"
     NOT_PUBLISHABLE = "not_publishable"
+    EMBARGOED = "embargoed"  # its publisher sends it again when it may appear
     OVER_QUOTA = "over_quota"
     RETRIES_EXHAUSTED = "retries_exhausted"
     TIME_LIMIT = "time_limit"

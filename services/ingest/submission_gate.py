@@ -13,6 +13,7 @@ from services.ingest.readers.source_field import with_source
 from services.ingest.source_quotas import SourceQuotas
 from shared.broker.envelope import ORIGIN
 from shared.broker.publish import MESSAGE_ID, PUBLISH_TIMEOUT, classified
+from shared.broker.withdrawals import Tombstone, withdraw
 from shared.decoding import decode
 from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleIngested, ArticleSubmitted
@@ -40,14 +41,16 @@ class SubmissionGate:
     quotas: SourceQuotas
     origin: str
 
-    async def take(self, data: bytes, source: str | None, key: str) -> Taken:
+    async def take(self, data: bytes, source: str | None, key: str, *, withdraws: str | None = None) -> Taken:
         """Publish one submission and wait for the broker; raises Rejected and Unavailable.
 
         ``source`` is put in where there is none, and any other is refused. The same bytes under the same ``key`` are
-        taken once within the broker's duplicate window.
+        taken once within the broker's duplicate window. ``withdraws`` is why the article is taken back with it.
         """
         article, data = await off_loop(len(data), checked, data, source)
         self.quotas.take(article.source, len(data))
+        if withdraws:
+            await self._withdraw(article, withdraws)
         message_id = sha256(f"{article.source}\0{key}".encode("utf-8", "replace") + data).hexdigest()
         given = {MESSAGE_ID: f"{self.origin}:{message_id[:32]}", "content-type": "application/json"}
         subject = ArticleSubmitted.subject_pattern
@@ -59,6 +62,20 @@ class SubmissionGate:
             meaning = classified(error, "INBOX", subject, len(data))
             raise meaning if isinstance(meaning, Rejected) else Unavailable("NATS", subject, str(error)) from error
         return Taken(article.id, ack.seq, bool(ack.duplicate))
+
+    async def _withdraw(self, article: ArticleIngested, reason: str) -> None:
+        """Set the tombstone of an article; the submission that follows makes ingest tell every consumer.
+
+        Only what a guid names, which is a source's own: by a link it would be anybody's. Raises Rejected, Unavailable.
+        """
+        if article.guid is None:
+            said = "guid: an article that only a link names is withdrawn by an operator: `wireroom withdraw LINK`"
+            raise Rejected(Reason.SCHEMA, said)
+        stone = Tombstone(id=article.id, source=article.source, reason=reason, at=datetime.now(UTC))
+        try:
+            await withdraw(self.js, stone)
+        except (NatsError, TimeoutError) as error:
+            raise Unavailable("NATS", "the tombstones", str(error)) from error
 
 
 def checked(data: bytes, source: str | None) -> tuple[ArticleIngested, bytes]:

@@ -9,7 +9,7 @@ import secrets
 import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from hashlib import sha256
 from urllib.parse import quote
 
@@ -17,8 +17,11 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import APIError, NoStreamResponseError
 
+from services.ingest.identity import article_id
 from shared.broker.envelope import BATCH, ORIGIN
 from shared.broker.publish import classified
+from shared.broker.withdrawals import Tombstone, withdraw
+from shared.decoding import decode
 from shared.errors import Reason, Rejected, Unavailable
 from shared.messages import ArticleSubmitted
 from shared.topology import MAX_MESSAGE_BYTES
@@ -167,6 +170,8 @@ class Sender:
     async def _acknowledged(self, submission: Submission) -> int:
         """Publish until the broker has it on disk and return its place in INBOX."""
         _check_size(submission.data)
+        if submission.withdraws:
+            await self._withdraw(submission, submission.withdraws)
         given, subject = headers(submission, self.run), ArticleSubmitted.subject_pattern
         tries = 0
         while True:
@@ -178,6 +183,20 @@ class Sender:
             else:
                 self.outage.ended()
                 return taken.seq
+
+    async def _withdraw(self, submission: Submission, reason: str) -> None:
+        """Set the tombstone of the article; what is published after it makes ingest tell every consumer."""
+        article = decode(submission.data, ArticleSubmitted)
+        stone = Tombstone(id=article_id(article), source=article.source, reason=reason, at=datetime.now(UTC))
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                await withdraw(self.js, stone)
+            except (NatsError, TimeoutError) as error:
+                await self._after(error, submission, tries)
+            else:
+                return
 
     async def _after(self, error: Exception, submission: Submission, tries: int) -> None:
         """Wait before the next try; raises what ends the trying."""

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from functools import partial
 from hashlib import sha256
 from io import UnsupportedOperation
@@ -20,6 +21,8 @@ from typing import BinaryIO
 
 import orjson
 
+from services.ingest.readers import news_formats, ninjs
+from services.ingest.readers.news_item import NewsItem
 from services.ingest.readers.source_field import with_source
 from shared.decoding import decode
 from shared.errors import Reason, Rejected
@@ -62,6 +65,7 @@ class Submission:
     refusal: Rejected | None = None  # why it is not to be sent
     line: int | None = None  # of its file, the number of an element, or the offset of a WARC record; ends the origin
     skipped: Skipped | None = None  # why an archive's record is no article
+    withdraws: str | None = None  # the article that it names is to be withdrawn, for this reason
 
     @property
     def file(self) -> str:
@@ -224,6 +228,8 @@ def _of_input(given: _Input, options: Options, start: int = 0) -> Iterator[Submi
         whole = chain([head], chunks) if kind in {Format.WARC, Format.EML, Format.MBOX} else _as_utf_8(head, chunks)
         for record in reader(whole):
             yield _submission(given.name, record, options.source)
+    elif kind is Format.XML:
+        yield from _of_xml(given.name, chain([head], chunks), options.source)
     elif kind in {Format.JSON, Format.JSONL}:
         yield from _of_json(given.name, _as_utf_8(head, chunks), options.source, named_lines=kind is Format.JSONL)
     else:
@@ -259,8 +265,46 @@ def _readers(options: Options, start: int) -> Mapping[Format, Callable[[Iterator
 
 def _of_json(name: str, chunks: Iterator[bytes], source: str, *, named_lines: bool) -> Iterator[Submission]:
     for found in json_stream.values(chunks, MOST_JSON, named_lines=named_lines):
-        data = found.data if found.refusal else with_source(found.data, source)
-        yield Submission(f"{name}:{found.number}", data, found.refusal, found.number)
+        origin = f"{name}:{found.number}"
+        if found.refusal or not ninjs.may_be_ninjs(found.data):
+            data = found.data if found.refusal else with_source(found.data, source)
+            yield Submission(origin, data, found.refusal, found.number)
+            continue
+        try:
+            item = news_formats.of_json(orjson.loads(found.data), datetime.now(UTC))
+        except Rejected as refusal:
+            yield Submission(origin, b"", refusal, found.number)
+            continue
+        except orjson.JSONDecodeError:
+            item = None
+        if item:
+            yield _of_news_item(origin, item, source, found.number)
+        else:
+            yield Submission(origin, with_source(found.data, source), None, found.number)
+
+
+def _of_xml(name: str, chunks: Iterator[bytes], source: str) -> Iterator[Submission]:
+    data = bytearray()
+    for chunk in chunks:
+        data += chunk
+        if len(data) > MOST_JSON:
+            yield _too_large(name, f"more than {MOST_JSON:,}")
+            return
+    try:
+        found = list(news_formats.of_xml(bytes(data), datetime.now(UTC)))
+    except Rejected as refusal:
+        yield Submission(name, b"", refusal)
+        return
+    for number, item in enumerate(found, 1):
+        place = (name, None) if len(found) == 1 else (f"{name}:{number}", number)
+        if isinstance(item, Rejected):
+            yield Submission(place[0], b"", item, place[1])
+        else:
+            yield _of_news_item(place[0], item, source, place[1])
+
+
+def _of_news_item(origin: str, item: NewsItem, source: str, number: int | None) -> Submission:
+    return replace(_checked(origin, {"source": source, **item.fields}, number), withdraws=item.withdraws)
 
 
 def _submission(name: str, record: Record, source: str) -> Submission:

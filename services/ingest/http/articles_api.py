@@ -89,7 +89,7 @@ class Gateway:
         """Publish one submission and wait for the broker; raises Rejected and Unavailable."""
         if item.refusal:
             raise item.refusal
-        return await self.gate.take(item.data, source, key or secrets.token_hex(16))
+        return await self.gate.take(item.data, source, key or secrets.token_hex(16), withdraws=item.withdraws)
 
 
 async def _read(request: Request, encoding: str, grown: Callable[[int], None]) -> bytes:
@@ -144,8 +144,7 @@ def _answer_of_one(found: Outcome) -> JSONResponse:
     if isinstance(found, Taken):
         return JSONResponse(found.members, HTTPStatus.ACCEPTED)
     if isinstance(found, Rejected):
-        after = {"Retry-After": "60"} if found.reason is Reason.OVER_QUOTA else {}
-        return problem_of(found, after).response
+        return problem_of(found, {"Retry-After": "60"} if found.reason is Reason.OVER_QUOTA else {}).response
     return _unavailable(found).response
 
 

@@ -1,16 +1,19 @@
-"""Body of a request to submissions: JSON, arrays, JSON Lines, HTML, plain text, ninjs, CloudEvents in both modes."""
+"""Body of a request to submissions: JSON, arrays, JSON Lines, HTML, text, IPTC formats, CloudEvents in both modes."""
 
 import codecs
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
 import orjson
 
-from services.ingest.readers import ninjs
+from services.ingest.readers import news_formats, ninjs
+from services.ingest.readers.news_item import NewsItem
 from shared.errors import Reason, Rejected
 from shared.http.problem_details import Problem
 from shared.topology import MAX_MESSAGE_BYTES
@@ -25,17 +28,23 @@ JSON_LINES = frozenset({"application/x-ndjson", "application/ndjson", "applicati
 NINJS = "application/ninjs+json"
 CLOUD_EVENT, CLOUD_EVENTS = "application/cloudevents+json", "application/cloudevents-batch+json"
 TEXTS = frozenset({"text/html", "text/plain"})
-MEDIA_TYPES = (JSON, *sorted(JSON_LINES), *sorted(TEXTS), NINJS, CLOUD_EVENT, CLOUD_EVENTS)
+MEDIA_TYPES = (
+    JSON, *sorted(JSON_LINES), *sorted(TEXTS), NINJS, *sorted(news_formats.XML), CLOUD_EVENT, CLOUD_EVENTS
+)  # fmt: skip
 _OF_A_TEXT = ("url", "guid", "title", "language", "published_at", "updated_at")  # query parameters beside a bare text
 
 
 @dataclass(frozen=True)
 class Item:
-    """One submission as bytes of JSON, or why there is none; ``key`` is the publisher's own id of this request."""
+    """One submission as bytes of JSON, or why there is none; ``key`` is the publisher's own id of this request.
+
+    ``withdraws``: the article that it names is to be withdrawn, for this reason.
+    """
 
     data: bytes = b""
     refusal: Rejected | None = None
     key: str | None = None
+    withdraws: str | None = None
 
 
 async def read_bounded(chunks: AsyncIterator[bytes], encoding: str, grown: Callable[[int], None]) -> bytes:
@@ -64,7 +73,7 @@ def items_of(body: bytes, content_type: str, headers: Mapping[str, str], query: 
     media_type = content_type.partition(";")[0].strip().lower()
     if "ce-specversion" in headers:  # CloudEvents, binary mode: the body is the data, whatever its type
         key = f"{headers.get('ce-source', '')}\0{headers.get('ce-id', '')}"
-        return [Item(item.data, item.refusal, key) for item in _by_media_type(body, media_type, content_type, query)]
+        return [replace(item, key=key) for item in _by_media_type(body, media_type, content_type, query)]
     return list(_by_media_type(body, media_type, content_type, query))
 
 
@@ -77,7 +86,9 @@ def _by_media_type(body: bytes, media_type: str, content_type: str, query: Mappi
     if media_type == JSON:
         return _of_json(body)
     if media_type == NINJS:
-        return (_of_value(value, _of_ninjs) for value in _values(body))
+        return (_of_value(value, partial(_of_ninjs, source=query.get("source"))) for value in _values(body))
+    if media_type in news_formats.XML:
+        return _of_xml(body, query.get("source"))
     if media_type in {CLOUD_EVENT, CLOUD_EVENTS}:
         return (_of_value(value, _of_event) for value in _values(body))
     taken = ", ".join(MEDIA_TYPES)
@@ -134,8 +145,23 @@ def _of_object(value: dict[str, Any]) -> Item:
     return _of_ninjs(value) if ninjs.looks_like_ninjs(value) else Item(orjson.dumps(value))
 
 
-def _of_ninjs(value: dict[str, Any]) -> Item:
-    return Item(orjson.dumps(ninjs.submission_of(value)))
+def _of_ninjs(value: dict[str, Any], source: str | None = None) -> Item:
+    return _of_news_item(ninjs.news_item_of(value, datetime.now(UTC)), source)
+
+
+def _of_xml(body: bytes, source: str | None) -> Iterator[Item]:
+    try:
+        found = _bounded(list(news_formats.of_xml(body, datetime.now(UTC))))
+    except Rejected as refusal:
+        return iter([Item(refusal=refusal)])
+    return (_of_news_item(item, source) for item in found)
+
+
+def _of_news_item(item: NewsItem | Rejected, source: str | None) -> Item:
+    if isinstance(item, Rejected):
+        return Item(refusal=item)
+    named = {"source": source} if source else {}
+    return Item(orjson.dumps(named | dict(item.fields)), withdraws=item.withdraws)
 
 
 def _of_event(event: dict[str, Any]) -> Item:
@@ -144,7 +170,7 @@ def _of_event(event: dict[str, Any]) -> Item:
     if "data_base64" in event or not isinstance(data := event.get("data"), dict):
         raise Rejected(Reason.SCHEMA, "data: a JSON object, the article, is expected")
     item = _of_object(data)
-    return Item(item.data, item.refusal, f"{event.get('source', '')}\0{event.get('id', '')}")
+    return replace(item, key=f"{event.get('source', '')}\0{event.get('id', '')}")
 
 
 def _of_text(body: bytes, media_type: str, content_type: str, query: Mapping[str, str]) -> Item:

@@ -174,7 +174,10 @@ async def test_html_text_cloud_events_and_ninjs_become_the_same_article(
         (b"x", {"content-type": "text/plain", "content-encoding": "gzip"}, 422, None, None),
         (CUT_OFF, {"content-type": "text/plain", "content-encoding": "gzip"}, 422, None, None),
         (b"x", {"content-type": "text/plain", "content-length": "99999999999"}, 413, "too_large", None),
-        (b'{"uri": "a", "body_text": "x", "pubstatus": "canceled"}', JSON, 422, "schema", None),
+        (b'{"uri": "https://gazette.example/a", "pubstatus": "canceled"}', JSON, 422, "schema", "guid"),
+        (b'{"uri": "a", "body_text": "x", "embargoed": "2999-01-01T00:00:00Z"}', JSON, 422, "embargoed", None),
+        (b'<!DOCTYPE a [<!ENTITY b "c">]><nitf/>', {"content-type": "application/nitf+xml"}, 422, "schema", None),
+        (b"<rss/>", {"content-type": "application/xml"}, 415, "unsupported_media_type", None),
     ],
 )  # fmt: skip
 async def test_a_refusal_is_a_problem_with_its_reason_and_field(  # noqa: PLR0913, PLR0917 - a table

@@ -21,6 +21,7 @@ from wireroom.cli.rendering import entity_names, render, render_changes
 from wireroom.cli.snippets import snippet, terms
 from wireroom.cli.time_arguments import since as moment
 from wireroom.ops import article_lookup
+from wireroom.ops.ninjs_output import Version, ninjs_of
 from wireroom.ops.word_diff import changes
 
 EX_NOT_FOUND = 1
@@ -33,11 +34,14 @@ def show(
     diff: Annotated[bool, typer.Option("--diff", help="What changed since the version before.")] = False,
     removed: Annotated[bool, typer.Option(help="Show what was taken out, and why.")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
+    form: Annotated[str | None, typer.Option("--as", help="ninjs, or ninjs-1.5, ninjs-2.1, ninjs-3.1.")] = None,
 ) -> None:
     """Show a stored article, without a name the one that came last.
 
-    Examples: `wireroom show`, `wireroom show 7f3c --diff`, `wireroom show article.txt --json | jq .paragraphs`
+    Examples: `wireroom show`, `wireroom show 7f3c --diff`, `wireroom show article.txt --json | jq .paragraphs`,
+    `wireroom show 7f3c --as ninjs`
     """
+    ninjs = _ninjs_version(form)
     with mongo_articles(Settings()) as database:
         try:
             article = article_lookup.one(database, name) if name else article_lookup.newest(database)
@@ -51,10 +55,21 @@ def show(
     if diff:
         _diff(kept, chosen, as_json=as_json)
         return
-    if as_json:
+    if ninjs:
+        json_line(ninjs_of(chosen | {"_id": article["_id"]}, ninjs))
+    elif as_json:
         json_line({"v": 1, "id": article["_id"]} | {k: v for k, v in chosen.items() if k not in {"_id", "article_id"}})
     else:
         render(chosen | {"_id": article["_id"]}, out, removed=removed)
+
+
+def _ninjs_version(form: str | None) -> Version | None:
+    if form is None:
+        return None
+    known = {"ninjs": Version.V3} | {f"ninjs-{version}": version for version in Version}
+    if form not in known:
+        raise typer.BadParameter(f"--as {form!r}: one of {', '.join(known)}")
+    return known[form]
 
 
 def _chosen(kept: Sequence[Article], version: int | None) -> dict[str, Any]:

@@ -42,6 +42,7 @@ _WHAT_TO_DO = {
     Reason.EMPTY_BODY: "There is nothing in it to publish.",
     Reason.NOT_JSON: "Mend it there; what came before it was taken.",
     Reason.UNSUPPORTED_MEDIA_TYPE: "Convert it to text or HTML first.",
+    Reason.EMBARGOED: "With --resume and the same --ledger later, only what is missing is sent.",
     Reason.NOT_PUBLISHABLE: "Repeating it changes nothing: ask whoever runs the broker.",
 }
 

@@ -39,14 +39,14 @@ class _Chunks:
 def warc_articles(chunks: Iterator[bytes], start: int = 0) -> Iterator[Record]:
     """Yield a record for each of the archive; ``start`` is the offset of the first chunk. Raises BrokenArchive."""
     found = ArchiveIterator(_Chunks(chunks, start), parse_http=False, quirks_mode=True)  # type: ignore[arg-type] # it only reads
-    number = 0
+    number = None
     while True:
         try:
             record = next(found, None)
         except (OSError, ValueError) as error:
-            raise BrokenArchive(f"no WARC record behind {number}: {error}") from None
+            raise BrokenArchive(f"no WARC record behind offset {number or start}: {error}") from None
         if record is None:
-            if not number and not start:
+            if number is None and not start:
                 raise BrokenArchive("no WARC record in it")
             return
         number = record.stream_pos
