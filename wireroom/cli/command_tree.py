@@ -51,6 +51,10 @@ TREE: Tree = MappingProxyType({
         f"{_C}.publish_command:publish",
         "Put articles on the queue: text, HTML, JSON, archives, folders of these, pipes, or standard input.",
     ),
+    "bridge": Entry(
+        "wireroom.bridge.bridge_command:bridge",
+        "Connect RabbitMQ, Redis streams or Kafka: submissions come from them, extracted articles go to them.",
+    ),
     "try": Entry(
         f"{_C}.try_command:preview",
         "Show what would become of articles: clean text, entities, and what is removed and why.",
