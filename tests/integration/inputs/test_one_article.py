@@ -18,6 +18,7 @@ from services.ingest.http.access_tokens import Tokens
 from services.ingest.http.articles_api import Gateway
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
+from services.ingest.submission_gate import SubmissionGate
 from shared.messages import ArticleExtracted
 from shared.settings import Settings
 from tests.archives.warc_files import record, response, written
@@ -97,7 +98,7 @@ POSTS: list[tuple[str, str | bytes, dict[str, str]]] = [
 @pytest.fixture
 async def client(broker: Client) -> AsyncIterator[httpx.AsyncClient]:
     js = broker.jetstream(timeout=10)
-    gate = Gateway(js, Tokens(js), SourceQuotas(IngestSettings()), open_to_all=True)
+    gate = Gateway(SubmissionGate(js, SourceQuotas(IngestSettings()), "http"), Tokens(js), open_to_all=True)
     transport = httpx.ASGITransport(articles_api.create_app(gate))
     async with httpx.AsyncClient(transport=transport, base_url="http://ingest") as made:
         yield made
