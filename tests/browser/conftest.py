@@ -7,6 +7,9 @@ from shutil import which
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.desk import published_messages
+from tests.desk.published_messages import elsewhere
+
 CHROMIUM = which("chromium")
 OPTIONS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-sync"),
@@ -43,3 +46,11 @@ def page(browser: Browser) -> Iterator[Page]:
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("desk")
+
+
+@pytest.fixture(scope="module")
+def nats_url(broker_url: str) -> Iterator[str]:
+    """Address of a broker with all streams, empty at first; it is empty again after the module."""
+    elsewhere(published_messages.prepared(broker_url))
+    yield broker_url
+    elsewhere(published_messages.emptied(broker_url))

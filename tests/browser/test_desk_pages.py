@@ -1,15 +1,13 @@
 """The desk's pages in a real browser: search, facets, article, toggles, live numbers, dead letters, keys, axe."""
 
-import asyncio
 import csv
 import io
 import json
 import re
-from collections.abc import Coroutine, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -18,9 +16,11 @@ from pymongo import MongoClient
 
 from services.store.documents import document, history_document
 from services.store.schema import ARTICLES, VERSIONS
-from tests.desk import dead_letters
+from shared.settings import Settings
+from tests.desk import published_messages
 from tests.desk.invented_articles import articles
-from tests.desk.page_server import TOKEN, Desk, engine_of, serving
+from tests.desk.page_server import TOKEN, engine_of, serving
+from tests.desk.published_messages import elsewhere
 
 CORPUS = tuple(articles(240, last=datetime.now(UTC) - timedelta(minutes=10)))
 NEWEST = CORPUS[-1]
@@ -30,44 +30,35 @@ BEFORE = NEWEST.model_copy(
 
 
 @pytest.fixture(scope="module")
-def letter(broker_url: str) -> int:
-    elsewhere(dead_letters.prepared(broker_url))
-    return elsewhere(dead_letters.publish(broker_url, b'{"source": "harbour-gazette", "body": "The lock opened."}'))
+def letter(nats_url: str) -> int:
+    return elsewhere(published_messages.publish(nats_url, b'{"source": "harbour-gazette", "body": "The lock opened."}'))
 
 
 @pytest.fixture(scope="module")
-def desk(browser: Browser, folder: Path, broker_url: str, mongo_url: str, letter: int) -> Iterator[Desk]:
+def desk(browser: Browser, folder: Path, nats_url: str, mongo_url: str, letter: int) -> Iterator[str]:
     """A desk with 240 articles; the newest has an older version, and there is one dead letter."""
     assert browser
     assert letter
     with MongoClient[dict[str, Any]](mongo_url, tz_aware=True) as client:
-        database = client["desk_pages"]
+        settings = Settings(nats_url=nats_url, mongo_url=mongo_url, mongo_database="desk_pages")
+        database = client[settings.mongo_database]
         database[ARTICLES].insert_one(document(NEWEST))
         database[VERSIONS].insert_one(history_document(BEFORE))
-        with serving(engine_of(CORPUS, folder), database, broker_url, TOKEN) as running:
+        with serving(engine_of(CORPUS, folder), settings, TOKEN) as running:
             yield running
         client.drop_database("desk_pages")
-
-
-T = TypeVar("T")
-
-
-def elsewhere(made: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in another thread: this one has the loop of the browser's driver."""
-    with ThreadPoolExecutor(1) as thread:
-        return thread.submit(asyncio.run, made).result()
 
 
 def total(page: Page) -> int:
     return int(page.locator(".results .bar-line b").first.inner_text().replace(",", ""))
 
 
-def test_words_are_searched_and_facets_and_bars_narrow_the_hits(desk: Desk, page: Page) -> None:
-    page.goto(desk.url)
+def test_words_are_searched_and_facets_and_bars_narrow_the_hits(desk: str, page: Page) -> None:
+    page.goto(desk)
     assert total(page) == len(CORPUS)
     page.get_by_role("searchbox").fill("strike")
     page.get_by_role("button", name="Search").click()
-    expect(page).to_have_url(f"{desk.url}/?q=strike")
+    expect(page).to_have_url(f"{desk}/?q=strike")
     found = total(page)
     assert 0 < found < len(CORPUS)
     page.locator(".facets").get_by_role("link", name=re.compile("^harbour-gazette")).click()
@@ -80,30 +71,30 @@ def test_words_are_searched_and_facets_and_bars_narrow_the_hits(desk: Desk, page
     assert total(page) == len(CORPUS)
 
 
-def test_a_query_that_cannot_be_read_is_told_beside_the_box(desk: Desk, page: Page) -> None:
-    answer = page.goto(f"{desk.url}/?q=strike&since=yesterday")
+def test_a_query_that_cannot_be_read_is_told_beside_the_box(desk: str, page: Page) -> None:
+    answer = page.goto(f"{desk}/?q=strike&since=yesterday")
     assert answer
     assert answer.status == 400
     expect(page.get_by_role("alert")).to_contain_text("write a date such as 2026-03-01")
     expect(page.get_by_role("searchbox")).to_have_value("strike")
 
 
-def test_all_hits_are_a_file_with_the_filters_of_the_page(desk: Desk, page: Page) -> None:
-    page.goto(f"{desk.url}/?source=tide-times")
+def test_all_hits_are_a_file_with_the_filters_of_the_page(desk: str, page: Page) -> None:
+    page.goto(f"{desk}/?source=tide-times")
     shown, link = total(page), page.get_by_role("link", name=".csv").get_attribute("href")
-    rows = list(csv.DictReader(io.StringIO(page.request.get(f"{desk.url}{link}").text())))
+    rows = list(csv.DictReader(io.StringIO(page.request.get(f"{desk}{link}").text())))
     assert {row["source"] for row in rows} == {"tide-times"}
     assert len(rows) == shown > 20
-    lines = page.request.get(f"{desk.url}{link}".replace(".csv", ".jsonl")).text().splitlines()
-    whole = page.request.get(f"{desk.url}{link}".replace(".csv", ".json")).json()
+    lines = page.request.get(f"{desk}{link}".replace(".csv", ".jsonl")).text().splitlines()
+    whole = page.request.get(f"{desk}{link}".replace(".csv", ".json")).json()
     assert [json.loads(line)["id"] for line in lines] == [row["id"] for row in rows]
     assert [item["id"] for item in whole["items"]] == [row["id"] for row in rows]
 
 
-def test_the_legend_hides_a_type_and_shows_what_was_removed_without_a_script(desk: Desk, browser: Browser) -> None:
+def test_the_legend_hides_a_type_and_shows_what_was_removed_without_a_script(desk: str, browser: Browser) -> None:
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    page.goto(f"{desk.url}/a/{NEWEST.id}")
+    page.goto(f"{desk}/a/{NEWEST.id}")
     label = page.locator(".ent.ORG > b").first
     expect(label).to_be_visible()
     page.get_by_role("checkbox", name=re.compile("^ORG")).uncheck()
@@ -118,8 +109,8 @@ def test_the_legend_hides_a_type_and_shows_what_was_removed_without_a_script(des
     context.close()
 
 
-def test_an_entity_jumps_to_its_mention_and_leads_to_its_page(desk: Desk, page: Page) -> None:
-    page.goto(f"{desk.url}/a/{NEWEST.id}")
+def test_an_entity_jumps_to_its_mention_and_leads_to_its_page(desk: str, page: Page) -> None:
+    page.goto(f"{desk}/a/{NEWEST.id}")
     entity = NEWEST.entities[0]
     assert page.locator("mark[id^='m0-']").count() == entity.count
     page.get_by_role("link", name=f"Mention 1 of {entity.name}").click()
@@ -130,15 +121,15 @@ def test_an_entity_jumps_to_its_mention_and_leads_to_its_page(desk: Desk, page: 
     expect(page.locator("main")).to_contain_text(f"named in {named} articles")
 
 
-def test_versions_show_what_changed_word_by_word(desk: Desk, page: Page) -> None:
-    page.goto(f"{desk.url}/a/{NEWEST.id}")
+def test_versions_show_what_changed_word_by_word(desk: str, page: Page) -> None:
+    page.goto(f"{desk}/a/{NEWEST.id}")
     page.get_by_role("link", name="What changed").click()
     expect(page.locator(".diff del", has_text="Nobody was asked.")).to_be_visible()
     assert page.locator(".diff ins").count() > 0
 
 
-def test_keys_search_move_open_and_toggle(desk: Desk, page: Page) -> None:
-    page.goto(f"{desk.url}/?q=strike")
+def test_keys_search_move_open_and_toggle(desk: str, page: Page) -> None:
+    page.goto(f"{desk}/?q=strike")
     page.keyboard.press("/")
     expect(page.get_by_role("searchbox")).to_be_focused()
     page.keyboard.press("Escape")
@@ -155,23 +146,24 @@ def test_keys_search_move_open_and_toggle(desk: Desk, page: Page) -> None:
     page.keyboard.press("r")
     expect(page.locator(".removed").first).to_be_visible()
     page.keyboard.press("?")
-    expect(page).to_have_url(f"{desk.url}/help#keys")
+    expect(page).to_have_url(f"{desk}/help#keys")
 
 
-def test_new_articles_are_counted_as_they_come(desk: Desk, page: Page) -> None:
-    with page.expect_request("**/v1/stream*"):
-        page.goto(f"{desk.url}/?sort=newest")
+def test_new_articles_are_counted_as_they_come(desk: str, page: Page, nats_url: str) -> None:
+    with page.expect_response("**/v1/stream*"):  # it is answered once the stream is followed
+        page.goto(f"{desk}/?source=tide-times")
     pill = page.locator("#live")
     expect(pill).to_be_hidden()
-    desk.send("id: 1\nevent: extracted\ndata: {}\n\nid: 2\nevent: extracted\ndata: {}\n\n")
+    for source in ("tide-times", "harbour-gazette", "tide-times"):
+        elsewhere(published_messages.extracted(nats_url, NEWEST.model_copy(update={"source": source})))
     expect(pill).to_have_text("2 new")
 
 
-def test_the_pipeline_is_live(desk: Desk, page: Page, broker_url: str) -> None:
-    page.goto(f"{desk.url}/pipeline")
+def test_the_pipeline_is_live(desk: str, page: Page, nats_url: str) -> None:
+    page.goto(f"{desk}/pipeline")
     waiting = page.locator("[data-live='ingest.backlog']")
     before = int(waiting.inner_text())
-    elsewhere(dead_letters.submit(broker_url))
+    elsewhere(published_messages.submit(nats_url))
     expect(waiting).to_have_text(str(before + 1))
     expect(page.locator("#pipeline")).to_contain_text("live")
 
@@ -182,32 +174,30 @@ def refused(page: Page, address: str) -> bool:
     return [page.request.post(address, form=form).status for form in forms] == [403, 403]
 
 
-def log_in(page: Page, desk: Desk, token: str) -> None:
-    page.goto(f"{desk.url}/dead")
+def log_in(page: Page, desk: str, token: str) -> None:
+    page.goto(f"{desk}/dead")
     page.get_by_label("Token").fill(token)
     page.get_by_role("button", name="Begin a session").click()
 
 
-def test_a_dead_letter_is_replayed_by_an_administrator_alone(
-    desk: Desk, page: Page, broker_url: str, letter: int
-) -> None:
-    page.goto(f"{desk.url}/dead")
+def test_a_dead_letter_is_replayed_by_an_administrator_alone(desk: str, page: Page, nats_url: str, letter: int) -> None:
+    page.goto(f"{desk}/dead")
     page.get_by_role("link", name="schema").click()
     page.get_by_role("link", name=str(letter), exact=True).click()
     expect(page.locator("#command")).to_have_text(f"wireroom dead replay {letter}")
     assert page.get_by_role("button", name="Replay it").count() == 0
-    before = elsewhere(dead_letters.messages(broker_url, "INBOX"))
-    assert refused(page, f"{desk.url}/dead/{letter}/replay")
+    before = elsewhere(published_messages.messages(nats_url, "INBOX"))
+    assert refused(page, f"{desk}/dead/{letter}/replay")
     log_in(page, desk, "not the token at all")
     expect(page.get_by_role("heading", level=1)).to_have_text("Not allowed")
     log_in(page, desk, TOKEN)
     expect(page.get_by_text("You may replay")).to_be_visible()
-    assert refused(page, f"{desk.url}/dead/{letter}/replay"), "also with a session"
-    assert elsewhere(dead_letters.messages(broker_url, "INBOX")) == before
-    page.goto(f"{desk.url}/dead/{letter}")
+    assert refused(page, f"{desk}/dead/{letter}/replay"), "also with a session"
+    assert elsewhere(published_messages.messages(nats_url, "INBOX")) == before
+    page.goto(f"{desk}/dead/{letter}")
     page.get_by_role("button", name="Replay it").click()
     expect(page.get_by_role("status")).to_contain_text("Replayed")
-    assert elsewhere(dead_letters.messages(broker_url, "INBOX")) == before + 1
+    assert elsewhere(published_messages.messages(nats_url, "INBOX")) == before + 1
     expect(page.locator("dl.facts")).to_contain_text("replayed since")
 
 
@@ -218,10 +208,10 @@ PAGES = (
 )
 
 
-def test_pages_are_accessible_and_fit_a_phone(desk: Desk, page: Page) -> None:
+def test_pages_are_accessible_and_fit_a_phone(desk: str, page: Page) -> None:
     page.set_viewport_size({"width": 390, "height": 800})
     for path in PAGES:
-        page.goto(f"{desk.url}{path}")
+        page.goto(f"{desk}{path}")
         found = Axe().run(page)
         assert not found.violations_count, f"{path}: {found.generate_report()}"
         assert page.evaluate("document.documentElement.scrollWidth") <= 390, path

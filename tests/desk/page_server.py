@@ -1,27 +1,23 @@
 """The desk's pages on a loopback port, in a thread of this process, over a real index, broker and database."""
 
-import asyncio
 import threading
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
 import nats
 import uvicorn
-from pymongo.database import Database
 from starlette.applications import Starlette
-from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
-from starlette.routing import Route
+from starlette.routing import Mount
 
+from services.desk.access import Access
 from services.desk.index.engine import TantivyEngine
 from services.desk.index.generation import Generation
-from services.desk.pages.administration import Administration
-from services.desk.pages.page_sources import Sources
-from services.desk.pages.routes import error_handlers, routes
+from services.desk.settings import DeskSettings
+from services.desk.site import Site
 from shared.messages import ArticleExtracted
+from shared.settings import Settings
 
 TOKEN = "an administrator's token"  # noqa: S105 - of tests
 
@@ -33,57 +29,20 @@ def engine_of(articles: Sequence[ArticleExtracted], folder: Path) -> TantivyEngi
     return TantivyEngine(generation, time_limit=20.0)
 
 
-@dataclass
-class Desk:
-    """A running desk: where it answers, and the events that its stream has still to send."""
-
-    url: str = ""
-    events: "asyncio.Queue[str]" = field(default_factory=asyncio.Queue)
-    loop: asyncio.AbstractEventLoop | None = None
-
-    def send(self, event: str) -> None:
-        """Send an event to whoever listens to the stream of articles."""
-        assert self.loop
-        self.loop.call_soon_threadsafe(self.events.put_nowait, event)
-
-
 @contextmanager
-def serving(
-    engine: TantivyEngine, database: Database[dict[str, Any]] | None, nats_url: str | None, token: str | None = None
-) -> Iterator[Desk]:
-    """Serve the pages until the block ends; without an address of a broker as if it did not answer."""
-    desk = Desk()
-
-    async def stream(_: Request) -> Response:
-        async def events() -> AsyncIterator[str]:
-            while True:
-                yield await desk.events.get()
-
-        return StreamingResponse(events(), media_type="text/event-stream")
+def serving(engine: TantivyEngine, settings: Settings, token: str | None = None) -> Iterator[str]:
+    """Yield the address of the desk until the block ends; its broker and database are those of the settings."""
+    site = Site(settings, DeskSettings(), engine, Access(open_to_all=True), token)
 
     @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        desk.loop = asyncio.get_running_loop()
-        client = await nats.connect(nats_url) if nats_url else None
-        sources = Sources(database, Administration(token))
-        monitor = sources.connect(client.jetstream(timeout=5)) if client else None
-        app.router.routes += routes(engine, sources)
-        running = asyncio.create_task(monitor.run()) if monitor else None
-        try:
-            yield
-        finally:
-            if running:
-                running.cancel()
-                with suppress(asyncio.CancelledError):
-                    await running
-            if client:
-                await client.close()
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        client = await nats.connect(settings.nats_url)
+        with site.opened():
+            async with site.connected(client, client.jetstream(timeout=5)):
+                yield
+        await client.close()
 
-    app = Starlette(
-        routes=[Route("/v1/stream", stream)],
-        lifespan=lifespan,
-        exception_handlers=error_handlers(),
-    )
+    app = Starlette(routes=[Mount("/", site)], lifespan=lifespan)
     config = uvicorn.Config(app, port=0, log_level="warning", timeout_graceful_shutdown=1)
     server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, daemon=True)
@@ -97,9 +56,9 @@ def serving(
     server.startup = told  # type: ignore[method-assign] # the only place that knows when it listens
     thread.start()
     assert started.wait(20)
-    desk.url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    url = f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     try:
-        yield desk
+        yield url
     finally:
         server.should_exit = True
         thread.join(10)

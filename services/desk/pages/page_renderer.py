@@ -1,4 +1,4 @@
-"""Jinja templates with escaping always on, and the response headers of every page."""
+"""Jinja templates with escaping always on; `services.desk.access` adds the headers that forbid foreign content."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -7,24 +7,12 @@ from urllib.parse import quote, urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
-from starlette.datastructures import MutableHeaders
 from starlette.responses import HTMLResponse
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.desk.pages.page_query import entity_path
 from shared import __version__
 from shared.sanitizing import harmless
 
-HEADERS: Mapping[str, str] = {
-    "Content-Security-Policy": (
-        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
-        "form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
-    ),
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cross-Origin-Opener-Policy": "same-origin",
-    "Cross-Origin-Resource-Policy": "same-origin",
-}
 LABELS: Mapping[str, str] = {
     "PERSON": "people",
     "ORG": "organisations",
@@ -126,20 +114,3 @@ def size(count: float) -> str:
             return f"{count:.0f} {unit}"
         count /= 1000
     return f"{count:.1f} GB"
-
-
-class SecurityHeaders:
-    """ASGI middleware: adds `HEADERS` to every response, also to errors and files."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        async def with_headers(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                headers = MutableHeaders(scope=message)
-                for name, value in HEADERS.items():
-                    headers[name] = value
-            await send(message)
-
-        await self._app(scope, receive, with_headers)

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -15,7 +14,7 @@ from services.desk.pages.handlers.entity_pages import EntityPages
 from services.desk.pages.handlers.pipeline_page import PipelinePage
 from services.desk.pages.handlers.search_page import SearchPage
 from services.desk.pages.page_errors import AsyncHandler, ErrorPages, Handler, told
-from services.desk.pages.page_renderer import Renderer, SecurityHeaders
+from services.desk.pages.page_renderer import Renderer
 from services.desk.pages.page_sources import Sources
 from services.desk.search_engine import SearchEngine
 
@@ -23,7 +22,7 @@ _LIST = ("json", "jsonl", "csv")
 
 
 def routes(engine: SearchEngine, sources: Sources) -> list[BaseRoute]:
-    """Return the routes of all pages, with the policy of contents on each of them."""
+    """Return the routes of all pages; `services.desk.site` puts headers and the check of access around them."""
     renderer = Renderer()
     around = ErrorPages(renderer).around
     search, entities = SearchPage(engine, renderer), EntityPages(engine, renderer)
@@ -58,7 +57,7 @@ def routes(engine: SearchEngine, sources: Sources) -> list[BaseRoute]:
     found += [_route("/dead/login", around(dead.log_in), "POST"), _route("/dead/logout", around(dead.log_out), "POST")]
     found.append(_route("/e/{label}/{name:path}", around(entities.show)))
     static = StaticFiles(directory=Path(__file__).parent / "static")
-    return [*found, Mount("/static", static, name="static", middleware=[Middleware(SecurityHeaders)])]
+    return [*found, Mount("/static", static, name="static")]
 
 
 def error_handlers() -> Mapping[int, Callable[[Request, Exception], Response]]:
@@ -72,7 +71,7 @@ def error_handlers() -> Mapping[int, Callable[[Request, Exception], Response]]:
 
 
 def _route(path: str, handler: AsyncHandler, method: str = "GET") -> Route:
-    return Route(path, handler, methods=[method], middleware=[Middleware(SecurityHeaders)])
+    return Route(path, handler, methods=[method])
 
 
 def _fixed(path: str, kind: str, handler: AsyncHandler) -> Route:

@@ -1,18 +1,40 @@
-"""Dead letters as services leave them, published by tests."""
+"""Messages for a desk under test: dead letters as services leave them, submissions, extracted articles."""
 
+import asyncio
+from collections.abc import Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from typing import Any, TypeVar
 
 import nats
 
 from shared.broker import provisioning
-from shared.messages import ArticleSubmitted
+from shared.messages import ArticleExtracted, ArticleSubmitted
 from wireroom.testing.factories import a_submission
+
+T = TypeVar("T")
+
+
+def elsewhere(made: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in another thread: the one of the tests has the event loop of the browser's driver."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, made).result()
 
 
 async def prepared(url: str) -> None:
-    """Give a broker all streams and consumers."""
+    """Give a broker all streams and consumers, empty ones."""
+    await emptied(url)
     connection = await nats.connect(url)
     await provisioning.apply(connection.jetstream(timeout=10))
+    await connection.close()
+
+
+async def emptied(url: str) -> None:
+    """Take all streams from a broker, which other tests use as well."""
+    connection = await nats.connect(url)
+    js = connection.jetstream(timeout=10)
+    for stream in await js.streams_info():
+        await js.delete_stream(stream.config.name or "")
     await connection.close()
 
 
@@ -32,6 +54,13 @@ async def publish(url: str, data: bytes, *, reason: str = "schema", detail: str 
     acknowledged = await connection.jetstream(timeout=10).publish(f"news.dead.ingest.{reason}", data, headers=headers)
     await connection.close()
     return acknowledged.seq
+
+
+async def extracted(url: str, article: ArticleExtracted) -> None:
+    """Publish an extracted article."""
+    connection = await nats.connect(url)
+    await connection.jetstream(timeout=10).publish(article.subject, article.model_dump_json().encode(), stream="NEWS")
+    await connection.close()
 
 
 async def submit(url: str) -> None:
