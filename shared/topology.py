@@ -28,6 +28,7 @@ KEEP = (
     "wireroom-keep"  # seconds, in a stream's metadata: for how long what was read stays (shared/runtime/retention.py)
 )
 NEWS = "NEWS"  # stream of what consumers read
+MATCHED = "MATCHED"  # stream of what saved searches have found; a consumer for each webhook
 SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/runtime/crash_guard.py
 WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/broker/withdrawals.py
 MARKS = "letters"  # bucket of what became of dead letters: shared/broker/dead_letter_status.py
@@ -119,7 +120,7 @@ def streams(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[StreamConfig,
     """Return every stream."""
     inbox = _stream("INBOX", INGEST.subjects, max_bytes=limits.inbox_bytes, replicas=replicas)
     inbox.retention = RetentionPolicy.WORK_QUEUE  # a submission leaves once it is a raw article or set aside
-    news = ["news.v1.extracted.>", "news.v1.stored.>", "news.v1.withdrawn.>", "news.v1.matched.>"]
+    news = ["news.v1.extracted.>", "news.v1.stored.>", "news.v1.withdrawn.>"]
     advisories = ["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"]
     dead = _stream("DEAD", ["news.dead.>"], age=limits.dead_age, max_bytes=limits.dead_bytes, replicas=replicas)
     dead.max_msg_size = MAX_PAYLOAD
@@ -127,6 +128,9 @@ def streams(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[StreamConfig,
         inbox,
         _stream("RAW", ["news.v1.raw.>"], keep=limits.raw_age, max_bytes=limits.raw_bytes, replicas=replicas),
         _stream("NEWS", news, keep=limits.news_age, max_bytes=limits.news_bytes, replicas=replicas),
+        _stream(
+            MATCHED, ["news.v1.matched.>"], age=limits.news_age, max_bytes=limits.news_bytes // 8, replicas=replicas
+        ),
         dead,
         _stream(
             "ADVISORIES",

@@ -16,6 +16,7 @@ from shared.broker.nats_address import inbox
 from shared.messages import (
     ArticleExtracted,
     ArticleIngested,
+    ArticleMatched,
     ArticleStored,
     ArticleSubmitted,
     ArticleWithdrawn,
@@ -25,6 +26,7 @@ from shared.topology import CONSUMERS, EXTRACT, INGEST, NEWS, STORE, Consumer, b
 
 _API = "$JS.API"
 DESK = "desk"  # user and durable of a reader that is part of the installation
+SEARCHES = "desk-searches"  # durable of what saved searches are tried on; all desks share it
 OPERATOR = "operator"  # of the command line
 SETUP = "setup"
 
@@ -62,7 +64,7 @@ def table() -> Mapping[str, Access]:
             *_info(EXTRACT.stream),  # NEWS is kept for as long as RAW has the article
             *_get(EXTRACT.stream),
         ),
-        DESK: (*reading(NEWS, DESK), *_runtime(DESK, NEWS, DESK)),
+        DESK: (*reading(NEWS, DESK), *_runtime(DESK, NEWS, DESK), *_saved_searches()),
         SETUP: (
             *("$JS.API.>", "$JS.FC.>"),
             *_service("ingest", INGEST, ArticleIngested, ArticleWithdrawn),  # it ingests what a backup brought back
@@ -72,7 +74,11 @@ def table() -> Mapping[str, Access]:
         ),
         OPERATOR: _operator(),
     }
-    hears = {"extract": (f"{furniture}.>",), OPERATOR: (f"{withdrawn}.>", f"{furniture}.>", "wireroom.import.*")}
+    hears = {
+        "extract": (f"{furniture}.>",),
+        DESK: (_pattern(ArticleMatched),),
+        OPERATOR: (f"{withdrawn}.>", f"{furniture}.>", "wireroom.import.*"),
+    }
     return {
         name: Access(
             tuple(dict.fromkeys(publish)),
@@ -115,6 +121,22 @@ def _runtime(name: str, stream: str, durable: str) -> tuple[str, ...]:
         *_get("DEAD"),
         *_entries(topology.SUSPECTS, f"{stream}.{durable}.*"),
         *_scan(f"KV_{topology.WITHDRAWN}"),
+    )
+
+
+def _saved_searches() -> tuple[str, ...]:
+    """Return what saved searches take: a durable on NEWS, and one for each webhook on a stream that is only theirs."""
+    matched = topology.MATCHED
+    return (
+        *reading(NEWS, SEARCHES),
+        *(f"{_API}.CONSUMER.{what}.{NEWS}.{SEARCHES}" for what in ("CREATE", "DURABLE.CREATE")),
+        *(f"{_API}.CONSUMER.{what}.{matched}.*" for what in ("CREATE", "DURABLE.CREATE")),
+        f"{_API}.CONSUMER.CREATE.{matched}.*.>",
+        *reading(matched, "*"),
+        *_scan(matched),
+        *_get(matched),
+        *_scan(f"KV_{topology.SEARCHES}"),
+        _pattern(ArticleMatched),
     )
 
 

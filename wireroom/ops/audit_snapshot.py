@@ -18,7 +18,7 @@ from shared.broker.accounting import gaps as left_out
 from shared.broker.dead_letter_status import Fate, Marks
 from shared.broker.stream_reader import all_of, get
 from shared.messages import ArticleStored, ArticleWithdrawn
-from shared.topology import EXTRACT, STORE
+from shared.topology import EXTRACT, MATCHED, STORE
 from wireroom.ops.dead_letter_queue import origins
 
 M = TypeVar("M", ArticleStored, ArticleWithdrawn)
@@ -147,7 +147,7 @@ async def _events(js: JetStreamContext, subject: str, model: type[M]) -> AsyncIt
 
 async def _letters(js: JetStreamContext) -> AsyncIterator[tuple[int, str]]:
     async for message in all_of(js, "DEAD", "news.dead.>"):
-        if (message.headers or {}).get("wireroom-subject", "").startswith("news.v1.matched."):
+        if (message.headers or {}).get("wireroom-stream") == MATCHED:
             continue  # what became of the article itself is another matter
         for found in origins(message):
             yield found, (message.headers or {}).get("wireroom-reason", "")

@@ -19,14 +19,14 @@ from shared.broker.withdrawals import Tombstone, erase, withdraw, withdrawal
 from shared.decoding import decode
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleMatched, ArticleStored, ArticleSubmitted, Identity
-from shared.topology import NEWS
+from shared.topology import MATCHED, NEWS
 from wireroom.ops import dead_letter_queue, tombstones
 
 _HOLDING_TEXT: tuple[tuple[str, type[Identity]], ...] = (  # the announcement holds the title
     ("RAW", ArticleIngested),
     (NEWS, ArticleExtracted),
     (NEWS, ArticleStored),
-    (NEWS, ArticleMatched),
+    (MATCHED, ArticleMatched),
 )
 _MATCHED = ArticleMatched.subject_pattern.partition("{")[0]
 

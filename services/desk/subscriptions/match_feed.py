@@ -14,7 +14,7 @@ from shared.broker.stream_reader import all_of
 from shared.broker.withdrawals import Withdrawals
 from shared.messages import ArticleMatched
 from shared.sanitizing import harmless
-from shared.topology import NEWS
+from shared.topology import MATCHED
 
 NEWEST = 50  # matches of a feed
 ATOM = "application/atom+xml; charset=utf-8"
@@ -24,7 +24,7 @@ _ATOM = "http://www.w3.org/2005/Atom"
 
 
 class Matches:
-    """The newest matches of each search as this process knows them; NEWS has them for a week."""
+    """The newest matches of each search as this process knows them; MATCHED has them for a week."""
 
     def __init__(self, withdrawals: Withdrawals) -> None:
         self._withdrawals = withdrawals
@@ -36,8 +36,8 @@ class Matches:
         await self.load(js)
 
     async def load(self, js: JetStreamContext) -> None:
-        """Read again what NEWS has."""
-        async for message in all_of(js, NEWS, _SUBJECTS):
+        """Read again what MATCHED has."""
+        async for message in all_of(js, MATCHED, _SUBJECTS):
             self.note(message.data)
 
     def of(self, search: str) -> list[ArticleMatched]:

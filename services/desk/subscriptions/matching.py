@@ -14,17 +14,18 @@ from nats.js import JetStreamContext
 from services.desk.subscriptions.matcher import Matcher
 from services.desk.subscriptions.saved_search import SavedSearch
 from shared.broker.envelope import REPLAY, accepted, headers
+from shared.broker.permissions import SEARCHES
 from shared.broker.publish import publish
 from shared.broker.withdrawals import Withdrawals
 from shared.decoding import decode
 from shared.errors import Rejected, Unavailable
 from shared.messages import ArticleExtracted, ArticleMatched
 from shared.runtime.batching import Batcher
-from shared.topology import NEWS, Consumer
+from shared.topology import MATCHED, NEWS, Consumer
 
 log = logging.getLogger(__name__)
 
-MATCHES = Consumer(NEWS, "desk-searches", "news.v1.extracted.>", ArticleExtracted, 60, 128, 512)
+MATCHES = Consumer(NEWS, SEARCHES, "news.v1.extracted.>", ArticleExtracted, 60, 128, 512)
 BATCH = 64
 _AGAIN = 5.0  # seconds until an article is tried again where the broker did not take its match
 _SUMMARY = 400  # code points
@@ -63,7 +64,7 @@ class Matching:
         envelope = headers(match, service="desk", now=datetime.now(UTC), trace=trace)
         event = f"{envelope['ce-id']}:{match.search}"  # the same article may meet several
         envelope |= {"ce-id": event, "Nats-Msg-Id": event}
-        await publish(self._js, match.subject, match.model_dump_json().encode(), stream=NEWS, headers=envelope)
+        await publish(self._js, match.subject, match.model_dump_json().encode(), stream=MATCHED, headers=envelope)
 
     async def _match(self, articles: Sequence[ArticleExtracted]) -> Sequence[tuple[str, ...]]:
         queries = {name: search.query for name, search in self._searches().items()}

@@ -18,7 +18,7 @@ from shared.errors import Reason, Rejected, Unavailable
 from shared.guarded_http import FetchLimits, GuardedClient
 from shared.messages import ArticleMatched
 from shared.runtime.subscriber import PullReader
-from shared.topology import NEWS, Consumer
+from shared.topology import MATCHED, Consumer
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ _UNANSWERED = 100_000  # matches that wait for their next try
 def consumer_of(search: SavedSearch) -> Consumer:
     """Return the consumer of the matches of one search."""
     return Consumer(
-        NEWS, search.consumer, f"news.v1.matched.{search.name}", ArticleMatched, _ACK_WAIT, AT_ONCE, _UNANSWERED
+        MATCHED, search.consumer, f"news.v1.matched.{search.name}", ArticleMatched, _ACK_WAIT, AT_ONCE, _UNANSWERED
     )
 
 

@@ -13,7 +13,7 @@ from pydantic import AwareDatetime, Field
 
 from shared.broker.kv import Bucket
 from shared.messages import Source, Value
-from shared.topology import NEWS, SEARCHES
+from shared.topology import MATCHED, SEARCHES
 
 MOST = 200  # every one is tried on every article
 _PREFIX = "whsec_"  # of a secret, as Standard Webhooks writes it
@@ -94,14 +94,14 @@ async def remove(js: JetStreamContext, name: str) -> bool:
         return False
     await bucket.purge(name)
     with suppress(NotFoundError):
-        await js.delete_consumer(NEWS, f"webhook-{name}")
+        await js.delete_consumer(MATCHED, f"webhook-{name}")
     return True
 
 
 async def waiting(js: JetStreamContext, search: SavedSearch) -> int | None:
     """Return how many matches its webhook has not taken yet; None without one, or before the desk has begun."""
     try:
-        info = await js.consumer_info(NEWS, search.consumer)
+        info = await js.consumer_info(MATCHED, search.consumer)
     except NotFoundError:
         return None
     return (info.num_pending or 0) + (info.num_ack_pending or 0)

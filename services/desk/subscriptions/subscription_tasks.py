@@ -26,7 +26,7 @@ from shared.topology import Consumer
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY = 30.0  # seconds, should a change not have been heard
+_LOOK_EVERY = 10.0  # seconds, should a change or a new connection not have been heard of
 _AGAIN = 2.0  # seconds after a look that the broker did not answer
 
 MakeReceiver = Callable[[SavedSearch, DeadLetters, Withdrawals], Receiver]
@@ -52,21 +52,17 @@ class Subscriptions:
         """The saved searches of now, by name."""
         return self._searches
 
-    async def reconnected(self) -> None:
-        """Ask again for what a lost connection had asked for, and read what was not heard meanwhile."""
-        for reader in (self._reader, *self._receivers.values()):
-            if reader:
-                reader.ask_again()
-        self._withdrawals.load_soon(self._js)
-        self._changed.set()
-
     async def follow(self) -> None:
         """Hear of changes, and keep readers and receivers as the bucket has them; ends only by being cancelled."""
         await _until_answered(lambda: self._withdrawals.follow(self._connection, self._js))
         await _until_answered(lambda: self.matches.follow(self._connection, self._js))
         await _until_answered(self._listen)
+        connections = self._connection.stats["reconnects"]
         while True:
             self._changed.clear()
+            if connections != (now := self._connection.stats["reconnects"]):
+                connections = now
+                await _until_answered(self._reconnected)
             await _until_answered(self._apply)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY):
@@ -79,6 +75,14 @@ class Subscriptions:
                 await self._listening.unsubscribe()
         stopping = [receiver.stop() for receiver in self._receivers.values()]
         await asyncio.gather(*stopping, *([self._reader.stop()] if self._reader else []))
+
+    async def _reconnected(self) -> None:
+        """Ask again for what a lost connection had asked for, and read what was not heard meanwhile."""
+        for reader in (self._reader, *self._receivers.values()):
+            if reader:
+                reader.ask_again()
+        await self._withdrawals.load(self._js)
+        await self.matches.load(self._js)
 
     async def _listen(self) -> None:
         """Hear of each change once the bucket has it; a plain subscription hears of it before, and reads what was."""
@@ -116,7 +120,7 @@ class Subscriptions:
 async def running(
     connection: Client, js: JetStreamContext, make_receiver: MakeReceiver = Receiver
 ) -> AsyncIterator[Subscriptions]:
-    """Work while the block runs. The connection is the desk's; call `Subscriptions.reconnected` when it comes back."""
+    """Work while the block runs, over a connection that comes back by itself."""
     subscriptions = Subscriptions(connection, js, make_receiver)
     async with subscriptions.matching.batches.running():
         task = asyncio.create_task(subscriptions.follow())

@@ -85,11 +85,11 @@ async def any_letter(js: JetStreamContext) -> bool:
 
 
 async def answered(js: JetStreamContext, consumer: str) -> bool:
-    return not (await js.consumer_info("NEWS", consumer)).num_ack_pending
+    return not (await js.consumer_info("MATCHED", consumer)).num_ack_pending
 
 
 async def matches(broker: Client, search: str) -> list[ArticleMatched]:
-    found = all_of(broker.jetstream(), "NEWS", f"news.v1.matched.{search}")
+    found = all_of(broker.jetstream(), "MATCHED", f"news.v1.matched.{search}")
     return [ArticleMatched.model_validate_json(message.data) async for message in found]
 
 
@@ -197,7 +197,7 @@ async def test_a_receiver_that_fails_hangs_and_lies_gets_every_match_once_it_men
         assert web.taken["works"] == Counter(wanted), "and nothing comes again"
         assert tried["works"] == len(wanted)
     for name in web.keys:
-        info = await js.consumer_info("NEWS", f"webhook-{name}")
+        info = await js.consumer_info("MATCHED", f"webhook-{name}")
         assert (info.num_pending, info.num_ack_pending) == (0, 0)
 
 
@@ -255,7 +255,7 @@ async def test_a_withdrawn_article_is_neither_delivered_nor_left_in_the_stream(b
             await until_true(lambda: answered(js, "webhook-locks"))
     for wanted in (Wanted(ids={lock.id}), Wanted(source=lock.source)):
         places = (await find(js, wanted, []))[lock.id].places
-        assert len([stream for stream, _ in places if stream == "NEWS"]) == 2, "the extracted article and its match"
+        assert {stream for stream, _ in places} == {"NEWS", "MATCHED"}, "the extracted article and its match"
 
 
 async def test_searches_are_saved_listed_and_removed_by_command(

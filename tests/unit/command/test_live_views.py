@@ -11,8 +11,8 @@ import pytest
 from wireroom.cli.commands.live import keys
 from wireroom.cli.commands.live.top_command import _Screen, curve
 from wireroom.cli.output import SafeConsole
+from wireroom.ops.live.stage_rates import Look, stage_views
 from wireroom.ops.pipeline_status import PipelineState, ServiceState, StreamState
-from wireroom.ops.stage_rates import Look, stage_views
 
 AT = datetime(2026, 3, 1, tzinfo=UTC)
 

@@ -19,8 +19,8 @@ from wireroom.cli.commands.live.keys import on_key
 from wireroom.cli.connections import lasting_nats_connection
 from wireroom.cli.output import drawn_table, json_line, one_line, out
 from wireroom.cli.time_arguments import age, duration
+from wireroom.ops.live.stage_rates import Look, StageView, looks
 from wireroom.ops.pipeline_status import StreamState
-from wireroom.ops.stage_rates import Look, StageView, looks
 
 _PAST = 24  # looks that the small curve of a service shows
 _BARS = "▁▂▃▄▅▆▇█"

@@ -1,0 +1,1 @@
+"""The pipeline looked at again and again."""
