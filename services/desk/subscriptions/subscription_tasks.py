@@ -26,7 +26,7 @@ from shared.topology import Consumer
 
 log = logging.getLogger(__name__)
 
-_LOOK_EVERY = 10.0  # seconds, should a change or a new connection not have been heard of
+_LOOK_EVERY = 30.0  # seconds, should a change not have been heard of
 _AGAIN = 2.0  # seconds after a look that the broker did not answer
 
 MakeReceiver = Callable[[SavedSearch, DeadLetters, Withdrawals], Receiver]
@@ -42,6 +42,7 @@ class Subscriptions:
         self._searches: Mapping[str, SavedSearch] = {}
         self._receivers: dict[str, Receiver] = {}
         self._changed = asyncio.Event()
+        self._missed = False  # something may have been, while there was no connection
         self._reader: PullReader | None = None
         self._listening: JetStreamContext.PushSubscription | None = None
         self.matches = Matches(self._withdrawals)
@@ -52,17 +53,24 @@ class Subscriptions:
         """The saved searches of now, by name."""
         return self._searches
 
+    async def reconnected(self) -> None:
+        """Ask again for what a lost connection had asked for, and read what was not heard meanwhile."""
+        for reader in (self._reader, *self._receivers.values()):
+            if reader:
+                reader.ask_again()
+        self._missed = True
+        self._changed.set()
+
     async def follow(self) -> None:
         """Hear of changes, and keep readers and receivers as the bucket has them; ends only by being cancelled."""
         await _until_answered(lambda: self._withdrawals.follow(self._connection, self._js))
         await _until_answered(lambda: self.matches.follow(self._connection, self._js))
         await _until_answered(self._listen)
-        connections = self._connection.stats["reconnects"]
         while True:
             self._changed.clear()
-            if connections != (now := self._connection.stats["reconnects"]):
-                connections = now
-                await _until_answered(self._reconnected)
+            if self._missed:
+                self._missed = False
+                await _until_answered(self._load)
             await _until_answered(self._apply)
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_EVERY):
@@ -76,11 +84,8 @@ class Subscriptions:
         stopping = [receiver.stop() for receiver in self._receivers.values()]
         await asyncio.gather(*stopping, *([self._reader.stop()] if self._reader else []))
 
-    async def _reconnected(self) -> None:
-        """Ask again for what a lost connection had asked for, and read what was not heard meanwhile."""
-        for reader in (self._reader, *self._receivers.values()):
-            if reader:
-                reader.ask_again()
+    async def _load(self) -> None:
+        """Read what was not heard while there was no connection."""
         await self._withdrawals.load(self._js)
         await self.matches.load(self._js)
 
@@ -120,7 +125,7 @@ class Subscriptions:
 async def running(
     connection: Client, js: JetStreamContext, make_receiver: MakeReceiver = Receiver
 ) -> AsyncIterator[Subscriptions]:
-    """Work while the block runs, over a connection that comes back by itself."""
+    """Work while the block runs. The connection is the desk's; call `Subscriptions.reconnected` when it comes back."""
     subscriptions = Subscriptions(connection, js, make_receiver)
     async with subscriptions.matching.batches.running():
         task = asyncio.create_task(subscriptions.follow())
