@@ -27,6 +27,7 @@ from shared.topology import Consumer
 log = logging.getLogger(__name__)
 
 _LOOK_EVERY = 30.0  # seconds, should a change not have been heard of
+_CANCELS_EVERY = 1.0  # seconds
 _AGAIN = 2.0  # seconds after a look that the broker did not answer
 
 MakeReceiver = Callable[[SavedSearch, DeadLetters, Withdrawals], Receiver]
@@ -132,8 +133,9 @@ async def running(
         try:
             yield subscriptions
         finally:
-            task.cancel()
-            await asyncio.wait([task])
+            while not task.done():  # a request that is answered at this moment takes a cancellation for itself
+                task.cancel()
+                await asyncio.wait([task], timeout=_CANCELS_EVERY)
             await subscriptions.stop()
 
 
