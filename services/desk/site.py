@@ -45,7 +45,7 @@ class Site:
         admin_token: str | None = None,
     ) -> None:
         self._settings, self._engine, self._access = settings, engine, access
-        self._administration = Administration(admin_token)
+        self._administration, self._probes = Administration(admin_token), options.probes or ()
         self._queries, self._events = QueryRunner(options.time_limit), EventStream()
         self._database: Documents | None = None
         self._subscriptions: Subscriptions | None = None
@@ -79,7 +79,7 @@ class Site:
         async with AsyncExitStack() as stack:
             self._subscriptions = await stack.enter_async_context(running(connection, js))
             sources = Sources(self._database, self._administration)
-            watching = asyncio.create_task(sources.connect(js).run())
+            watching = asyncio.create_task(sources.connect(js, self._probes).run())
             self._events.js = js
             self._app = self._made(sources, self._subscriptions)
             try:

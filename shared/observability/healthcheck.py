@@ -13,9 +13,9 @@ def ready(port: int) -> bool:
     return ask(port)[0] == OK
 
 
-def why(port: int) -> list[str]:
+def why(port: int, host: str = "127.0.0.1") -> list[str]:
     """Return what keeps the service on this port from taking work; empty if nothing does."""
-    status, body = ask(port)
+    status, body = ask(port, host)
     if status == OK:
         return []
     try:
@@ -24,9 +24,9 @@ def why(port: int) -> list[str]:
         return ["it does not answer"]
 
 
-def ask(port: int) -> tuple[int | None, bytes]:
-    """Ask this machine only, and never through a proxy from the environment."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=TIMEOUT)
+def ask(port: int, host: str = "127.0.0.1") -> tuple[int | None, bytes]:
+    """Ask this machine, unless another is named, and never through a proxy from the environment."""
+    connection = HTTPConnection(host, port, timeout=TIMEOUT)
     try:
         connection.request("GET", "/readyz")
         answer = connection.getresponse()

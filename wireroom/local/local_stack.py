@@ -52,7 +52,13 @@ class Stack:
         own = defaultdict[str, dict[str, str]](
             dict,
             ingest={"WIREROOM_INGEST_HTTP_PORT": str(http_port)},
-            desk={"WIREROOM_DESK_HTTP_PORT": str(desk_port), "WIREROOM_DESK_FOLDER": str(self._data / "desk")},
+            desk={
+                "WIREROOM_DESK_HTTP_PORT": str(desk_port),
+                "WIREROOM_DESK_FOLDER": str(self._data / "desk"),
+                "WIREROOM_DESK_PROBES": ",".join(
+                    f"{kind}={ports.LOOPBACK}:{self.health_ports[name]}" for name, kind in names.items()
+                ),
+            },
         )
         self._broker = self._supervise(nats_server.program(self._data, nats_port, self._monitor_port))
         self._database = self._supervise(mongod.program(self._data, mongo_port))

@@ -77,8 +77,7 @@ def told(error: Exception) -> PageError | None:
 
 
 def _sentence(error: Exception) -> str:
-    text = str(error)
-    return f"{text[:1].upper()}{text[1:].rstrip('.')}."
+    return f"{str(error).rstrip('.')}."
 
 
 @dataclass(frozen=True)

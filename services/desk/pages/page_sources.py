@@ -1,6 +1,6 @@
 """What pages show besides the index, each of which may be unavailable for a while or not be there at all."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from nats.js import JetStreamContext
@@ -8,6 +8,7 @@ from nats.js import JetStreamContext
 from services.desk.pages.administration import Administration
 from services.desk.pages.page_errors import broker_unavailable, database_unavailable
 from services.desk.pages.pipeline_monitor import PipelineMonitor
+from services.desk.settings import Probe
 from services.store.queries import Documents
 
 
@@ -20,9 +21,9 @@ class Sources:
     js: JetStreamContext | None = None
     monitor: PipelineMonitor | None = None
 
-    def connect(self, js: JetStreamContext, health_ports: Mapping[str, int] | None = None) -> PipelineMonitor:
+    def connect(self, js: JetStreamContext, probes: Sequence[Probe] = ()) -> PipelineMonitor:
         """Use a connection to the broker from now on; whoever connects runs the monitor that is returned."""
-        self.js, self.monitor = js, PipelineMonitor(js, health_ports)
+        self.js, self.monitor = js, PipelineMonitor(js, probes)
         return self.monitor
 
     @property

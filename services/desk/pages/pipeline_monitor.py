@@ -7,13 +7,15 @@ import asyncio
 import logging
 import time
 from collections import deque
-from collections.abc import AsyncGenerator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
 
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
+from services.desk.settings import Probe
 from shared.observability.healthcheck import why
 from wireroom.ops.pipeline_status import PipelineState, ServiceState, look
 
@@ -26,8 +28,9 @@ _FORGOTTEN = 10.0  # seconds after its last reader until it is unwatched
 _RATE_OVER = 10.0  # seconds that a rate is the mean of
 _LOOK_TIMEOUT = 10.0
 _POINTS = 60  # of a line
+_SHORTEST = 0.1  # seconds between two samples
 
-Why = Callable[[int], list[str]]
+Why = Callable[[int, str], list[str]]
 
 
 @dataclass(frozen=True)
@@ -48,10 +51,10 @@ class Rates:
 
 
 class PipelineMonitor:
-    """Looks at the broker while `run` runs. ``health_ports`` of services on this machine tell of their breakers."""
+    """Looks at the broker while `run` runs. Probes of services tell of their breakers."""
 
-    def __init__(self, js: JetStreamContext, health_ports: Mapping[str, int] | None = None, ask_why: Why = why) -> None:
-        self._js, self._ports, self._why = js, dict(health_ports or {}), ask_why
+    def __init__(self, js: JetStreamContext, probes: Sequence[Probe] = (), ask_why: Why = why) -> None:
+        self._js, self._probes, self._why = js, tuple(probes), ask_why
         self._samples: deque[Sample] = deque()
         self._watched_until = float("-inf")
         self._looking = asyncio.Lock()
@@ -78,29 +81,22 @@ class PipelineMonitor:
         return self._samples[-1]
 
     async def updates(self) -> AsyncGenerator[Sample, None]:
-        """Yield each new sample; a client reads slowly at most for as long as its connection lasts."""
+        """Yield the newest sample and each that follows; the same one again where the broker does not answer."""
         while True:
             self._watch()
+            if self._samples:
+                yield self._samples[-1]
             async with self._news:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._news.wait(), _FORGOTTEN / 2)
-            if self._samples:
-                yield self._samples[-1]
 
     def rates(self, service: str) -> Rates:
         """Return how much came to a service and how much it answered, a second."""
-        samples = list(self._samples)
-        if len(samples) < 2:  # noqa: PLR2004
-            return Rates()
-        last = samples[-1]
-        first = next(sample for sample in samples if last.at - sample.at <= _RATE_OVER or sample is samples[-2])
-        return _rates(_of(first, service), _of(last, service), last.at - first.at)
+        return rates_between(self._samples, service)
 
     def history(self, service: str) -> list[float]:
         """Return the backlog of a service over the last minutes, in at most 60 points, the oldest first."""
-        values = [state.pending + state.unanswered for s in self._samples if (state := _of(s, service))]
-        step = max(1, -(-len(values) // _POINTS))
-        return [float(max(values[place : place + step])) for place in range(0, len(values), step)]
+        return history_of(self._samples, service)
 
     def _watch(self) -> None:
         if time.monotonic() >= self._watched_until:
@@ -113,24 +109,46 @@ class PipelineMonitor:
                 return  # somebody else has just looked
             async with asyncio.timeout(_LOOK_TIMEOUT):
                 state = await look(self._js)
-            causes = dict(await asyncio.gather(*(self._cause(service) for service in self._ports)))
-            self._samples.append(Sample(time.monotonic(), state, causes))
+            self._samples.append(
+                Sample(time.monotonic(), state, await asyncio.to_thread(breakers, self._probes, self._why))
+            )
             while self._samples[-1].at - self._samples[0].at > HISTORY:
                 self._samples.popleft()
         async with self._news:
             self._news.notify_all()
 
-    async def _cause(self, service: str) -> tuple[str, tuple[str, ...]]:
-        return service, tuple(await asyncio.to_thread(self._why, self._ports[service]))
+
+def breakers(probes: Sequence[Probe], ask_why: Why = why) -> Mapping[str, tuple[str, ...]]:
+    """Return by service what its processes say that keeps them from work, each cause once. Blocks."""
+    found: dict[str, tuple[str, ...]] = {}
+    with ThreadPoolExecutor(max(1, len(probes))) as threads:
+        said = threads.map(lambda probe: ask_why(probe.port, probe.host), probes)
+    for probe, causes in zip(probes, said, strict=True):
+        found[probe.service] = tuple(dict.fromkeys((*found.get(probe.service, ()), *causes)))
+    return found
+
+
+def rates_between(samples: Sequence[Sample], service: str) -> Rates:
+    """Return the rates of a service over the last ten seconds, or between the last two samples if these are older."""
+    if len(samples) < 2:  # noqa: PLR2004
+        return Rates()
+    last = samples[-1]
+    near = next(sample for sample in samples if sample is samples[-2] or last.at - sample.at <= _RATE_OVER)
+    before, now = _of(near, service), _of(last, service)
+    if before is None or now is None:
+        return Rates()
+    seconds = max(last.at - near.at, _SHORTEST)
+    answered = max(0, now.answered - before.answered)
+    backlog = (now.pending + now.unanswered) - (before.pending + before.unanswered)
+    return Rates(max(0.0, (answered + backlog) / seconds), answered / seconds)
+
+
+def history_of(samples: Iterable[Sample], service: str) -> list[float]:
+    """Return the backlog of a service in at most 60 points, each the highest of its time."""
+    values = [state.pending + state.unanswered for sample in samples if (state := _of(sample, service))]
+    step = max(1, -(-len(values) // _POINTS))
+    return [float(max(values[place : place + step])) for place in range(0, len(values), step)]
 
 
 def _of(sample: Sample, service: str) -> ServiceState | None:
     return next((state for state in sample.state.services if state.service == service), None)
-
-
-def _rates(first: ServiceState | None, last: ServiceState | None, seconds: float) -> Rates:
-    if first is None or last is None or seconds <= 0:
-        return Rates()
-    answered = max(0, last.answered - first.answered)
-    backlog = (last.pending + last.unanswered) - (first.pending + first.unanswered)
-    return Rates(max(0.0, (answered + backlog) / seconds), answered / seconds)

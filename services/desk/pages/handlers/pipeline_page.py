@@ -77,7 +77,7 @@ def row(monitor: PipelineMonitor, sample: Sample, service: ServiceState) -> dict
         "in_flight": service.unanswered,
         "redelivered": service.redelivered,
         "dead": dead,
-        "breaker": None if causes is None else "; ".join(causes) or "closed",
+        "breaker": None if causes is None else "; ".join(causes) or "closed, ready",
     }
 
 

@@ -45,9 +45,7 @@ function show({ text, points }) {
     const svg = document.querySelector(`[data-spark="${CSS.escape(key)}"]`);
     svg?.querySelector("polyline").setAttribute("points", line.line);
     svg?.querySelector("polygon").setAttribute("points", line.area);
-    const [x, y] = line.line.split(" ").at(-1).split(",");
-    svg?.querySelector("circle").setAttribute("cx", x);
-    svg?.querySelector("circle").setAttribute("cy", y);
+    svg?.querySelector("path").setAttribute("d", `M${line.line.split(" ").at(-1)}h0`);
   }
 }
 
@@ -55,12 +53,12 @@ const pipeline = document.querySelector("[data-events]");
 if (pipeline) {
   const source = new EventSource(pipeline.dataset.events);
   source.addEventListener("pipeline", (event) => {
-    pipeline.classList.add("on");
+    pipeline.parentElement.classList.add("on");
     pipeline.textContent = `live, ${new Date().toISOString().slice(11, 19)} UTC`;
     show(JSON.parse(event.data));
   });
   source.addEventListener("error", () => {
-    pipeline.classList.remove("on");
+    pipeline.parentElement.classList.remove("on");
     pipeline.textContent = "the connection was lost; trying again";
   });
 }
