@@ -86,7 +86,7 @@ class PageQuery:
 def read(parameters: QueryParams) -> PageQuery:
     """Return what an address asks for; raises InvalidQueryError."""
     lists = {attribute: _unique(parameters.getlist(name)) for name, attribute in _LISTS.items()}
-    times = {name: _parsed(name, parameters.get(name, "")) for name in ("since", "until")}
+    times = {name: moment_of(name, parameters.get(name, "")) for name in ("since", "until")}
     query = Query(text=parameters.get("q", "").strip(), **lists, **times)  # type: ignore[arg-type] # names of fields
     sort = parameters.get("sort") or PageQuery(query).default_sort
     if sort not in get_args(Sort):
@@ -113,8 +113,8 @@ def _unique(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(value for value in values if value))
 
 
-def _parsed(name: str, text: str) -> datetime | None:
-    """Read a date or a time of ISO 8601; one without an offset is in UTC."""
+def moment_of(name: str, text: str) -> datetime | None:
+    """Read a date or a time of ISO 8601, in UTC without an offset; None of nothing; raises InvalidQueryError."""
     if not text:
         return None
     try:

@@ -97,6 +97,19 @@ def test_a_file_of_a_query_that_cannot_be_read_is_an_error_and_not_half_a_file(c
     assert (answer.status_code, answer.json()["status"]) == (400, 400)
 
 
+def test_trends_are_of_the_day_that_is_asked_for(client: Client) -> None:
+    day = max(article.published_at for article in CORPUS if article.published_at).date()
+    empty = client.get("/trends")
+    assert f"day={day}" in empty.text
+    rising = client.get(f"/trends.json?day={day}").json()["items"]
+    assert rising
+    assert all(item["now"] > item["expected"] for item in rising)
+    assert client.get(f"/trends?day={day}&label=ORG").text.count("data-item") == sum(
+        item["label"] == "ORG" for item in rising
+    )
+    assert client.get("/trends?day=x").status_code == 400
+
+
 def test_an_entity_is_json_and_its_articles_are_a_search(client: Client) -> None:
     assert client.get("/e/ORG/Aldercroft%20Bank.json").json()["articles"] > 0
     rows = client.get("/e/ORG/Aldercroft%20Bank.jsonl").text.splitlines()

@@ -2,8 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Literal
+from urllib.parse import urlencode
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -12,12 +14,13 @@ from services.desk.pages import list_formats
 from services.desk.pages.charts import Sparkline, histogram, sparkline
 from services.desk.pages.list_formats import MEDIA_TYPES, listing
 from services.desk.pages.page_errors import not_found
-from services.desk.pages.page_query import of_entity
+from services.desk.pages.page_query import moment_of, of_entity
 from services.desk.pages.page_renderer import Renderer
-from services.desk.search_engine import EntityFacts, SearchEngine, Trend
+from services.desk.search_engine import EntityFacts, Query, SearchEngine, Trend
 
 Period = Literal["hour", "day"]
 _TREND_COLUMNS = ("label", "name", "now", "expected", "score", "history")
+_DAY = timedelta(days=1)
 _BASELINE = 0.05  # of an article: what counts as named for the first time
 
 
@@ -69,15 +72,32 @@ class EntityPages:
         return RedirectResponse(of_entity(facts.label, facts.name).address(f"/search.{kind}"))
 
     def trends(self, request: Request) -> Response:
-        """Answer with what rises, by hour or by day."""
+        """Answer with what rises, by hour or by day, now or at the end of the day that is asked for."""
         period: Period = "hour" if request.query_params.get("period") == "hour" else "day"
         label = request.query_params.get("label", "")
-        found = self.engine.trends(datetime.now(UTC), period=period)
+        day = moment_of("day", request.query_params.get("day", ""))
+        now = datetime.now(UTC)
+        found = self.engine.trends(min(day + _DAY, now) if day else now, period=period)
         labels = sorted({trend.label for trend in found})
         chosen = [trend for trend in found if label in {"", trend.label}]
         if kind := request.path_params.get("format"):
             return listing(kind, f"trends-{period}", map(asdict, chosen), _TREND_COLUMNS)
-        return self.renderer.page("trends.html", rows=_rows(chosen), period=period, label=label, labels_found=labels)
+        newest = None if chosen else next(self.engine.every_hit(Query(until=now), limit=1), None)
+        return self.renderer.page(
+            "trends.html",
+            rows=_rows(chosen),
+            period=period,
+            label=label,
+            labels_found=labels,
+            day=day,
+            newest=newest,
+            address=partial(_trends_address, period=period, label=label, day=day),
+        )
+
+
+def _trends_address(path: str = "/trends", *, period: Period, label: str, day: datetime | None) -> str:
+    pairs = {"period": period, "label": label, "day": f"{day:%Y-%m-%d}" if day else ""}
+    return f"{path}?{urlencode({name: value for name, value in pairs.items() if value})}"
 
 
 def _rows(trends: Sequence[Trend]) -> list[TrendRow]:
