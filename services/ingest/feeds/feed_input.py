@@ -5,7 +5,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
-from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
@@ -19,8 +18,8 @@ from services.ingest.feeds.schedule import FAILURES
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
-from shared.broker.connect import lasting_connection
 from shared.errors import Unavailable, WrongSetting
+from shared.http.http_listener import connected
 from shared.observability.metrics import FEED_ARTICLES, FEED_FAILURES, FEED_POLLS, Metrics
 from shared.settings import Settings
 
@@ -61,23 +60,11 @@ def _tell(task: asyncio.Task[None]) -> None:
 
 async def _run(settings: Settings, options: IngestSettings, listed: list[FeedRecord], observe: Observe) -> None:
     async with AsyncExitStack() as stack:
-        js = (await _connected(stack, settings.nats_url)).jetstream(timeout=10)
+        js = (await connected(stack, settings.nats_url)).jetstream(timeout=10)
         await _add(js, listed)
         tools = await stack.enter_async_context(feed_tools(options.fetch_allowed, options.user_agent))
         gate = SubmissionGate(js, SourceQuotas(options), "feed")
         await Poller(Registry(js, process_name()), tools, gate, observe).run()
-
-
-async def _connected(stack: AsyncExitStack, url: str) -> Client:
-    while True:
-        try:
-            return await stack.enter_async_context(lasting_connection(url, _noticed, _noticed))
-        except Unavailable:  # which the probes of the service tell
-            await asyncio.sleep(_LOOKS_EVERY)
-
-
-async def _noticed() -> None:
-    """The service's own connection tells of the broker's absence."""
 
 
 async def _add(js: JetStreamContext, listed: list[FeedRecord]) -> None:

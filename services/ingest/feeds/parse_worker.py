@@ -13,8 +13,6 @@ from services.ingest.feeds.page_reader import read_page
 from services.ingest.feeds.parser_process import LENGTH
 from shared.runtime import confine
 
-_MEMORY = 768 * 1024 * 1024  # bytes beyond those that the process has at its start
-
 
 def _feed(request: dict[str, Any], data: bytes) -> Iterator[bytes]:
     head, entries = read_feed(data, request["content_type"], request["url"])
@@ -55,7 +53,7 @@ def _read(stream: IO[bytes]) -> bytes | None:
 
 def main() -> None:
     confine.end_with(int(sys.argv[1]))
-    confine.limit_memory(_MEMORY)
+    confine.limit_memory(int(sys.argv[2]))
     confine.leave_no_core()
     confine.leave_signals_to_the_service()
     confine.go_first_when_memory_runs_out()

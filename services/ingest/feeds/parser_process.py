@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 TIME_LIMIT = 10.0  # seconds for one document; the whole process is killed
+MEMORY = 768 * 1024 * 1024
 MAX_FRAME = 16 * 1024 * 1024  # bytes; an entry has 2 MiB at most, as JSON up to six times as many
 LENGTH = struct.Struct(">I")
 _MODULE = "services.ingest.feeds.parse_worker"
@@ -33,14 +34,15 @@ class ParserFailed(Exception):  # noqa: N818 - a verdict about the document
 class _Process:
     """One child with one request at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory: int) -> None:
+        self._memory = memory
         self._child: asyncio.subprocess.Process | None = None
         self._done = 0
 
     async def ask(self, request: Mapping[str, Any], data: bytes) -> list[bytes]:
         if self._child is None or self._child.returncode is not None or self._done >= _DOCUMENTS:
             await self.end()
-            self._child, self._done = await _started(), 0
+            self._child, self._done = await _started(self._memory), 0
         self._done += 1
         try:
             async with asyncio.timeout(TIME_LIMIT):
@@ -78,9 +80,9 @@ class _Process:
             await asyncio.shield(child.wait())
 
 
-async def _started() -> asyncio.subprocess.Process:
+async def _started(memory: int) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", _MODULE, str(os.getpid())),
+        *(sys.executable, "-m", _MODULE, str(os.getpid()), str(memory)),
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
@@ -89,10 +91,10 @@ async def _started() -> asyncio.subprocess.Process:
 
 
 class Parser:
-    """A few processes, started when they are needed first."""
+    """A few processes, started when they are needed first; ``memory`` is in bytes, beyond what each begins with."""
 
-    def __init__(self, processes: int = 2) -> None:
-        self._all = [_Process() for _ in range(processes)]
+    def __init__(self, processes: int = 2, memory: int = MEMORY) -> None:
+        self._all = [_Process(memory) for _ in range(processes)]
         self._idle: asyncio.LifoQueue[_Process] = asyncio.LifoQueue()  # one that runs already, rather than another
         for process in self._all:
             self._idle.put_nowait(process)
@@ -114,9 +116,9 @@ class Parser:
 
 
 @asynccontextmanager
-async def parser(processes: int = 2) -> AsyncIterator[Parser]:
+async def parser(processes: int = 2, memory: int = MEMORY) -> AsyncIterator[Parser]:
     """Yield a parser, whose processes end with the block."""
-    made = Parser(processes)
+    made = Parser(processes, memory)
     try:
         yield made
     finally:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import cast
 
 import pytest
@@ -14,6 +15,7 @@ from nats.aio.client import Client
 from nats.js import JetStreamContext
 
 from services.ingest.feeds import registry
+from services.ingest.feeds.feed_input import feed_input
 from services.ingest.feeds.feed_record import FeedRecord, feed_id
 from services.ingest.feeds.poller import LEASE, Poller, feed_tools
 from services.ingest.feeds.registry import Registry
@@ -21,10 +23,14 @@ from services.ingest.identity import ingested
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
+from shared.errors import WrongSetting
 from shared.guarded_http import GuardedClient
-from shared.messages import ArticleSubmitted
+from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.runtime.run import load
+from shared.settings import Settings
 from tests.feeds import feed_documents as documents
 from tests.feeds.web_server import Answer, Request, WebServer, serving
+from tests.running import running
 from wireroom.testing.fake_broker import FakeJetStream
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -381,3 +387,39 @@ async def test_a_host_is_asked_two_at_a_time(rig: Rig) -> None:
         rig.site.held.set()
         assert len(await polling) == 6
     assert rig.server.most["slow-0.example"] == 2
+
+
+async def test_a_value_of_others_in_the_bucket_is_no_feed_and_stops_no_poll(rig: Rig) -> None:
+    name = await rig.add("rss-0.example")
+    bucket = await rig.js.key_value("feeds")
+    for key, value in (("other", b"{]"), ("deep", b"[" * 5_000), ("a.b", b'{"url": 1}'), (name[:-1], b"\xff")):
+        await bucket.put(key, value)
+    async with rig.poller("one") as one:
+        assert set(await one.run_due()) == {name}
+        await bucket.put(name, b"null")
+        await one.registry.refresh()
+        assert not one.registry.records
+    assert (await registry.everything(rig.js)).foreign == 5
+
+
+async def test_ingest_polls_the_feeds_of_its_settings(
+    rig: Rig, settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "feeds.txt").write_text(f"http://127.0.0.1:{rig.server.port}/feed harbour-gazette\n", "utf-8")
+    monkeypatch.setenv("WIREROOM_INGEST_FEEDS", str(tmp_path / "feeds.txt"))
+    monkeypatch.setenv("WIREROOM_INGEST_FETCH_ALLOW", "127.0.0.0/8")
+    raw = await rig.js.pull_subscribe("news.v1.raw.>", stream="RAW")
+    async with running(load("ingest"), settings=settings):
+        (message,) = await raw.fetch(1, timeout=60)
+    article = ArticleIngested.model_validate_json(message.data)
+    assert (article.source, article.title, article.media_type) == ("harbour-gazette", "Harbour reopens", "text/html")
+
+
+async def test_a_list_of_feeds_that_cannot_be_read_ends_ingest_with_what_is_wrong(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "feeds.txt").write_text("https://a.example/f\nfile:///etc/passwd\n", "utf-8")
+    monkeypatch.setenv("WIREROOM_INGEST_FEEDS", str(tmp_path / "feeds.txt"))
+    with pytest.raises(WrongSetting, match=r"WIREROOM_INGEST_FEEDS.*line 2"):
+        async with feed_input(settings, IngestSettings(), lambda *_: None):
+            pass
