@@ -110,6 +110,10 @@ TREE: Tree = MappingProxyType({
             "Watch the resident memory of one process of the extract stage that is never replaced, as a worker would "
             "be.",
         ),
+        "inputs": Entry(
+            f"{_B}.bench_inputs:bench_inputs",
+            "Measure HTTP and WARC beside the bare NATS client that publishes the same bytes.",
+        ),
         "publish": Entry(
             f"{_B}.bench_servers:bench_publish",
             "Measure publishing beside the bare NATS client, as many in flight, on the same broker.",

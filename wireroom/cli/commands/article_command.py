@@ -20,8 +20,8 @@ from wireroom.cli.output import counted, err, fail, json_line, one_line, out, ta
 from wireroom.cli.rendering import entity_names, render, render_changes
 from wireroom.cli.snippets import snippet, terms
 from wireroom.cli.time_arguments import since as moment
+from wireroom.exporting.ninjs_output import Version, ninjs_of
 from wireroom.ops import article_lookup
-from wireroom.ops.ninjs_output import Version, ninjs_of
 from wireroom.ops.word_diff import changes
 
 EX_NOT_FOUND = 1

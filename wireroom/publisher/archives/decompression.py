@@ -10,11 +10,10 @@ import brotli
 import zstandard
 
 from shared.errors import Reason, Rejected
+from shared.web.bounded_inflate import MAX_RATIO, RATIO_COUNTS_FROM, BoundedInflate, NotDecodable, TooLarge
 from wireroom.publisher.archives.records import BrokenArchive
 
 CHUNK = 64 * 1024  # bytes
-MAX_RATIO = 200  # of an HTTP body or a member of a zip file; text has 3 to 10, a bomb 1,000
-RATIO_COUNTS_FROM = 1024 * 1024  # bytes; a short text of one letter has a great ratio and harms nobody
 _MOST_WINDOW = 128 * 1024 * 1024  # bytes of memory that a Zstandard stream may ask for, as `zstd -d` allows
 _MOST_OF_FILE = 1000  # times its size: lines that repeat each other compress well
 _FILE_COUNTS_FROM = 1024 * 1024 * 1024  # bytes
@@ -122,8 +121,10 @@ def _without_encoding(body: bytes, name: str, most: int) -> bytes:
         return body
     most = min(most, max(RATIO_COUNTS_FROM, MAX_RATIO * len(body)))
     try:
-        made = _decoded(body, name, most)
-    except (zlib.error, brotli.error, zstandard.ZstdError):
+        made = _decoded(body, name.removeprefix("x-"), most)
+    except TooLarge as bomb:
+        raise Rejected(Reason.TOO_LARGE, f"{bomb}, out of {len(body):,} as {name}") from None
+    except (NotDecodable, brotli.error, zstandard.ZstdError):
         return body
     if len(made) > most:
         raise Rejected(Reason.TOO_LARGE, f"more than {most:,} bytes out of {len(body):,} as {name}")
@@ -133,13 +134,8 @@ def _without_encoding(body: bytes, name: str, most: int) -> bytes:
 def _decoded(body: bytes, name: str, most: int) -> bytes:
     """Return at most one byte more than ``most``; what is cut gives what there is."""
     match name:
-        case "gzip" | "x-gzip":
-            return zlib.decompressobj(wbits=47).decompress(body, most + 1)
-        case "deflate":  # with the header of zlib, as the standard says, or without, as some servers send it
-            try:
-                return zlib.decompressobj().decompress(body, most + 1)
-            except zlib.error:
-                return zlib.decompressobj(wbits=-15).decompress(body, most + 1)
+        case "gzip" | "deflate":
+            return BoundedInflate(name, most).feed(body)
         case "br":
             return _brotli(body, most)
         case "zstd":

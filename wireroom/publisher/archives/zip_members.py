@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from shared.errors import Reason, Rejected
-from wireroom.publisher.archives.decompression import CHUNK, MAX_RATIO, RATIO_COUNTS_FROM
+from shared.web.bounded_inflate import MAX_RATIO, RATIO_COUNTS_FROM
+from wireroom.publisher.archives.decompression import CHUNK
 from wireroom.publisher.archives.records import BrokenArchive
 
 _MOST_DIRECTORY = 32 * 1024 * 1024  # bytes; Python keeps some 20 times as much in memory

@@ -16,7 +16,7 @@ from services.ingest.readers.news_item import NewsItem, moment
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleSubmitted
 from tests.paths import ROOT
-from wireroom.ops.ninjs_output import Version, ninjs_of
+from wireroom.exporting.ninjs_output import Version, ninjs_of
 
 NOW = datetime(2026, 3, 2, tzinfo=UTC)
 LINK = "https://harbour-gazette.example/news/lock"
