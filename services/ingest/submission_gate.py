@@ -8,7 +8,7 @@ from typing import Any
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from services.ingest.identity import ingested
+from services.ingest.identity import usable_id
 from services.ingest.readers.source_field import with_source
 from services.ingest.source_quotas import SourceQuotas
 from shared.broker.envelope import ORIGIN
@@ -16,7 +16,7 @@ from shared.broker.publish import MESSAGE_ID, PUBLISH_TIMEOUT, classified
 from shared.broker.withdrawals import Tombstone, withdraw
 from shared.decoding import decode
 from shared.errors import Reason, Rejected, Unavailable
-from shared.messages import ArticleIngested, ArticleSubmitted
+from shared.messages import ArticleSubmitted
 from shared.runtime.worker_thread import off_loop
 
 
@@ -47,10 +47,10 @@ class SubmissionGate:
         ``source`` is put in where there is none, and any other is refused. The same bytes under the same ``key`` are
         taken once within the broker's duplicate window. ``withdraws`` is why the article is taken back with it.
         """
-        article, data = await off_loop(len(data), checked, data, source)
+        article_id, article, data = await off_loop(len(data), checked, data, source)
         self.quotas.take(article.source, len(data))
         if withdraws:
-            await self._withdraw(article, withdraws)
+            await self._withdraw(article_id, article, withdraws)
         message_id = sha256(f"{article.source}\0{key}".encode("utf-8", "replace") + data).hexdigest()
         given = {MESSAGE_ID: f"{self.origin}:{message_id[:32]}", "content-type": "application/json"}
         subject = ArticleSubmitted.subject_pattern
@@ -61,9 +61,9 @@ class SubmissionGate:
         except (NatsError, TimeoutError, OSError, ValueError) as error:
             meaning = classified(error, "INBOX", subject, len(data))
             raise meaning if isinstance(meaning, Rejected) else Unavailable("NATS", subject, str(error)) from error
-        return Taken(article.id, ack.seq, bool(ack.duplicate))
+        return Taken(article_id, ack.seq, bool(ack.duplicate))
 
-    async def _withdraw(self, article: ArticleIngested, reason: str) -> None:
+    async def _withdraw(self, article_id: str, article: ArticleSubmitted, reason: str) -> None:
         """Set the tombstone of an article; the submission that follows makes ingest tell every consumer.
 
         Only what a guid names, which is a source's own: by a link it would be anybody's. Raises Rejected, Unavailable.
@@ -71,15 +71,15 @@ class SubmissionGate:
         if article.guid is None:
             said = "guid: an article that only a link names is withdrawn by an operator: `wireroom withdraw LINK`"
             raise Rejected(Reason.SCHEMA, said)
-        stone = Tombstone(id=article.id, source=article.source, reason=reason, at=datetime.now(UTC))
+        stone = Tombstone(id=article_id, source=article.source, reason=reason, at=datetime.now(UTC))
         try:
             await withdraw(self.js, stone)
         except (NatsError, TimeoutError) as error:
             raise Unavailable("NATS", "the tombstones", str(error)) from error
 
 
-def checked(data: bytes, source: str | None) -> tuple[ArticleIngested, bytes]:
-    """Return what ingest will make of a submission, which only its version is missing, and its bytes; raises Rejected.
+def checked(data: bytes, source: str | None) -> tuple[str, ArticleSubmitted, bytes]:
+    """Return the id that ingest will give a submission, the submission and its bytes; raises Rejected.
 
     ``source`` is the one that the publisher may use: it is put in where there is none, and any other is refused.
     """
@@ -88,4 +88,4 @@ def checked(data: bytes, source: str | None) -> tuple[ArticleIngested, bytes]:
     article = decode(data, ArticleSubmitted)
     if source not in {None, article.source}:
         raise Rejected(Reason.SCHEMA, f"source: the token is of {source}, not of {article.source}")
-    return ingested(article, version=1, received_at=datetime.now(UTC)), data
+    return usable_id(article), article, data
