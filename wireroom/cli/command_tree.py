@@ -111,7 +111,7 @@ TREE: Tree = MappingProxyType({
             "be.",
         ),
         "inputs": Entry(
-            f"{_B}.bench_inputs:bench_inputs",
+            f"{_B}.inputs.bench_inputs:bench_inputs",
             "Measure HTTP and WARC beside the bare NATS client that publishes the same bytes.",
         ),
         "publish": Entry(

@@ -5,7 +5,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from services.ingest.readers import newsml_g2, ninjs, nitf, safe_xml
+from services.ingest.readers import newsml_g2, ninjs, nitf, xml_tree
 from services.ingest.readers.news_item import NewsItem
 from shared.errors import Reason, Rejected
 
@@ -17,7 +17,7 @@ XML = frozenset(
 
 def of_xml(data: bytes, now: datetime) -> Iterator[NewsItem | Rejected]:
     """Yield the articles of NITF or NewsML-G2, each or why it is none; raises Rejected for any other document."""
-    root = safe_xml.parse(data)
+    root = xml_tree.parse(data)
     if root.tag == "nitf":
         yield _read(partial(nitf.of_nitf, root), now)
         return

@@ -6,7 +6,7 @@ from xml.etree.ElementTree import Element
 
 from services.ingest.readers import nitf
 from services.ingest.readers.news_item import NewsItem, named, news_item, page, rfc_3339, tags
-from services.ingest.readers.safe_xml import attribute, html, text
+from services.ingest.readers.xml_tree import attribute, html, text
 from shared.errors import Reason, Rejected
 
 _PERMALINK = frozenset({"permalink", "isalternativewebversion", "publishedversion", "canonical"})

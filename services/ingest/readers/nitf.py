@@ -7,7 +7,7 @@ from datetime import datetime
 from xml.etree.ElementTree import Element
 
 from services.ingest.readers.news_item import NewsItem, named, news_item, page, rfc_3339, tags
-from services.ingest.readers.safe_xml import attribute, html, text
+from services.ingest.readers.xml_tree import attribute, html, text
 
 _IN_HTML = {
     "hl1": "h2",

@@ -139,7 +139,8 @@ class Good:
 
 ELSEWHERE = {  # commands that read neither streams nor buckets nor articles of this stack, or run servers of their own
     "run", "setup", "up", "down", "logs", "demo", "bench end-to-end", "bench extract",
-    "bench hostile", "bench memory", "bench publish", "bench store", "bench soak",
+    "bench hostile", "bench inputs", "bench memory", "bench publish", "bench store", "bench soak",
+    "bridge",  # passes bytes on as they are
     "config show", "config check", "rules check", "models ls", "models check", "aliases check",
 }  # fmt: skip
 

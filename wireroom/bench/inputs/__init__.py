@@ -1,0 +1,1 @@
+"""Measuring the inputs: HTTP and WARC beside the bare NATS client."""
