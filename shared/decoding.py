@@ -47,6 +47,15 @@ def decode(data: bytes, model: type[M], headers: Mapping[str, str] | None = None
     return message
 
 
+def check_fields(fields: Mapping[str, Any], model: type[Message]) -> None:
+    """Raise Rejected where `decode` would, for fields that a reader of ours made and whose JSON nobody else wrote."""
+    try:
+        message = model.model_validate(fields)
+    except ValidationError as error:
+        raise _rejection(error, model.model_fields) from None
+    _check_body(message)
+
+
 def _check_major(headers: Mapping[str, str]) -> None:
     """Refuse what says to be of another major version, whose fields may mean other things under the same names."""
     for name in ("ce-type", "ce-dataschema"):

@@ -4,7 +4,6 @@ Everything is read as it is needed: a file of any size takes the memory of one a
 """
 
 import codecs
-import json
 import os
 import stat
 import sys
@@ -24,7 +23,7 @@ import orjson
 from services.ingest.readers import news_formats, ninjs
 from services.ingest.readers.news_item import NewsItem
 from services.ingest.readers.source_field import with_source
-from shared.decoding import decode
+from shared.decoding import check_fields
 from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, ArticleSubmitted
 from shared.web.charsets import decode_text
@@ -316,12 +315,12 @@ def _submission(name: str, record: Record, source: str) -> Submission:
 
 
 def _checked(origin: str, fields: Mapping[str, object], number: int | None = None) -> Submission:
+    data = b""
     try:
         data = orjson.dumps(fields)
-    except TypeError:  # a lone surrogate, which is for the services to judge
-        data = json.dumps(fields).encode()
-    try:
-        decode(data, ArticleSubmitted)
+        check_fields(fields, ArticleSubmitted)
+    except TypeError:  # a lone surrogate
+        return Submission(origin, data, Rejected(Reason.NOT_UTF8, "a field holds half of a character"), number)
     except Rejected as verdict:
         return Submission(origin, data, verdict, number)
     return Submission(origin, data, None, number)
