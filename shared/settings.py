@@ -2,17 +2,22 @@
 
 import json
 import logging
+import os
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from shared.broker.nats_address import check
 from shared.errors import WrongSetting
 
 PREFIX = "WIREROOM_"
 SECRET = frozenset({"nats_url", "mongo_url"})  # fields whose value may hold a password: shown without it, or not at all
+IN_FILE = "_FILE"  # behind the variable of such a field: the file that holds the value, with its password
 _SHOWN = 80  # characters of a wrong value
 
 
@@ -36,8 +41,32 @@ class EnvironmentSettings(BaseSettings):
             raise WrongSetting(*(_line(type(self), each) for each in error.errors())) from None
 
 
+class _Files(PydanticBaseSettingsSource):
+    """Reads a secret from the file that its variable with ``_FILE`` names; raises WrongSetting if that cannot be."""
+
+    def get_field_value(self, field: FieldInfo, field_name: str) -> tuple[Any, str, bool]:  # noqa: ARG002 - pydantic's
+        named = {name.upper(): value for name, value in os.environ.items()}
+        variable_of_file = f"{PREFIX}{field_name}".upper() + IN_FILE
+        if field_name not in SECRET or not (path := named.get(variable_of_file)):
+            return None, field_name, False
+        try:
+            value = Path(path).read_text("utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            cause = error.strerror if isinstance(error, OSError) else "it is no UTF-8"
+            raise WrongSetting(f"{variable_of_file}: {path} cannot be read: {cause}. Correct it or unset it.") from None
+        return value or None, field_name, False
+
+    def __call__(self) -> dict[str, Any]:
+        found = {name: self.get_field_value(field, name)[0] for name, field in self.settings_cls.model_fields.items()}
+        return {name: value for name, value in found.items() if value is not None}
+
+
 class Settings(EnvironmentSettings):
-    """Where the broker and the database are, and how a service shows its health."""
+    """Where the broker and the database are, and how a service shows its health.
+
+    An address is also read from the file that ``WIREROOM_NATS_URL_FILE`` or ``WIREROOM_MONGO_URL_FILE`` names, so that
+    its password stands in no environment.
+    """
 
     # several of one cluster are separated by commas; user and password, if any, are percent-encoded
     nats_url: Annotated[str, BeforeValidator(check)] = Field("nats://127.0.0.1:4222", repr=False)
@@ -52,6 +81,23 @@ class Settings(EnvironmentSettings):
     log_level: Annotated[str, BeforeValidator(_level)] = "INFO"
     # of one source in 30 days and each process; what it sets aside beyond is counted, and its bytes are not kept
     source_dead_letter_bytes: int = Field(200 * 1024 * 1024, ge=0)
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the same
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        return init_settings, env_settings, _Files(settings_cls)
+
+
+def named_in(environment: Mapping[str, str]) -> frozenset[str]:
+    """Return the variables that have a value, as the name of a setting also where that is read from a file."""
+    named = {name.upper() for name, value in environment.items() if value}
+    return frozenset(named | {name.removesuffix(IN_FILE) for name in named if name.endswith(IN_FILE)})
 
 
 def variable(settings: type[BaseSettings], field: str) -> str:

@@ -23,7 +23,7 @@ PATIENCE = 60.0
 
 @asynccontextmanager
 async def broker_of(stack: Stack) -> AsyncIterator[JetStreamContext]:
-    async with broker_at(stack.nats_url) as js:
+    async with broker_at(stack.of_setup.nats_url) as js:
         yield js
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from nats.errors import Error as NatsError
 
-from shared.broker.nats_address import login, servers, without_password
+from shared.broker.nats_address import login, without_password
 from shared.broker.nats_client import Client, connect
 from shared.errors import Unavailable, WrongSetting
 
@@ -60,8 +60,7 @@ async def _connect(url: str, **options: Any) -> Client:  # noqa: ANN401 - those 
 
     try:
         return await connect(
-            servers(url),
-            **login(url),
+            [url],
             name="wireroom",
             connect_timeout=_PATIENCE,
             max_reconnect_attempts=1,  # of the first connection too, which it would try for two minutes

@@ -15,6 +15,8 @@ from nats.aio.msg import Msg
 from nats.errors import ProtocolError
 from nats.protocol.parser import AWAITING_CONTROL_LINE, AWAITING_MSG_PAYLOAD, Parser
 
+from shared.broker import nats_address
+
 UNPARSED = "wireroom-unparsed-headers"  # bytes of headers that were too many to be parsed
 _MOST_PARSED = 32 * 1024
 _CRLF = b"\r\n"
@@ -23,9 +25,9 @@ _ACK = b"$JS.ACK."  # how the reply of a message begins that a stream delivers; 
 
 
 async def connect(servers: list[str], **options: Any) -> "Client":  # noqa: ANN401 - as nats-py takes them
-    """Connect as ``nats.connect`` does."""
-    connection = Client()
-    await connection.connect(servers, **options)
+    """Connect as ``nats.connect`` does; a user in the addresses is decoded, and has inboxes of its own."""
+    connection, url = Client(), ",".join(servers)
+    await connection.connect(nats_address.servers(url), **{**nats_address.login(url), **options})
     return connection
 
 

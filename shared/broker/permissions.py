@@ -4,7 +4,7 @@ Nothing else is allowed. The users below share the account that has JetStream, s
 subjects: whoever may ask JetStream for something can name any subject for the answer. Publishers and readers are not,
 so each is in an account of its own and reaches only what is exported to it (``services/setup/broker_accounts.py``).
 
-Whoever connects as a user receives answers below ``_INBOX.<user>``, and may subscribe to no other inbox.
+Whoever connects as a user receives answers below ``_INBOX.<user>``, and only the operator hears other inboxes.
 """
 
 from collections.abc import Mapping
@@ -77,13 +77,10 @@ def table() -> Mapping[str, Access]:
     hears = {
         "extract": (f"{furniture}.>",),
         DESK: (_pattern(ArticleMatched),),
-        OPERATOR: (f"{withdrawn}.>", f"{furniture}.>", "wireroom.import.*"),
+        OPERATOR: ("news.>", f"{furniture}.>", "wireroom.import.*", "_INBOX.>"),
     }
     return {
-        name: Access(
-            tuple(dict.fromkeys(publish)),
-            (f"{inbox(name)}.>", *dict.fromkeys((f"{withdrawn}.>", *hears.get(name, ())))),
-        )
+        name: Access(tuple(dict.fromkeys(publish)), (f"{inbox(name)}.>", f"{withdrawn}.>", *hears.get(name, ())))
         for name, publish in users.items()
     }
 
@@ -146,7 +143,11 @@ def _trim(stream: str) -> tuple[str, ...]:
 
 
 def _operator() -> tuple[str, ...]:
-    """Return what the command line does: everything but making, changing and deleting streams and durables."""
+    """Return what the command line does: everything but making, changing, emptying and deleting streams.
+
+    It may make readers of NEWS, and read as them. It hears all inboxes: it may read every stream anyway, and so any
+    client of NATS works as this user.
+    """
     names = [str(each.name) for each in streams()] + [f"KV_{each.bucket}" for each in buckets()]
     return (
         f"{_API}.INFO",
@@ -158,7 +159,8 @@ def _operator() -> tuple[str, ...]:
         "news.v1.>",  # submits, replays and withdraws
         "news.dead.>",
         *(f"$KV.{each.bucket}.>" for each in buckets()),
-        *("wireroom.import.*", f"{inbox(OPERATOR)}.>"),
+        *(f"{_API}.CONSUMER.DURABLE.CREATE.{NEWS}.*", f"{_API}.CONSUMER.CREATE.{NEWS}.>", *reading(NEWS, "*")),
+        *("wireroom.import.*", "_INBOX.>"),
     )
 
 

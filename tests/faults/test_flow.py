@@ -11,6 +11,8 @@ import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
 from nats.js import JetStreamContext
 
+from services.setup.credentials import address_file
+from shared.broker.nats_address import login
 from shared.broker.stream_reader import all_of
 from shared.messages import ArticleStored
 from shared.topology import CONSUMERS, streams
@@ -20,7 +22,7 @@ from tests.faults.rig.parts import SERVICES, SlowProxy, parts
 from tests.faults.rig.verdict import verify
 from tests.faults.rig.watch import Watch
 from tests.faults.test_matrix import SOME, hurry, impatient
-from tests.stacks import broker_at
+from tests.stacks import broker_of
 from wireroom.local import local_stack as local
 from wireroom.ops.audit import balance, gather
 from wireroom.testing.factories import BODY, a_submission
@@ -134,23 +136,28 @@ async def _outcomes(js: JetStreamContext) -> dict[str, int]:
 
 @pytest.mark.row("29")
 async def test_29_a_credential_that_is_revoked_is_told_and_waited_for(tmp_path: Path, report: Report) -> None:
-    """The publisher keeps its own; the services, which have none, end, are started again, and are let in again."""
+    """The publisher keeps its own; the services, whose passwords change, end, are started again, and get in again."""
     folder = tmp_path / "stack"
     async with local.running(folder, lambda _: None, usual_ports=False) as stack:
         configuration, nats = folder / "nats.conf", stack.processes["nats-server"]
         usual = configuration.read_text()
-        publisher_only = 'authorization { users: [ {user: "publisher", password: "publisher"} ] }\n'
-        async with broker_at(stack.nats_url.replace("//", "//publisher:publisher@")) as js:
+        passwords = [
+            login(address_file(folder / "credentials", name, "nats").read_text())["password"] for name in SERVICES
+        ]
+        revoked = usual
+        for password in passwords:
+            revoked = revoked.replace(password, password[::-1])
+        async with broker_of(stack) as js:
             await hurry(js)
             with Watch(stack.mongo_url, lambda: stack.processes, stack.health_ports) as watch:
                 async with Load(js, tmp_path / "ledger", seed=29) as load:
                     await load.more(SOME)
-                    configuration.write_text(usual + publisher_only)
+                    configuration.write_text(revoked)
                     os.kill(nats, signal.SIGHUP)
                     await load.more(SOME)
                     logs = [folder / f"logs/{name}.log" for name in SERVICES]
                     async with asyncio.timeout(60):
-                        while not all(" refuses a connection" in log.read_text() for log in logs):  # noqa: ASYNC110 - a log
+                        while not all(" refuses the user" in log.read_text() for log in logs):  # noqa: ASYNC110 - a log
                             await asyncio.sleep(0.2)
                     configuration.write_text(usual)
                     os.kill(nats, signal.SIGHUP)

@@ -14,7 +14,6 @@ from nats.js import JetStreamContext
 
 from services.setup.preparation import setup
 from shared.limits import Limits
-from shared.settings import Settings
 from shared.topology import CONSUMERS, EXTRACT, INGEST
 from tests.faults.report import Report, judge, number, seconds
 from tests.faults.rig import firewall
@@ -85,7 +84,7 @@ async def deleting_consumers(stack: Stack, js: JetStreamContext, load: Load) -> 
     for consumer in (INGEST, EXTRACT):
         await js.delete_consumer(consumer.stream, consumer.durable)
         await asyncio.sleep(3)
-        await setup(Settings(nats_url=stack.nats_url, mongo_url=stack.mongo_url), Limits())
+        await setup(stack.of_setup, Limits())
         await hurry(js)
         await load.more(SOME)
 

@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from itertools import count
 from urllib.parse import urlsplit
 
+import orjson
+
+from shared.broker.nats_address import Login, login
 from shared.topology import MAX_PAYLOAD
 
 Heard = Callable[[bytes, bytes], None]  # subject and data of a message
 
-_CONNECT = b'CONNECT {"verbose":false,"pedantic":false,"headers":true,"no_responders":true}\r\n'
+_OPTIONS = {"verbose": False, "pedantic": False, "headers": True, "no_responders": True}
 _REPLIES = b"_INBOX.raw"
 _LONGEST_LINE = 2**16
 _PATIENCE = 20.0  # seconds for one answer of the broker
@@ -54,8 +57,9 @@ class Refused(Exception):  # noqa: N818 - the broker's answer to a publication
 class RawConnection:
     """Made by ``connected``. One connection for many publications and readers at once."""
 
-    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, user: Login) -> None:
         self._reader, self._writer = reader, writer
+        self._greeting = _OPTIONS | {"user": user.get("user", ""), "pass": user.get("password", "")}
         self._numbers = count(1)
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._heard: dict[bytes, Heard] = {}
@@ -109,7 +113,7 @@ class RawConnection:
     async def read(self) -> None:
         """Take what the broker sends until cancelled; raises ConnectionError if the broker ends the connection."""
         answers = b"0"
-        self._writer.write(_CONNECT + b"SUB %b.* %b\r\n" % (_REPLIES, answers))
+        self._writer.write(b"CONNECT %b\r\nSUB %b.* %b\r\n" % (orjson.dumps(self._greeting), _REPLIES, answers))
         while line := await self._reader.readline():
             words = line.split(b" ")
             match words[0]:
@@ -140,7 +144,7 @@ class RawConnection:
 async def connected(url: str) -> AsyncIterator[RawConnection]:
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=_LONGEST_LINE)
-    connection = RawConnection(reader, writer)
+    connection = RawConnection(reader, writer, login(url))
     reading = asyncio.create_task(connection.read())
     reading.add_done_callback(connection.fail)
     try:

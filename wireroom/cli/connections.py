@@ -15,7 +15,7 @@ from services.store.mongo_connection import refused, usable
 from shared.broker.connect import Callback, brief_connection, lasting_connection
 from shared.broker.nats_address import without_password
 from shared.errors import Unavailable
-from shared.settings import Settings
+from shared.settings import Settings, named_in
 from wireroom.cli.output import err, fail
 
 EX_UNAVAILABLE = 69
@@ -27,8 +27,7 @@ _told = set[str]()  # settings whose default was told
 def tell_default(setting: str, url: str) -> None:
     """Say once which servers are used where neither a running stack nor the environment names them."""
     field = Settings.model_fields[setting.removeprefix("WIREROOM_").lower()]
-    named = any(name.upper() == setting and value for name, value in os.environ.items())
-    if setting in _told or named or url != field.default:
+    if setting in _told or setting in named_in(os.environ) or url != field.default:
         return
     _told.add(setting)
     where = f"{without_password(url)}, the default of {setting}"

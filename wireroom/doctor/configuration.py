@@ -10,7 +10,7 @@ from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
 from shared.errors import WrongSetting
 from shared.limits import Limits
-from shared.settings import SECRET, Settings, variable
+from shared.settings import SECRET, Settings, named_in, variable
 from wireroom.local import server_binaries
 
 CLASSES = (Settings, Limits, IngestSettings, ExtractSettings, DeskSettings)
@@ -30,7 +30,7 @@ class InEffect:
 
 def in_effect(from_stack: frozenset[str]) -> Iterator[InEffect]:
     """Yield every setting of a class, addresses without user and password; raises WrongSetting."""
-    named = {name.upper() for name, value in os.environ.items() if value}
+    named = named_in(os.environ)
     for settings in CLASSES:
         values = settings().model_dump(mode="json")
         for field, value in values.items():

@@ -13,7 +13,7 @@ from typing import IO
 _TIED = Path(__file__).with_name("pdeathsig.py")
 _PAUSE = 0.05  # seconds between two looks at a program that is starting
 _LOG_BYTES = 16 * 1024 * 1024  # a longer log is renamed at the next start; one older log is kept
-_ADDRESSES = {"WIREROOM_NATS_URL", "WIREROOM_MONGO_URL"}
+_ADDRESSES = {"WIREROOM_NATS_URL", "WIREROOM_NATS_URL_FILE", "WIREROOM_MONGO_URL", "WIREROOM_MONGO_URL_FILE"}
 
 Probe = Callable[[], Awaitable[str | None]]
 

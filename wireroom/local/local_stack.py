@@ -13,7 +13,9 @@ from nats.errors import Error as NatsError
 
 from services.desk.settings import DeskSettings
 from services.ingest.settings import IngestSettings
+from services.setup import broker_accounts, credentials, database_users
 from services.setup.preparation import Wish, setup
+from shared.broker.permissions import OPERATOR, SETUP
 from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.runtime.run import services
@@ -44,11 +46,16 @@ class Stack:
             )
             http_port = IngestSettings().http_port or ports.first_free(HTTP_PORT, http_port)
             desk_port = ports.first_free(DeskSettings().http_port or DESK_PORT, desk_port)
-        self.nats_url, self.mongo_url = nats_server.url(nats_port), mongod.url(mongo_port)
+        self._bare = nats_server.url(nats_port), mongod.url(mongo_port)
+        folder = self._data / stack_state.CREDENTIALS
+        self._credentials = credentials.kept(folder, broker_accounts.user_names(), database_users.USERS)
+        credentials.write_addresses(self._credentials, nats_server.url(nats_port, "{}"), mongod.url(mongo_port, "{}"))
+        self.nats_url, self.mongo_url = self._addresses(OPERATOR)
+        nats_url, mongo_url = self._addresses(SETUP)
+        self.of_setup = Settings(nats_url=nats_url, mongo_url=mongo_url)  # who may change streams
         self.health_ports = dict(zip(names, health_ports, strict=True))
         self.articles_url = f"http://{ports.LOOPBACK}:{http_port}/v1/articles"
         self.desk_url = f"http://{ports.LOOPBACK}:{desk_port}/"
-        urls = {"WIREROOM_NATS_URL": self.nats_url, "WIREROOM_MONGO_URL": self.mongo_url}
         own = defaultdict[str, dict[str, str]](
             dict,
             ingest={"WIREROOM_INGEST_HTTP_PORT": str(http_port)},
@@ -60,11 +67,17 @@ class Stack:
                 ),
             },
         )
-        self._broker = self._supervise(nats_server.program(self._data, nats_port, self._monitor_port))
-        self._database = self._supervise(mongod.program(self._data, mongo_port))
+        accounts = broker_accounts.configuration(self._credentials.nats)
+        guard = mongod.Guard(self._credentials, Settings().mongo_database)
+        self._broker = self._supervise(
+            nats_server.program(self._data, nats_port, self._monitor_port, accounts=accounts, probed_as=self.nats_url)
+        )
+        self._database = self._supervise(mongod.program(self._data, mongo_port, guard))
         self._services = [
             self._supervise(
-                service_process.program(kind, self._data, self.health_ports[name], urls | own[kind], name=name)
+                service_process.program(
+                    kind, self._data, self.health_ports[name], self._files(kind) | own[kind], name=name
+                )
             )
             for name, kind in names.items()
         ]
@@ -79,9 +92,9 @@ class Stack:
         self._write_state()
         await _all(self._broker.start(), self._database.start())
         try:
-            done = await setup(Settings(nats_url=self.nats_url, mongo_url=self.mongo_url), Limits(), self._wish)
+            done = await setup(self.of_setup, Limits(), self._wish)
         except (NatsError, Unavailable) as error:
-            raise NotStarted(f"the streams could not be made on {self.nats_url}: {error}") from error
+            raise NotStarted(f"the streams could not be made on {self._bare[0]}: {error}") from error
         for line in done:
             if not line.endswith(": create"):
                 self._say(line)
@@ -109,6 +122,13 @@ class Stack:
     def _supervisors(self) -> Sequence[Supervisor]:
         return (self._broker, self._database, *self._services)
 
+    def _addresses(self, user: str) -> tuple[str, str]:
+        found = stack_state.addresses(self._data, user)
+        return found["WIREROOM_NATS_URL"], found["WIREROOM_MONGO_URL"]
+
+    def _files(self, user: str) -> dict[str, str]:
+        return {f"{name}_FILE": str(path) for name, path in stack_state.address_files(self._data, user).items()}
+
     def _supervise(self, program: Program) -> Supervisor:
         return Supervisor(program, self._say, self._write_state)
 
@@ -116,8 +136,9 @@ class Stack:
         now = stack_state.State(
             pid=os.getpid(),
             started=self._started,
-            nats_url=self.nats_url,
-            mongo_url=self.mongo_url,
+            nats_url=self._bare[0],
+            mongo_url=self._bare[1],
+            guarded=True,
             articles_url=self.articles_url,
             desk_url=self.desk_url,
             ready=self._ready,

@@ -7,9 +7,9 @@ from pathlib import Path
 from nats.errors import Error as NatsError
 
 from services.setup.broker_accounts import ACCOUNT
+from services.setup.credentials import write_private
 from shared.broker import nats_client
 from shared.broker.connect import is_refusal
-from shared.broker.nats_address import login, servers
 from shared.limits import Limits
 from shared.topology import MAX_PAYLOAD, streams
 from wireroom.local import server_binaries
@@ -33,8 +33,9 @@ jetstream {{
 """
 
 
-def url(port: int) -> str:
-    return f"nats://{LOOPBACK}:{port}"
+def url(port: int, user: str = "") -> str:
+    """Return the address; ``user`` is empty or ``name:password@``."""
+    return f"nats://{user}{LOOPBACK}:{port}"
 
 
 def program(
@@ -52,7 +53,7 @@ def program(
     reserved = 2 * sum(stream.max_bytes or 0 for stream in streams(Limits()))
     values = {"host": LOOPBACK, "port": port, "max_payload": MAX_PAYLOAD, "max_file_store": reserved}
     monitor = f"http: {LOOPBACK}:{monitor_port}\n" if monitor_port else ""
-    _write(configuration, _CONFIGURATION.format(**values, folder=json.dumps(str(folder))) + monitor + accounts)
+    write_private(configuration, _CONFIGURATION.format(**values, folder=json.dumps(str(folder))) + monitor + accounts)
     if accounts:
         _adopt(folder)
 
@@ -61,15 +62,6 @@ def program(
 
     command = (str(server_binaries.nats_server()), "--config", str(configuration))
     return Program("nats-server", command, port, probe, data / "logs/nats-server.log", patience=10, folder=data)
-
-
-def _write(path: Path, text: str) -> None:
-    """Write a file that only its owner can read, from its first byte on."""
-    fresh = path.with_suffix(".new")
-    fresh.unlink(missing_ok=True)
-    fresh.touch(mode=0o600, exist_ok=False)
-    fresh.write_text(text)
-    fresh.replace(path)
 
 
 def _adopt(folder: Path) -> None:
@@ -90,8 +82,7 @@ async def version(address: str, *, guarded: bool = False) -> str | None:
 
     try:
         connection = await nats_client.connect(
-            servers(address),
-            **login(address),
+            [address],
             connect_timeout=_TIMEOUT,
             allow_reconnect=False,
             max_reconnect_attempts=1,  # counts here all the same, and by default it is two minutes

@@ -16,7 +16,8 @@ _WITH_DATABASE = {"store", "desk"}  # the others parse what anyone publishes, so
 
 def program(service: str, data: Path, health_port: int, urls: dict[str, str], *, name: str) -> Program:
     """``urls`` are settings; a service gets those it connects with."""
-    known = {key: url for key, url in urls.items() if key != "WIREROOM_MONGO_URL" or service in _WITH_DATABASE}
+    of_database = service in _WITH_DATABASE
+    known = {key: url for key, url in urls.items() if of_database or not key.startswith("WIREROOM_MONGO_URL")}
     environment = known | {"WIREROOM_HEALTH_HOST": LOOPBACK, "WIREROOM_HEALTH_PORT": str(health_port)}
 
     async def probe() -> str | None:

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+CREDENTIALS = "credentials"  # folder: services/setup/credentials.py
+_OPERATOR = "operator"  # as in shared/broker/permissions.py, which takes a tenth of a second to import
 _LOCK = "lock"
 _STATE = "state.json"
 _LOCK_PATIENCE = 1.0  # seconds: a command that looks whether a stack runs holds the lock for an instant
@@ -26,7 +28,10 @@ class AlreadyRunning(Exception):  # noqa: N818 - what it is, to whoever catches 
 
 @dataclass(frozen=True)
 class State:
-    """``processes``: name to process id; ``health_ports``: name of a service to its port."""
+    """``processes``: name to process id; ``health_ports``: name of a service to its port.
+
+    The addresses are without users; ``guarded`` says that those with users are in the folder's credentials.
+    """
 
     pid: int
     started: str
@@ -35,6 +40,7 @@ class State:
     articles_url: str = ""  # of the HTTP input
     desk_url: str = ""
     ready: bool = False
+    guarded: bool = False
     processes: dict[str, int] = field(default_factory=dict)
     health_ports: dict[str, int] = field(default_factory=dict)
     v: int = 1
@@ -90,11 +96,26 @@ def apply_running_stack(data: Path) -> frozenset[str]:
     found = running(data)
     if not found:
         return frozenset()
-    addresses = {"WIREROOM_NATS_URL": found.nats_url, "WIREROOM_MONGO_URL": found.mongo_url}
-    named = {name.upper() for name, value in os.environ.items() if value}
-    missing = {name: url for name, url in addresses.items() if name not in named}
+    bare = {"WIREROOM_NATS_URL": found.nats_url, "WIREROOM_MONGO_URL": found.mongo_url}
+    try:
+        known = addresses(data, _OPERATOR) if found.guarded else bare
+    except OSError:  # of another user of this machine, whom the servers would refuse
+        known = bare
+    named = {name.upper().removesuffix("_FILE") for name, value in os.environ.items() if value}
+    missing = {name: url for name, url in known.items() if name not in named}
     os.environ.update(missing)
     return frozenset(missing)
+
+
+def address_files(data: Path, user: str) -> dict[str, Path]:
+    """Return by setting the files with the addresses that a user of the stack connects to; some may not exist."""
+    folder = data / CREDENTIALS / user
+    return {"WIREROOM_NATS_URL": folder / "nats_url", "WIREROOM_MONGO_URL": folder / "mongo_url"}
+
+
+def addresses(data: Path, user: str) -> dict[str, str]:
+    """Return by setting what a user of the stack connects to; raises OSError where that cannot be read."""
+    return {name: path.read_text("utf-8") for name, path in address_files(data, user).items()}
 
 
 def _locked(descriptor: int, kind: int) -> bool:

@@ -151,6 +151,22 @@ def test_every_class_of_settings_is_known_by_name() -> None:
     assert ours == [EnvironmentSettings], "its wrong values would be told with a traceback"
 
 
+def test_an_address_is_read_from_the_file_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "url").write_text("nats://desk:hidden@queue:4222\n")
+    monkeypatch.setenv("wireroom_nats_url_file", str(tmp_path / "url"))
+    assert Settings().nats_url == "nats://desk:hidden@queue:4222"
+    monkeypatch.setenv("WIREROOM_NATS_URL", "nats://other:4222")
+    assert Settings().nats_url == "nats://other:4222", "what the environment says itself comes first"
+    (tmp_path / "url").write_text("nats://desk:hid/den@queue")
+    monkeypatch.delenv("WIREROOM_NATS_URL")
+    with pytest.raises(WrongSetting, match="WIREROOM_NATS_URL cannot be used, and is not shown") as wrong:
+        Settings()
+    assert "den@" not in str(wrong.value)
+    monkeypatch.setenv("WIREROOM_MONGO_URL_FILE", str(tmp_path / "absent"))
+    with pytest.raises(WrongSetting, match=r"WIREROOM_MONGO_URL_FILE: .*absent cannot be read: No such file"):
+        Settings()
+
+
 def test_user_and_password_are_decoded_and_no_server_shows_them() -> None:
     url = "nats://desk:p%40ss%2Fw%25rd@queue-1:4222, tls://desk:p%40ss%2Fw%25rd@queue-2, queue-3:4222"
     assert login(url) == {"user": "desk", "password": "p@ss/w%rd", "inbox_prefix": "_INBOX.desk"}

@@ -10,7 +10,7 @@ from collections import deque
 from contextlib import closing
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -44,6 +44,7 @@ def run(
 
 
 def setup(
+    context: typer.Context,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would change, old -> new.")] = False,
     delete: Annotated[bool, typer.Option("--delete-older", help="Apply also what deletes messages at once.")] = False,
     restored: Annotated[
@@ -61,14 +62,24 @@ def setup(
     """
     from shared.broker.provisioning import NOT_APPLIED  # noqa: PLC0415
 
-    changes = _setup(dry_run=dry_run, delete=delete, restored=restored, compare=not without_database)
+    data, from_stack = _folder(context)[0], context.find_root().obj
+    changes = _setup(data, from_stack, dry_run=dry_run, delete=delete, restored=restored, compare=not without_database)
     for change in changes or ["Everything is as the settings say."]:
         out.print(change)
     if any(change.startswith(NOT_APPLIED) for change in changes):
         raise typer.Exit(EX_CHECK)
 
 
-def _setup(**wish: bool) -> list[str]:
+def _as_setup(data: Path, from_stack: frozenset[str]) -> dict[str, Any]:
+    """Return the addresses of the running stack for the user who may change streams; commands have the operator's."""
+    found = stack_state.running(data)
+    if not (found and found.guarded):
+        return {}
+    known = stack_state.addresses(data, "setup")
+    return {name.removeprefix("WIREROOM_").lower(): url for name, url in known.items() if name in from_stack}
+
+
+def _setup(data: Path, from_stack: frozenset[str], **wish: bool) -> list[str]:
     from nats.errors import ConnectionClosedError, NoRespondersError  # noqa: PLC0415 - other commands here need none
     from nats.js.errors import APIError  # noqa: PLC0415
 
@@ -77,7 +88,7 @@ def _setup(**wish: bool) -> list[str]:
     from shared.limits import Limits  # noqa: PLC0415
     from shared.settings import Settings  # noqa: PLC0415
 
-    settings, limits = Settings(), Limits()
+    settings, limits = Settings(**_as_setup(data, from_stack)), Limits()
     try:
         return asyncio.run(preparation.setup(settings, limits, preparation.Wish(**wish)))
     except Unavailable as outage:
