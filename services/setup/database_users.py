@@ -8,10 +8,10 @@ from pymongo.errors import OperationFailure
 
 from services.setup.stored_numbers import GAPS
 from services.store.schema import ACCEPTED_LOSSES, WITHDRAWN
-from shared.broker.permissions import OPERATOR, SETUP
+from shared.broker.permissions import DESK, OPERATOR, SETUP
 
 STORE = "store"
-USERS = (STORE, SETUP, OPERATOR)
+USERS = (STORE, SETUP, OPERATOR, DESK)
 SOURCE = "admin"  # the database that knows them
 _DUPLICATE = frozenset({51002, 51003})  # a role or a user that is there already
 
@@ -37,6 +37,7 @@ def _built_in(database: str) -> Mapping[str, list[Role]]:
     return {
         STORE: [{"role": "readWrite", "db": database}, {"role": "dbAdmin", "db": database}],
         SETUP: [{"role": "read", "db": database}],
+        DESK: [{"role": "read", "db": database}],
         OPERATOR: [{"role": "read", "db": database}, {"role": "clusterMonitor", "db": SOURCE}],
     }
 

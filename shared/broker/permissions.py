@@ -25,7 +25,7 @@ from shared.messages import (
 from shared.topology import CONSUMERS, EXTRACT, INGEST, NEWS, STORE, Consumer, buckets, stream_of, streams
 
 _API = "$JS.API"
-DESK = "desk"  # user and durable of a reader that is part of the installation
+DESK = "desk"  # user, and durable of what its index reads
 SEARCHES = "desk-searches"  # durable of what saved searches are tried on; all desks share it
 OPERATOR = "operator"  # of the command line
 SETUP = "setup"
@@ -64,7 +64,7 @@ def table() -> Mapping[str, Access]:
             *_info(EXTRACT.stream),  # NEWS is kept for as long as RAW has the article
             *_get(EXTRACT.stream),
         ),
-        DESK: (*reading(NEWS, DESK), *_runtime(DESK, NEWS, DESK), *_saved_searches()),
+        DESK: _desk(),
         SETUP: (
             *("$JS.API.>", "$JS.FC.>"),
             *_service("ingest", INGEST, ArticleIngested, ArticleWithdrawn),  # it ingests what a backup brought back
@@ -76,7 +76,7 @@ def table() -> Mapping[str, Access]:
     }
     hears = {
         "extract": (f"{furniture}.>",),
-        DESK: (_pattern(ArticleMatched),),
+        DESK: (_pattern(ArticleMatched), "wireroom.desk.*.*"),
         OPERATOR: ("news.>", f"{furniture}.>", "wireroom.import.*", "_INBOX.>"),
     }
     return {
@@ -142,26 +142,57 @@ def _trim(stream: str) -> tuple[str, ...]:
     return (*_scan(stream), f"{_API}.STREAM.PURGE.{stream}") if keeps else ()
 
 
+def _desk() -> tuple[str, ...]:
+    """Return what the desk does: it reads everything, has durables, and for an administrator replays and drops.
+
+    Replaying publishes a dead letter where it came from.
+    """
+    return (
+        *_everything(),
+        *_runtime(DESK, NEWS, DESK),
+        *reading(NEWS, DESK),
+        *(f"{_API}.CONSUMER.{what}.{NEWS}.{DESK}" for what in ("CREATE", "DURABLE.CREATE")),
+        *_saved_searches(),
+        *(_pattern(model) for model in (ArticleSubmitted, ArticleIngested, ArticleExtracted)),
+        f"{ArticleSubmitted.subject_pattern}.*",
+        *(f"{_API}.STREAM.MSG.DELETE.DEAD", f"$KV.{topology.MARKS}.*"),
+        f"{inbox(OPERATOR)}.>",  # answers `wireroom desk`
+    )
+
+
 def _operator() -> tuple[str, ...]:
     """Return what the command line does: everything but making, changing, emptying and deleting streams.
 
     It may make readers of NEWS, and read as them. It hears all inboxes: it may read every stream anyway, and so any
     client of NATS works as this user.
     """
+    return (
+        *_everything(),
+        *_readers(),
+        *(f"{_API}.STREAM.MSG.DELETE.*", f"{_API}.STREAM.PURGE.DEAD"),
+        "news.v1.>",  # submits, replays and withdraws
+        "news.dead.>",
+        *(f"$KV.{each.bucket}.>" for each in buckets()),
+        *("wireroom.import.*", "wireroom.desk.*.*", "_INBOX.>"),
+    )
+
+
+def _everything() -> tuple[str, ...]:
+    """Return what reading every stream, bucket and state takes."""
     names = [str(each.name) for each in streams()] + [f"KV_{each.bucket}" for each in buckets()]
     return (
         f"{_API}.INFO",
         *(f"{_API}.STREAM.{what}" for what in ("NAMES", "LIST")),
         *(f"{_API}.CONSUMER.{what}.*" for what in ("NAMES", "LIST")),
+        f"{_API}.CONSUMER.INFO.*.*",
         *(subject for name in names for subject in (*_scan(name), *_get(name))),
-        *(f"{_API}.CONSUMER.INFO.*.*", f"{_API}.STREAM.MSG.DELETE.*"),
-        *(f"{_API}.STREAM.PURGE.DEAD",),
-        "news.v1.>",  # submits, replays and withdraws
-        "news.dead.>",
-        *(f"$KV.{each.bucket}.>" for each in buckets()),
-        *(f"{_API}.CONSUMER.DURABLE.CREATE.{NEWS}.*", f"{_API}.CONSUMER.CREATE.{NEWS}.>", *reading(NEWS, "*")),
-        *("wireroom.import.*", "_INBOX.>"),
     )
+
+
+def _readers() -> tuple[str, ...]:
+    """Return what making durable readers of NEWS and reading as them takes."""
+    made = (f"{_API}.CONSUMER.DURABLE.CREATE.{NEWS}.*", f"{_API}.CONSUMER.CREATE.{NEWS}.>")
+    return (*made, *reading(NEWS, "*"))
 
 
 def _scan(stream: str) -> tuple[str, ...]:

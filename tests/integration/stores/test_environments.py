@@ -46,8 +46,8 @@ async def test_a_process_of_the_stack_knows_the_addresses_it_uses_and_its_parser
         seen = {name: environment(pid) for name, pid in stack.processes.items()}
         parsers = [environment(process.pid) for process in (template, worker)]
         mongo = {name for name, found in seen.items() if "WIREROOM_MONGO_URL_FILE" in found}
-        assert mongo == {"store"}
-        for name in ("ingest", "extract", "store"):
+        assert mongo == {"store", "desk"}
+        for name in ("ingest", "extract", "store", "desk"):
             assert Path(seen[name]["WIREROOM_NATS_URL_FILE"]) == tmp_path / "credentials" / name / "nats_url"
         shown = [*map(str, seen.values()), *map(str, parsers), *command_lines(stack)]
         for password in passwords(tmp_path):

@@ -27,7 +27,7 @@ NEVER = {
     "ingest": ("news.v1.extracted.en.a", "news.v1.stored.en.a", "$KV.withdrawn.a", "$JS.API.STREAM.PURGE.RAW"),
     "extract": (SUBMITTED, "news.v1.raw.a", "news.v1.stored.en.a", "$KV.tokens.a", "$JS.API.STREAM.MSG.DELETE.NEWS"),
     "store": (SUBMITTED, "news.v1.raw.a", "news.v1.extracted.en.a", "$JS.API.STREAM.PURGE.RAW", "$KV.furniture.a"),
-    "desk": (SUBMITTED, "news.v1.stored.en.a", "$KV.withdrawn.a", "$JS.API.CONSUMER.MSG.NEXT.NEWS.store"),
+    "desk": ("news.v1.stored.en.a", "$KV.withdrawn.a", "$KV.tokens.a", "$JS.API.STREAM.PURGE.NEWS"),
     SETUP: ("news.v1.extracted.en.a", "news.v1.stored.en.a", "news.dead.store.a"),
     OPERATOR: (
         *(f"$JS.API.STREAM.{what}.RAW" for what in ("CREATE", "UPDATE", "DELETE", "PURGE", "RESTORE", "SNAPSHOT")),
