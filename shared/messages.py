@@ -62,6 +62,11 @@ class ArticleSubmitted(Message):
     tags: tuple[Annotated[str, StringConstraints(min_length=1, max_length=200)], ...] = Field((), max_length=100)
 
 
+def submitted_by(source: str) -> str:
+    """Return the subject of a submission whose publisher is known to be this source."""
+    return f"{ArticleSubmitted.subject_pattern}.{source}"
+
+
 def verified_source(subject: str) -> str | None:
     """Return the source that the broker put behind the subject of a submission, by who its publisher is; else None."""
     beginning = f"{ArticleSubmitted.subject_pattern}."

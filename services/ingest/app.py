@@ -25,19 +25,24 @@ log = logging.getLogger(__name__)
 
 
 async def identified(article: ArticleSubmitted, delivery: Delivered) -> ArticleIngested:
-    """The version is the submission's place in INBOX: it only grows, and a redelivery keeps it."""
+    """The version is the submission's place in INBOX: it only grows, and a redelivery keeps it.
+
+    Raises Rejected where the broker knows the publisher as another source than the submission names.
+    """
     size, version, at = delivery.size, delivery.sequence, delivery.received_at
-    raw = await off_loop(size, ingested, article, version=version, received_at=at)
+    verified = is_verified(article, delivery.subject)
+    raw = await off_loop(size, ingested, article, version=version, received_at=at, verified=verified)
     if article.url and not raw.url:
         log.warning("article %s: its link of %d characters is no web address and is left out", raw.id, len(article.url))
     return raw
 
 
-def check_source(article: ArticleSubmitted, subject: str) -> None:
-    """Raise Rejected where the broker knows the publisher as another source than the submission names."""
+def is_verified(article: ArticleSubmitted, subject: str) -> bool:
+    """Tell whether its publisher is known to be its source; raises Rejected where it is known as another."""
     verified = verified_source(subject)
     if verified not in {None, article.source}:
         raise Rejected(Reason.WRONG_SOURCE, f"its publisher is {verified}, and it says {article.source}")
+    return verified is not None
 
 
 def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
@@ -49,7 +54,7 @@ def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
     @broker.publisher(ArticleIngested)
     async def ingest(article: ArticleSubmitted, delivery: Delivered) -> ArticleIngested:
         """Check a submission and give it its identity."""
-        check_source(article, delivery.subject)
+        is_verified(article, delivery.subject)  # before its quota is taken from another source
         quotas.take(article.source, delivery.size)
         return await identified(article, delivery)
 

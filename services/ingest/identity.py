@@ -14,13 +14,16 @@ _ID_DIGITS = 32
 _AT_ONCE = 16_384  # characters folded in one call, which keeps Python's lock: some become eighteen of others
 
 
-def ingested(article: ArticleSubmitted, *, version: int, received_at: datetime) -> ArticleIngested:
+def ingested(
+    article: ArticleSubmitted, *, version: int, received_at: datetime, verified: bool = False
+) -> ArticleIngested:
     """Return the raw article: the submission with its identity, and its link if that is an http or https address.
 
+    ``verified``: its publisher is known to be its source, so its link names an article of that source alone.
     Raises Rejected for an unusable link if there is no guid to name the article; with one, the link is left out.
     """
     return ArticleIngested(
-        id=article_id(article),
+        id=article_id(article, verified=verified),
         version=version,
         content_hash=content_hash(article),
         received_at=received_at,
@@ -28,10 +31,10 @@ def ingested(article: ArticleSubmitted, *, version: int, received_at: datetime) 
     )
 
 
-def usable_id(article: ArticleSubmitted) -> str:
+def usable_id(article: ArticleSubmitted, *, verified: bool = False) -> str:
     """Return the id that `ingested` gives, a tenth of its work; raises Rejected as it does."""
     _usable(article)
-    return article_id(article)
+    return article_id(article, verified=verified)
 
 
 def _usable(article: ArticleSubmitted) -> str | None:
@@ -46,15 +49,17 @@ def _usable(article: ArticleSubmitted) -> str | None:
     return without_line_breaks(article.url)
 
 
-def article_id(article: ArticleSubmitted) -> str:
+def article_id(article: ArticleSubmitted, *, verified: bool = False) -> str:
     """Return the 32 hex digits that name the article: by guid, else by link, else by source, title and text.
 
+    The link of a verified source is scoped by it like a guid, so nobody else can make a version of the article.
     A correction of an article that has neither guid nor link is therefore another article.
     """
     if article.guid is not None:
         return _digest("guid", article.source, article.guid)[:_ID_DIGITS]
     if article.url is not None:
-        return _digest("url", canonical_url(article.url))[:_ID_DIGITS]
+        owner = (article.source,) if verified else ()
+        return _digest("url", *owner, canonical_url(article.url))[:_ID_DIGITS]
     return _digest("text", article.source, _folded(article.title or ""), _folded(article.body))[:_ID_DIGITS]
 
 

@@ -16,7 +16,7 @@ from shared.broker.publish import MESSAGE_ID, PUBLISH_TIMEOUT, classified
 from shared.broker.withdrawals import Tombstone, withdraw
 from shared.decoding import decode
 from shared.errors import Reason, Rejected, Unavailable
-from shared.messages import ArticleSubmitted
+from shared.messages import ArticleSubmitted, submitted_by
 from shared.runtime.worker_thread import off_loop
 
 
@@ -53,7 +53,7 @@ class SubmissionGate:
             await self._withdraw(article_id, article, withdraws)
         message_id = sha256(f"{article.source}\0{key}".encode("utf-8", "replace") + data).hexdigest()
         given = {MESSAGE_ID: f"{self.origin}:{message_id[:32]}", "content-type": "application/json"}
-        subject = ArticleSubmitted.subject_pattern
+        subject = ArticleSubmitted.subject_pattern if source is None else submitted_by(source)
         try:
             ack = await self.js.publish(
                 subject, data, stream="INBOX", timeout=PUBLISH_TIMEOUT, headers=given | {ORIGIN: self.origin}
@@ -88,4 +88,4 @@ def checked(data: bytes, source: str | None) -> tuple[str, ArticleSubmitted, byt
     article = decode(data, ArticleSubmitted)
     if source not in {None, article.source}:
         raise Rejected(Reason.SCHEMA, f"source: the token is of {source}, not of {article.source}")
-    return usable_id(article), article, data
+    return usable_id(article, verified=source is not None), article, data

@@ -18,7 +18,15 @@ from shared.broker.stream_reader import Stored, all_of, fields, get
 from shared.broker.withdrawals import Tombstone, erase, withdraw, withdrawal
 from shared.decoding import decode
 from shared.errors import Rejected
-from shared.messages import ArticleExtracted, ArticleIngested, ArticleMatched, ArticleStored, ArticleSubmitted, Identity
+from shared.messages import (
+    ArticleExtracted,
+    ArticleIngested,
+    ArticleMatched,
+    ArticleStored,
+    ArticleSubmitted,
+    Identity,
+    verified_source,
+)
 from shared.topology import MATCHED, NEWS
 from wireroom.ops import dead_letter_queue, tombstones
 
@@ -84,7 +92,7 @@ async def find(js: JetStreamContext, wanted: Wanted, stored: Iterable[Mapping[st
                 found[identity.id].add(identity, fields(message.data))
                 found[identity.id].places.append((stream, place))
     async for letter in all_of(js, dead_letter_queue.STREAM, "news.dead.>"):
-        named = _names(letter.data)
+        named = _names(letter.data, (letter.headers or {}).get("wireroom-subject", ""))
         if named in wanted.ids or (wanted.source is not None and fields(letter.data).get("source") == wanted.source):
             found[named or ""].places.append((dead_letter_queue.STREAM, letter.metadata.sequence.stream))
     if wanted.source is not None:
@@ -106,7 +114,8 @@ def note_waiting(found: dict[str, Found], message: Stored, source: str | None) -
     with suppress(Rejected, ValueError):
         article = decode(message.data, ArticleSubmitted)
         if source in {None, article.source}:
-            of_article = found.setdefault(article_id(article), Found())
+            verified = verified_source(message.subject) is not None
+            of_article = found.setdefault(article_id(article, verified=verified), Found())
             of_article.source, of_article.waiting = article.source, of_article.waiting + 1
             of_article.names.update(tombstones.hashes(dict(article)))
 
@@ -122,13 +131,14 @@ def _identity_of(data: bytes) -> Identity | None:
     return None
 
 
-def _names(data: bytes) -> str | None:
+def _names(data: bytes, subject: str) -> str | None:
     """Return the id of the article whose bytes were dead-lettered, as far as they tell."""
     given = fields(data)
     if "id" in given:
         return str(given["id"])
     try:
-        return article_id(decode(data, ArticleSubmitted)) if given else None
+        verified = verified_source(subject) is not None
+        return article_id(decode(data, ArticleSubmitted), verified=verified) if given else None
     except (ValueError, Rejected):
         return None
 

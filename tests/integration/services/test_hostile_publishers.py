@@ -87,6 +87,21 @@ async def test_a_publisher_that_names_another_source_is_refused_as_its_own(broke
     assert (letter.headers or {})["wireroom-detail"] == "its publisher is valdoria-post, and it says harbour-gazette"
 
 
+async def test_another_sources_link_makes_no_version_of_its_article(broker: Client, settings: Settings) -> None:
+    js, link = broker.jetstream(timeout=10), "https://gazette.example/lock"
+    for source in ("harbour-gazette", "valdoria-post", "harbour-gazette"):
+        data = a_submission(source=source, url=link, guid=None).model_dump_json().encode()
+        await js.publish(f"news.v1.submitted.{source}", data, stream="INBOX")
+    await publish(broker, a_submission(source="harbour-gazette", url=link, guid=None))  # by nobody who is known
+    async with running(ingest, settings=settings):
+        found = [
+            ArticleIngested.model_validate_json(each.data) for each in await read(broker, "RAW", "news.v1.raw.>", 4)
+        ]
+    ids = [each.id for each in found]
+    assert ids[0] == ids[2]
+    assert len(set(ids)) == 3
+
+
 async def test_what_a_source_sends_beyond_its_quota_is_refused_and_the_others_arrive(
     broker: Client, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:

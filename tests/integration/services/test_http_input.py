@@ -84,7 +84,11 @@ async def test_an_accepted_article_is_on_the_broker_and_has_its_final_id(
     (kept,) = await stored(js)
     assert kept == ARTICLE
     said = answer.json()
-    assert said == {"id": article_id(ArticleSubmitted(**kept)), "version": said["version"], "duplicate": False}
+    assert said == {
+        "id": article_id(ArticleSubmitted(**kept), verified=True),
+        "version": said["version"],
+        "duplicate": False,
+    }
     assert (await js.get_msg("INBOX", said["version"])).data == json.dumps(ARTICLE, separators=(",", ":")).encode()
 
 

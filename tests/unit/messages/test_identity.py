@@ -170,3 +170,12 @@ def test_marks_stacked_without_end_cost_little(where: str) -> None:
     begun = time.perf_counter()
     article_id(a_submission(**given))
     assert time.perf_counter() - begun < 10, "a megabyte took half an hour"
+
+
+def test_a_link_of_a_verified_source_names_an_article_of_that_source_alone() -> None:
+    gazette, other = a_submission(url=LINK), a_submission(url=LINK, source="tide-times")
+    mine = article_id(gazette, verified=True)
+    assert mine == article_id(a_submission(url=f"{LINK}?utm_id=3", body="corrected"), verified=True)
+    assert len({mine, article_id(other, verified=True), article_id(other)}) == 3
+    for named in (a_submission(guid="17"), a_submission(url=None)):
+        assert article_id(named, verified=True) == article_id(named)
