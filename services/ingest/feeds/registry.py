@@ -81,6 +81,11 @@ class Revised:
     revision: int
 
 
+def _sequences(read_to: int, last: int) -> range:
+    """Return what was written since; of a long time only the latest, which are more than are read one by one."""
+    return range(max(read_to + 1, last - 20 * _MOST_CHANGES), last + 1)
+
+
 class Registry:
     """The feeds as this process knows them; ``holder`` names it in the leases that it takes."""
 
@@ -88,6 +93,7 @@ class Registry:
         self._js, self._holder = js, holder
         self._known: dict[str, Revised] = {}
         self._read_to = 0
+        self._written = set[int]()  # revisions of our own since the last reading
         self._records: KeyValue | None = None
         self._entries: KeyValue | None = None
 
@@ -109,11 +115,13 @@ class Registry:
             raise Unavailable("NATS bucket", FEEDS, str(error) or type(error).__name__) from error
         if last == self._read_to:
             return False
-        if not 0 < last - self._read_to <= _MOST_CHANGES or not self._read_to:
+        changes = [each for each in _sequences(self._read_to, last) if each not in self._written]
+        if not 0 < self._read_to <= last or len(changes) > _MOST_CHANGES:
             await self._read_all()
         else:
-            for sequence in range(self._read_to + 1, last + 1):
+            for sequence in changes:
                 await self._read_one(sequence)
+        self._written = {each for each in self._written if each > last}
         self._read_to = last
         return True
 
@@ -166,6 +174,7 @@ class Registry:
         except KeyWrongLastSequenceError:
             return False
         self._known[name] = Revised(record, made)
+        self._written.add(made)
         return True
 
     async def _bucket(self) -> KeyValue:
