@@ -98,9 +98,9 @@ async def read(broker: Client, stream: str, subject: str, count: int) -> list[Ms
         await subscription.unsubscribe()
 
 
-async def idle(broker: Client, stream: str, durable: str) -> None:
+async def idle(broker: Client, stream: str, durable: str, seconds: float = 30) -> None:
     """Return once a reader has answered everything."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(seconds):
         while True:
             info = await broker.jetstream().consumer_info(stream, durable)
             if not info.num_pending and not info.num_ack_pending:

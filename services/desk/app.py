@@ -8,6 +8,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Annotated
 
 from faststream import Context, FastStream
@@ -22,7 +23,7 @@ from shared.http.http_listener import bound
 from shared.messages import ArticleExtracted, ArticleWithdrawn
 from shared.runtime.batching import Batcher
 from shared.runtime.delivery import Attempts
-from shared.runtime.middleware import Delivered
+from shared.runtime.middleware import Delivered, Delivery
 from shared.runtime.service import Broker
 from shared.runtime.subscriber import of
 from shared.settings import Settings
@@ -32,7 +33,23 @@ log = logging.getLogger(__name__)
 _PATIENCE = 0.25  # seconds that a first change waits for others: a commit costs 10 to 50 ms, whatever is in it
 _ENOUGH = 100
 
-Batches = Annotated[Batcher[Item, None], Context()]
+
+@dataclass(frozen=True)
+class Batches:
+    """Where changes are put; what is worked on alone waits for no others, which cannot come."""
+
+    indexing: Indexing
+    batcher: Batcher[Item, None]
+
+    async def put(self, item: Item, delivery: Delivery) -> None:
+        """Return once a change is committed."""
+        if delivery.redelivered:
+            await self.indexing.write([item])
+        else:
+            await self.batcher.submit(item)
+
+
+Into = Annotated[Batches, Context("batches")]
 
 
 def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
@@ -44,14 +61,14 @@ def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
     subscriber = broker.subscriber(reads(options.name))
 
     @subscriber(filter=of(ArticleExtracted))
-    async def index(article: ArticleExtracted, delivery: Delivered, batches: Batches) -> None:
+    async def index(article: ArticleExtracted, delivery: Delivered, batches: Into) -> None:
         """Put a version into the index, unless a newer one is there or it was withdrawn."""
-        await batches.submit((seen(article, broker.withdrawals), delivery.sequence))
+        await batches.put((seen(article, broker.withdrawals), delivery.sequence), delivery)
 
     @subscriber(filter=of(ArticleWithdrawn))
-    async def withdraw(event: ArticleWithdrawn, delivery: Delivered, batches: Batches) -> None:
+    async def withdraw(event: ArticleWithdrawn, delivery: Delivered, batches: Into) -> None:
         """Take an article out of the index."""
-        await batches.submit((event, delivery.sequence))
+        await batches.put((event, delivery.sequence), delivery)
 
     @asynccontextmanager
     async def lifespan() -> AsyncIterator[None]:
@@ -61,7 +78,8 @@ def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
             indexing = await asyncio.to_thread(Indexing, settings, options, broker.withdrawals)
             stack.push_async_callback(indexing.close)
             batcher = Batcher[Item, None](indexing.write, size=BATCH, patience=_PATIENCE, enough=_ENOUGH)
-            service.context.set_global("batches", await stack.enter_async_context(batcher.running()))
+            batches = Batches(indexing, await stack.enter_async_context(batcher.running()))
+            service.context.set_global("batches", batches)
             site = stack.enter_context(Site(settings, options, indexing.engine, access, admin_token).opened())
             log.info("the desk is on http://%s:%s/", listener.host, listener.port)
             await stack.enter_async_context(listener.running(listener.serve(site), "the desk is no longer shown"))

@@ -31,7 +31,7 @@ from shared.topology import NEWS, Consumer
 
 log = logging.getLogger(__name__)
 
-BATCH = 500
+BATCH = 200  # also what a crash delivers again, one by one
 _TRIES_EVERY = 5.0  # seconds between two tries of a rebuild whose broker or database is unavailable
 _CHECKS = 5  # comparisons, while changes are under way
 _MONGO_PATIENCE_MS = 5_000
@@ -42,7 +42,7 @@ Item = tuple[Change, int]  # and its sequence in NEWS
 def reads(name: str) -> Consumer:
     """Return the consumer of a desk: every desk reads everything, so each has one of its own."""
     return Consumer(
-        NEWS, name, "news.v1.extracted.>", ArticleExtracted, 30, BATCH, 2 * BATCH, also=ArticleWithdrawn, own=True
+        NEWS, name, "news.v1.extracted.>", ArticleExtracted, 30, BATCH, 5 * BATCH, also=ArticleWithdrawn, own=True
     )
 
 
@@ -85,7 +85,7 @@ class Indexing:
         await asyncio.to_thread(self.engine.generation.close)
 
     async def _connect(self, stack: AsyncExitStack, site: Site) -> None:
-        connection = await connected(stack, self._settings.nats_url, site.reconnected)
+        connection = await connected(stack, self._settings.nats_url)
         js = connection.jetstream(timeout=10)
         verbs = {STATE: self._state, REINDEX: lambda: self._reindex(js), CHECK: self._check}
         self._complete = self._complete and not await self._may_have_missed(js)

@@ -89,11 +89,6 @@ class Site:
                 self._events.js = None
                 await asyncio.gather(watching, return_exceptions=True)
 
-    async def reconnected(self) -> None:
-        """Ask again for what a lost connection had asked for."""
-        if self._subscriptions:
-            await self._subscriptions.reconnected()
-
     def _made(self, sources: Sources, subscriptions: Subscriptions | None = None) -> Starlette:
         feeds = feed_routes(lambda: subscriptions) if subscriptions else []
         return Starlette(

@@ -11,7 +11,7 @@ from typing import Any
 import uvicorn
 from nats.aio.client import Client
 
-from shared.broker.connect import Callback, lasting_connection
+from shared.broker.connect import lasting_connection
 from shared.errors import Unavailable, WrongSetting
 
 log = logging.getLogger(__name__)
@@ -103,14 +103,11 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def connected(stack: AsyncExitStack, url: str, back: Callback | None = None) -> Client:
-    """Connect once the broker is there, until the stack is closed; the probes of the service tell of its absence.
-
-    ``back`` is called each time that a lost connection is there again.
-    """
+async def connected(stack: AsyncExitStack, url: str) -> Client:
+    """Connect once the broker is there, until the stack is closed; the probes of the service tell of its absence."""
     while True:
         try:
-            return await stack.enter_async_context(lasting_connection(url, _noticed, back or _noticed))
+            return await stack.enter_async_context(lasting_connection(url, _noticed, _noticed))
         except Unavailable:
             await asyncio.sleep(_LOOKS_EVERY)
 

@@ -47,6 +47,7 @@ class Delivery:
     received_at: datetime
     size: int = 0  # bytes of the message
     subject: str = ""
+    redelivered: bool = False  # it was delivered before; then it is worked on alone
 
 
 Delivered = Annotated[Delivery, Context("delivery")]  # a handler's parameter
@@ -99,9 +100,9 @@ class DeliveryMiddleware(BaseMiddleware[NatsPublishCommand, Msg | None]):
     async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]) -> Any:  # noqa: ANN401 - as FastStream has it
         raw: Msg = msg.raw_message
         place = raw.metadata
-        with self.context.scope(
-            "delivery", Delivery(place.sequence.stream, place.timestamp, len(raw.data), raw.subject)
-        ):
+        redelivered = place.num_delivered > 1
+        delivery = Delivery(place.sequence.stream, place.timestamp, len(raw.data), raw.subject, redelivered)
+        with self.context.scope("delivery", delivery):
             result = await self._attempt.hold(partial(call_next, msg))
         self._result = result.facts if isinstance(result, Encoded) else result
         return result

@@ -17,32 +17,16 @@ from services.desk import control
 from services.desk.index.generation import Generation
 from services.desk.index.index_folder import IndexFolder
 from services.store.documents import document
-from shared.broker.envelope import headers
 from shared.errors import Unavailable
-from shared.messages import ArticleExtracted, ArticleWithdrawn, Message
+from shared.messages import ArticleExtracted, ArticleWithdrawn
 from shared.runtime.run import load
 from shared.settings import Settings
+from tests.integration.desk.announcing import announce, article
 from tests.running import idle, running
 from wireroom.local import ports
-from wireroom.testing.factories import NOON, a_withdrawn_event, an_entity, an_extracted_article
+from wireroom.testing.factories import a_withdrawn_event, an_entity
 
 SECONDS = 30.0
-
-
-def article(number: int, version: int = 1, **fields: Any) -> ArticleExtracted:  # noqa: ANN401
-    content = f"{number:032x}{version:032x}"
-    identity = {"id": f"{number:032x}", "version": version, "content_hash": content, "title": f"Lock {number}"}
-    return an_extracted_article(**(identity | fields))
-
-
-async def announce(broker: Client, *messages: Message) -> int:
-    """Publish as extract does, and return the last sequence."""
-    js, sequence = broker.jetstream(timeout=10), 0
-    for message in messages:
-        given = headers(message, service="extract", now=NOON)
-        ack = await js.publish(message.subject, message.model_dump_json().encode(), stream="NEWS", headers=given)
-        sequence = ack.seq
-    return sequence
 
 
 @pytest.fixture
