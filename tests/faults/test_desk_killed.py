@@ -69,6 +69,7 @@ async def started(environment: dict[str, str]) -> asyncio.subprocess.Process:
     )
 
 
+@pytest.mark.nightly
 @pytest.mark.timeout(300)
 async def test_a_desk_that_is_killed_again_and_again_ends_equal_to_mongodb(
     settings: Settings, broker: Client, tmp_path: Path
