@@ -25,7 +25,7 @@ from shared.messages import (
 from shared.topology import CONSUMERS, EXTRACT, INGEST, NEWS, STORE, Consumer, buckets, stream_of, streams
 
 _API = "$JS.API"
-DESK = "desk"  # user, and durable of what its index reads
+DESK = "desk"  # user and durable of a reader that is part of the installation
 SEARCHES = "desk-searches"  # durable of what saved searches are tried on; all desks share it
 OPERATOR = "operator"  # of the command line
 SETUP = "setup"
@@ -51,6 +51,7 @@ def table() -> Mapping[str, Access]:
             *_scan(f"KV_{topology.FEEDS}"),
             *_entries(topology.FEEDS, "*"),
             *_entries(topology.FEED_ENTRIES, "*"),
+            *_entries(topology.WITHDRAWN, "*"),  # a source kills an article of its own
         ),
         "extract": (
             *_service("extract", EXTRACT, ArticleExtracted, ArticleWithdrawn),
@@ -118,6 +119,17 @@ def _runtime(name: str, stream: str, durable: str) -> tuple[str, ...]:
         *_get("DEAD"),
         *_entries(topology.SUSPECTS, f"{stream}.{durable}.*"),
         *_scan(f"KV_{topology.WITHDRAWN}"),
+    )
+
+
+def _index() -> tuple[str, ...]:
+    """Return what the index takes: a durable of its own, reading NEWS again, how far the store is, and its answers."""
+    return (
+        *reading(NEWS, DESK),
+        *(f"{_API}.CONSUMER.{what}.{NEWS}.{DESK}" for what in ("CREATE", "DURABLE.CREATE")),
+        f"{_API}.CONSUMER.INFO.{STORE.stream}.{STORE.durable}",
+        *_scan(NEWS),
+        f"{inbox(OPERATOR)}.>",
     )
 
 
