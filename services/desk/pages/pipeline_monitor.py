@@ -55,6 +55,7 @@ class PipelineMonitor:
 
     def __init__(self, js: JetStreamContext, probes: Sequence[Probe] = (), ask_why: Why = why) -> None:
         self._js, self._probes, self._why = js, tuple(probes), ask_why
+        self.readers = 0  # of `updates`, now
         self._samples: deque[Sample] = deque()
         self._watched_until = float("-inf")
         self._looking = asyncio.Lock()
@@ -82,13 +83,17 @@ class PipelineMonitor:
 
     async def updates(self) -> AsyncGenerator[Sample, None]:
         """Yield the newest sample and each that follows; the same one again where the broker does not answer."""
-        while True:
-            self._watch()
-            if self._samples:
-                yield self._samples[-1]
-            async with self._news:
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._news.wait(), _FORGOTTEN / 2)
+        self.readers += 1
+        try:
+            while True:
+                self._watch()
+                if self._samples:
+                    yield self._samples[-1]
+                async with self._news:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(self._news.wait(), _FORGOTTEN / 2)
+        finally:
+            self.readers -= 1
 
     def rates(self, service: str) -> Rates:
         """Return how much came to a service and how much it answered, a second."""

@@ -1,10 +1,13 @@
 """Rates and history of the pipeline's page, and what the probes of services say."""
 
+import asyncio
 from collections.abc import Sequence
+from typing import cast
 
 import pytest
+from nats.js import JetStreamContext
 
-from services.desk.pages.pipeline_monitor import Rates, Sample, breakers, history_of, rates_between
+from services.desk.pages.pipeline_monitor import PipelineMonitor, Rates, Sample, breakers, history_of, rates_between
 from services.desk.settings import DeskSettings, Probe
 from shared.errors import WrongSetting
 from wireroom.ops.pipeline_status import PipelineState, ServiceState
@@ -50,6 +53,18 @@ def test_causes_of_all_processes_of_a_service_are_told_once() -> None:
     probes: Sequence[Probe] = [Probe("store", "127.0.0.1", port) for port in (1, 2, 3)]
     assert breakers(probes, ask) == {"store": ("the database is unavailable", "it is stopping")}
     assert breakers(probes[:1], ask) == {"store": ()}
+
+
+async def test_pages_that_are_live_are_counted_until_they_leave() -> None:
+    monitor = PipelineMonitor(cast("JetStreamContext", None))
+    pages = [monitor.updates() for _ in range(3)]
+    waiting = [asyncio.ensure_future(anext(page)) for page in pages]
+    await asyncio.sleep(0)
+    assert monitor.readers == len(pages)
+    for each in waiting:
+        each.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)
+    assert monitor.readers == 0
 
 
 def test_probes_are_read_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:

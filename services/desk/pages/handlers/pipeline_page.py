@@ -12,12 +12,14 @@ from starlette.responses import Response, StreamingResponse
 from services.desk.pages import list_formats
 from services.desk.pages.charts import Sparkline, sparkline
 from services.desk.pages.list_formats import listing
+from services.desk.pages.page_errors import unavailable
 from services.desk.pages.page_renderer import Renderer, age, number
 from services.desk.pages.page_sources import Sources
 from services.desk.pages.pipeline_monitor import PipelineMonitor, Sample
 from wireroom.ops.pipeline_status import ServiceState
 
 _OLDEST = 300.0  # seconds that work waits until it is a finding, as in `wireroom status`
+_READERS = 50  # pages that are live at once
 _COLUMNS = (
     *("service", "state", "arrived_per_second", "answered_per_second", "backlog", "oldest_seconds"),
     *("in_flight", "redelivered", "dead", "breaker"),
@@ -48,6 +50,8 @@ class PipelinePage:
 
     async def events(self, _: Request) -> Response:
         """Answer with an event for each new sample: texts of cells and points of lines."""
+        if self.sources.watched.readers >= _READERS:
+            raise unavailable(f"{_READERS} pages are live already.", "Load the page again now and then.")
         headers = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
         return StreamingResponse(_events(self.sources.watched), media_type="text/event-stream", headers=headers)
 
