@@ -102,7 +102,7 @@ async def test_a_feed_that_cannot_be_had_is_told_with_its_reason(desk: Desk) -> 
         (f"{base}/page", "malformed"),
         (f"{base}/none", "http_404"),
         (f"{base}/gone", "gone for good"),
-        ("http://169.254.169.254/feed", "address"),
+        ("http://169.254.169.254/feed", "WIREROOM_INGEST_FETCH_ALLOW"),
         ("file:///etc/passwd", "not fetched"),
     ):
         answer = await desk.command("feed", "check", url)

@@ -30,6 +30,8 @@ from wireroom.cli.connections import nats_connection
 from wireroom.cli.output import counted, err, fail, json_line, one_line, out, table
 
 EX_NOT_FOUND, EX_DATA, EX_UNAVAILABLE = 1, 65, 69
+_GUARDED = frozenset({"address", "port"})
+_ALLOW = "A feed of your own network needs WIREROOM_INGEST_FETCH_ALLOW, in this shell as well as for ingest."
 Json = Annotated[bool, typer.Option("--json", help="JSON, one object per line.")]
 Named = Annotated[str, typer.Argument(metavar="FEED", help="Its address, or its id in `wireroom feed ls`.")]
 NamedAny = Annotated[list[str] | None, typer.Argument(metavar="[FEED]...", help="Addresses or ids; all without any.")]
@@ -97,7 +99,7 @@ def check(
     try:
         found = asyncio.run(_checked(feed))
     except FeedFailed as failed:
-        fail(EX_DATA, f"{failed.failure}: {failed.detail}")
+        fail(EX_DATA, f"{failed.failure}: {failed.detail}" + (f". {_ALLOW}" if failed.failure in _GUARDED else ""))
     if as_json:
         json_line({"v": 1, **found.facts})
         for entry in found.entries:
@@ -153,6 +155,8 @@ def run(feeds: NamedAny = None, as_json: Json = False) -> None:
             out.print("  ".join(filter(None, (*facts.values(), said, one_line(cause, 200)))))
     if not results:
         err.print("No feed was due.")
+    if any(result.failure in _GUARDED for result in results.values()):
+        err.print(_ALLOW)
     raise typer.Exit(1 if failed else 0)
 
 
