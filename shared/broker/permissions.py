@@ -122,17 +122,6 @@ def _runtime(name: str, stream: str, durable: str) -> tuple[str, ...]:
     )
 
 
-def _index() -> tuple[str, ...]:
-    """Return what the index takes: a durable of its own, reading NEWS again, how far the store is, and its answers."""
-    return (
-        *reading(NEWS, DESK),
-        *(f"{_API}.CONSUMER.{what}.{NEWS}.{DESK}" for what in ("CREATE", "DURABLE.CREATE")),
-        f"{_API}.CONSUMER.INFO.{STORE.stream}.{STORE.durable}",
-        *_scan(NEWS),
-        f"{inbox(OPERATOR)}.>",
-    )
-
-
 def _saved_searches() -> tuple[str, ...]:
     """Return what saved searches take: a durable on NEWS, and one for each webhook on a stream that is only theirs."""
     matched = topology.MATCHED
