@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from nats.aio.client import Client
 
-from shared.topology import FURNITURE, MARKS, SUSPECTS, WITHDRAWN
+from shared.topology import FEEDS, FURNITURE, MARKS, SEARCHES, SUSPECTS, WITHDRAWN
 from wireroom.bench.raw_nats import Publication, RawConnection, Refused, connected
 
 TERMINAL = (  # clipboard, window title, clear screen, colour, 8-bit CSI, overwriting, markup of rich
@@ -217,6 +217,8 @@ def buckets() -> list[Publication]:
         MARKS: b"1",
         SUSPECTS: b"INBOX.ingest.1",
         FURNITURE: b"tide-times",
+        FEEDS: b"3f9a0c5d1b22",
+        SEARCHES: b"harbour",
     }
     made = [Publication(f"bucket {name}", key.encode(), value) for name, (key, value) in _well_formed().items()]
     made += [

@@ -39,7 +39,9 @@ from wireroom.cli.main import app
 from wireroom.testing.factories import BODY, a_submission
 from wireroom.testing.fake_broker import FakeMsg, metadata
 
-_STYLING = re.compile(r"\x1b\[[0-9;]*[mKABGhl]|\x1b\[\?25[hl]|\r(?=\x1b\[2K)")  # colours and progress bars
+_STYLING = re.compile(
+    r"\x1b\[[0-9;]*[mHKABGhl]|\x1b\[\?(?:25|1049)[hl]|\r(?=\x1b\[2K)"
+)  # colours, progress bars, a screen of its own
 GOOD = 3  # articles
 
 
@@ -137,9 +139,10 @@ class Good:
     folder: Path
 
 
+FEED = "https://tide-times.example/rss.xml"
 ELSEWHERE = {  # commands that read neither streams nor buckets nor articles of this stack, or run servers of their own
     "run", "setup", "up", "down", "logs", "demo", "bench end-to-end", "bench extract",
-    "bench hostile", "bench inputs", "bench memory", "bench publish", "bench store", "bench soak",
+    "bench desk", "bench hostile", "bench inputs", "bench memory", "bench publish", "bench store", "bench soak",
     "bridge",  # passes bytes on as they are
     "config show", "config check", "rules check", "models ls", "models check", "aliases check",
 }  # fmt: skip
@@ -147,6 +150,8 @@ ELSEWHERE = {  # commands that read neither streams nor buckets nor articles of 
 
 def cases(good: Good) -> dict[str, list[Case]]:
     export = good.folder / "letters.jsonl"
+    feeds = good.folder / "feeds.txt"
+    feeds.write_text("https://harbour-gazette.example/rss.xml harbour-gazette\n")
     edited = good.folder / "edited.json"
     edited.write_bytes(a_submission(guid="edited").model_dump_json().encode())
     return {
@@ -187,6 +192,30 @@ def cases(good: Good) -> dict[str, list[Case]]:
         "token ls": [Case(("token", "ls")), Case(("token", "ls", "--json"))],
         "token add": [Case(("token", "add", "harbour-gazette", "--note", f"for {hostile.TEXT}".replace("\x00", "")))],
         "token revoke": [Case(("token", "revoke", f"no {hostile.TEXT}".replace("\x00", "")), codes=(1,))],
+        "feed add": [
+            Case(("feed", "add", FEED, "--source", "tide-times"), shows="tide-times"),
+            Case(("feed", "add", f"http://{hostile.TEXT}".replace("\x00", "")), codes=(65,)),
+        ],
+        "feed ls": [Case(("feed", "ls"), shows="tide-times"), Case(("feed", "ls", "--json"), shows="tide-times")],
+        "feed check": [Case(("feed", "check", "http://127.0.0.1/rss.xml"), codes=(65,), shows="not public")],
+        "feed pause": [Case(("feed", "pause", FEED), shows="paused")],
+        "feed resume": [Case(("feed", "resume", FEED))],
+        "feed run": [Case(("feed", "run", f"no {hostile.TEXT}".replace("\x00", "")), codes=(1,))],
+        "feed import": [Case(("feed", "import", str(feeds)), shows="1 feed added")],
+        "feed export": [Case(("feed", "export"), shows=FEED)],
+        "feed rm": [Case(("feed", "rm", FEED))],
+        "desk watch add": [Case(("desk", "watch", "add", "locks", f"lock {hostile.TEXT}".replace("\x00", "")))],
+        "desk watch ls": [Case(("desk", "watch", "ls"), shows="locks"), Case(("desk", "watch", "ls", "--json"))],
+        "desk watch rm": [Case(("desk", "watch", "rm", "locks"))],
+        **{f"desk {what}": [Case(("desk", what), codes=(69,))] for what in ("state", "check", "reindex")},  # none runs
+        "export": [
+            Case(("export", "--to", "jsonl"), shows="Marta Bellamy"),
+            *(  # lines of CSV end as those of a terminal do, which makes them end twice
+                Case(("export", *what, "--to", "csv"), shows="Marta Bellamy", terminal=False)
+                for what in ((), ("--mentions",))
+            ),
+        ],
+        "top": [Case(("top", "--count", "1", "--json"), shows="extract"), Case(("top", "--count", "1"))],
         "replay": [Case(("replay", "--id", good.article), shows="replayed 1")],
         "reprocess": [Case(("reprocess", "--where", "language = en"), codes=(0,), shows="through again")],
         "rules ls": [Case(("rules", "ls", "--all"), shows="Subscribe"), Case(("rules", "ls", "--all", "--json"))],
@@ -300,6 +329,7 @@ async def good_things(
 
 
 READING = (  # commands that change nothing, so that they can be asked twice
+    *("top", "export"),
     *("tail", "show", "search", "status", "audit", "import ls", "rules ls", "rules show"),
     *("dead ls", "dead show", "dead export"),
 )

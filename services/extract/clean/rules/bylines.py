@@ -8,7 +8,11 @@ from services.extract.clean.rules.vocabulary import Vocabulary
 from services.extract.clean.text import looks_like_names, tokens
 
 _WORDS = range(2, 19)
-_NAME = re.compile(r"[^\W\d_][\w.'’\-]*(?:\s+[^\W\d_][\w.'’\-]*){1,3}")
+_NAME = re.compile(r"[^\W\d_][\w.'’\-]*(?:\s+[^\W\d_][\w.'’\-]*){1,5}")
+_CAPITALS = range(2, 5)
+_PARTICLES = frozenset(  # of surnames, in small letters: Jan van den Berg, Pedro de la Rosa
+    "af al av ben bin da das de del della den der di do dos du e el ibn la le ten ter van vom von y zu zum zur".split()  # noqa: SIM905 - a list of quoted words is no clearer
+)
 _FIGURES = re.compile(r"\s+\d.*")  # a date on the same line
 _COMPOUND = 8  # letters; a shorter role ends many a name
 _SENTENCE = re.compile(r"[!?;:]|[^\W\d_]{3,}\.\s")
@@ -26,8 +30,13 @@ def byline_in(text: str, found: list[str], vocabulary: Vocabulary) -> str | None
 
 
 def is_name(text: str) -> bool:
-    """Tell whether a line is nothing but one name of two to four words, each with a capital."""
-    return _NAME.fullmatch(text) is not None and all(word[0].isupper() for word in text.split())
+    """Tell whether a line is nothing but one name: two to four words with a capital, particles of surnames between."""
+    if _NAME.fullmatch(text) is None:
+        return False
+    first, *others, last = text.split()
+    capitals = 2 + sum(word[0].isupper() for word in others)
+    between = all(word[0].isupper() or word in _PARTICLES for word in others)
+    return first[0].isupper() and last[0].isupper() and capitals in _CAPITALS and between
 
 
 def agency_in_byline(names: str, vocabulary: Vocabulary, agencies: Agencies) -> str | None:
