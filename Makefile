@@ -39,7 +39,7 @@ test-faults: setup ## the whole fault matrix, well over half an hour; SKIPS=n wh
 	@WIREROOM_EXPECTED_SKIPS=$(or $(SKIPS),0) $(BIN)/python -m pytest tests/faults -m "nightly or not nightly" $(PYTEST)
 
 reliability: setup ## write the table of docs/reliability.md from the last `make test-faults`
-	@$(BIN)/python -m tests.faults.page
+	@$(BIN)/python -m tests.faults.rig.reliability_page
 
 coverage: setup ## the same, and which lines no test runs
 	@$(BIN)/python -m pytest -n $(or $(AT_ONCE),2) --dist loadfile --cov --cov-report=term-missing:skip-covered $(PYTEST)

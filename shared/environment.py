@@ -17,7 +17,7 @@ _EXTRACT = (
 )
 _DESK = (
     *("NAME", "FOLDER", "HTTP_HOST", "HTTP_PORT", "TOKEN_FILE", "ADMIN_TOKEN_FILE"),
-    *("PROXY_HEADER", "PROXY_ADDRESSES", "TIME_LIMIT"),
+    *("PROXY_HEADER", "PROXY_ADDRESSES", "TIME_LIMIT", "PROBES"),
 )
 # what is read without a class of settings, with what it names
 OTHERS: Mapping[str, str] = MappingProxyType({

@@ -223,7 +223,7 @@ async def test_a_broker_without_streams_says_to_set_it_up(empty_broker: Client, 
     assert (await command("publish", "-", stdin=b"An article.")).code == 0
 
 
-@pytest.mark.parametrize(("name", "said"), [("missing.txt", "no such file"), ("empty", "no .txt")])
+@pytest.mark.parametrize(("name", "said"), [("missing.txt", "no such file"), ("empty", "empty: no text, HTML")])
 async def test_input_that_cannot_be_read_publishes_nothing(command: Wireroom, name: str, said: str) -> None:
     (command.folder / "empty").mkdir()
     answer = await command("publish", name)
@@ -244,7 +244,10 @@ async def test_what_publish_refuses_names_reason_size_limit_and_what_to_do_and_t
     (command.folder / "long.json").write_text(json.dumps({"source": "local", "body": "x" * TOO_LONG}))
     names = ["empty.txt", "lock.txt", "picture.png", "long.json"]
     said = await command("publish", *names)
-    assert (said.code, said.out) == (1, "acknowledged 1   refused 3\n")
+    assert (said.code, said.out) == (
+        1,
+        "acknowledged 1   refused 3 · empty_body 1 · unsupported_media_type 1 · too_large 1\n",
+    )
     assert said.err.startswith("run 20")
     assert sorted(said.err.splitlines()[1:]) == [
         "empty.txt: empty_body: field body is empty. There is nothing in it to publish.",
@@ -261,7 +264,9 @@ async def test_what_publish_refuses_names_reason_size_limit_and_what_to_do_and_t
     assert told.code == 1
     *each, total = told.lines
     by_origin = {line["origin"]: line for line in each}
-    assert {**total, "run": ""} == {"v": 1, "run": "", "acknowledged": 1, "refused": 3, "already": 0}
+    reasons = {"empty_body": 1, "too_large": 1, "unsupported_media_type": 1}
+    counts = {"acknowledged": 1, "refused": 3, "already": 0, "skipped": 0, "reasons": reasons}
+    assert {**total, "run": ""} == {"v": 1, "run": "", **counts}
     assert by_origin["lock.txt"] == {"v": 1, "origin": "lock.txt", "sequence": 2}
     refused = {origin: line["refused"] for origin, line in by_origin.items() if "refused" in line}
     assert {origin: found["reason"] for origin, found in refused.items()} == {
@@ -287,7 +292,7 @@ async def test_an_article_too_large_for_the_stream_of_a_site_is_refused_and_the_
     await change_inbox(broker, max_msg_size=1000)
     lines = [json.dumps({"body": "x" * 2000}).encode(), json.dumps({"body": BODY[:200]}).encode()]
     told = await command("publish", "-", stdin=b"\n".join(lines))
-    assert (told.code, told.out) == (1, "acknowledged 1   refused 1\n")
+    assert (told.code, told.out) == (1, "acknowledged 1   refused 1 · too_large 1\n")
     assert "\n-:1: too_large: 2" in told.err
     assert "bytes are more than stream INBOX takes; its limit is lower than the usual 4,128,768" in told.err
 

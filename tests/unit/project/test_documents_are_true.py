@@ -16,8 +16,8 @@ from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
 from shared.limits import Limits, age_text, size_text
 from shared.settings import Settings, variable
-from tests.faults import page as reliability
 from tests.faults.report import Report, untold
+from tests.faults.rig import reliability_page as reliability
 from tests.paths import ROOT
 from wireroom.cli.lazy_group import LazyCommand
 from wireroom.cli.main import app
