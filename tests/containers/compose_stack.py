@@ -29,13 +29,17 @@ class Stack:
     """One compose project; ``environment`` is what its shell or its file .env would have."""
 
     def __init__(self, **environment: str) -> None:
-        self.port, self._http_port = ports.free(2)
+        self.port, self._http_port, self._desk_port = ports.free(3)
         self.project = f"wireroom-test-{uuid.uuid4().hex[:8]}"
         self.environment = environment
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run docker compose on this project, whatever comes of it."""
-        published = {"WIREROOM_NATS_PORT": str(self.port), "WIREROOM_HTTP_PORT": str(self._http_port)}
+        published = {
+            "WIREROOM_NATS_PORT": str(self.port),
+            "WIREROOM_HTTP_PORT": str(self._http_port),
+            "WIREROOM_DESK_PORT": str(self._desk_port),
+        }
         known = published | self.environment | environment
         return subprocess.run(
             self.command(*arguments), cwd=ROOT, env=os.environ | known, input=stdin,
