@@ -54,6 +54,7 @@ def database_unavailable() -> PageError:
     )
 
 
+_API = "/v1/"  # also an address below it that no route of the API takes, as one with a line break
 _BROKER = (NatsError, Unavailable, TimeoutError)
 TOLD = (PageError, InvalidQueryError, QueryTimeoutError, HTTPException, PyMongoError, *_BROKER)
 
@@ -107,7 +108,7 @@ class ErrorPages:
         if page is None:
             raise error
         headers = {"Retry-After": "5"} if page.status is HTTPStatus.SERVICE_UNAVAILABLE else {}
-        if request.path_params.get("format"):
+        if request.path_params.get("format") or request.url.path.startswith(_API):
             return Response(_problem(page), page.status, headers, "application/problem+json")
         found = self.renderer.page("error.html", page.status, error=page, q=request.query_params.get("q", ""))
         found.headers.update(headers)

@@ -177,3 +177,8 @@ def test_what_the_first_row_raises_is_raised_before_anything_is_sent() -> None:
 
     with pytest.raises(KeyError):
         listing("json", "x", rows(), ())
+
+
+def test_below_the_api_an_address_that_is_none_is_told_as_problem_details(client: Client) -> None:
+    answer = client.get("/v1/entities/ORG/a%0Ab")
+    assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
