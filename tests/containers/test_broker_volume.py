@@ -20,6 +20,7 @@ from tests.paths import ROOT
 pytestmark = pytest.mark.timeout(900)
 SERVICES = ("ingest", "extract", "store")
 SOME = 60  # articles of each part of a test
+PAUSE = 0.05  # seconds between two: what is published meanwhile has to be extracted before the audit
 
 
 class Load:
@@ -63,6 +64,7 @@ class Load:
                     ledger.write(json.dumps({"run": "load", "sequence": place}) + "\n")
                 self.acknowledged += 1
                 self._more.notify_all()
+            await asyncio.sleep(PAUSE)
 
     @staticmethod
     async def _acknowledged(js: Any, article: ArticleSubmitted, message_id: str) -> int:  # noqa: ANN401 - nats-py's
