@@ -103,7 +103,7 @@ def test_an_image_holds_one_service_which_cannot_change_it(stack: Stack, service
 def test_nothing_is_kept_in_a_volume_without_a_name_and_every_container_is_bounded(stack: Stack) -> None:
     containers = stack.containers()
     volumes = {mount["Name"] for found in containers for mount in found["Mounts"] if mount["Type"] == "volume"}
-    assert {re.sub(r"^.*_", "", name) for name in volumes} == {"nats", "mongo"}
+    assert {re.sub(r"^.*_", "", name) for name in volumes} == {"nats", "mongo", "desk"}
     for found in containers:
         assert found["HostConfig"]["Memory"] > 0, found["Name"]
         assert found["HostConfig"]["PidsLimit"] > 0, found["Name"]

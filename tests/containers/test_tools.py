@@ -34,7 +34,7 @@ ARTICLE = {
     "The works were carried out by Aldercroft Bank, a company that has kept the canal for forty years.",
     "language": "en",
 }
-_TALKS_FOR_EVER = {"tail"}
+_TALKS_FOR_EVER = {"tail", "top"}
 Ended = CompletedProcess[str]
 
 
@@ -70,6 +70,8 @@ CASES = {
     "dead ls": Case("unknown_field"),
     "rules ls": Case("learned"),
     "status": Case("up to date"),
+    "top": Case("extract"),
+    "export": Case("Quillfeather"),
     "logs": Case("docker compose logs", (1,)),  # the log of a container is Docker's
     "audit": Case("in flight   OK"),
     "reprocess": Case("sent 0 of 0 through again", (1,)),  # nothing here is of older rules
