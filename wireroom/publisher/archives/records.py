@@ -8,6 +8,7 @@ from typing import Any
 from shared.errors import Rejected
 from shared.messages import MAX_BODY_BYTES
 from shared.topology import MAX_MESSAGE_BYTES
+from wireroom.publisher.json_stream import lines
 
 MOST_TEXT = 4 * MAX_BODY_BYTES  # bytes of a text: UTF-32 takes four bytes where UTF-8 takes one
 MOST_JSON = 4 * MAX_MESSAGE_BYTES  # bytes of one article as JSON: escapes may take more than what is sent
@@ -42,19 +43,6 @@ class Record:
 
 
 def lines_of(chunks: Iterator[bytes], most: int) -> Iterator[bytes | None]:
-    """Yield the lines with their line feeds, and None for each that is longer than ``most`` bytes."""
-    pending, size = bytearray(), 0
-    for chunk in chunks:
-        *ended, rest = chunk.split(b"\n")
-        for piece in ended:
-            size += len(piece)
-            yield bytes(pending) + piece + b"\n" if size <= most else None
-            pending.clear()
-            size = 0
-        size += len(rest)
-        if size <= most:
-            pending += rest
-        else:
-            pending.clear()
-    if size:
-        yield bytes(pending) if size <= most else None
+    """Yield the lines with line feeds, and None for each that is longer than ``most`` bytes."""
+    for found in lines(chunks, most):
+        yield None if found.refusal else found.data + b"\n"
