@@ -26,6 +26,15 @@ def test_each_author_is_kept_with_the_whole_surname(line: str, names: str) -> No
 
 
 @pytest.mark.parametrize(
+    ("label", "byline"), [("Written by", "Orla Pemberton"), ("Escrito por", "Orla Pemberton"), ("Reading time", None)]
+)
+def test_the_author_that_a_card_for_twitter_names_is_taken(label: str, byline: str | None) -> None:
+    card = f'<meta name="twitter:label1" content="{label}"><meta name="twitter:data1" content="Orla Pemberton">'
+    page = PAGE.replace('<p class="byline">{}</p>', "").replace("</head>", f"{card}</head>")
+    assert clean(page, "text/html").byline == byline
+
+
+@pytest.mark.parametrize(
     ("text", "name"),
     [
         ("Jan van den Berg", True),

@@ -19,6 +19,8 @@ _BYLINE_WORDS = 16
 _MAX_MARKED = 5
 _AUTHORS = ("author", "parsely-author", "sailthru.author", "byl", "dc.creator", "article:author", "citation_author")
 _CITED = "citation_author"  # "Doe, Jane"
+_LABELLED = (("twitter:label1", "twitter:data1"), ("twitter:label2", "twitter:data2"))  # "Written by", and who
+_WRITTEN_BY = re.compile(r"(?:\w+ )?(?:by|von|por|par|door|da|av|af|przez)|author|autor", re.IGNORECASE)
 _EXACT = re.compile(r"\bauthor\b")
 _CLASSES = re.compile(r"(?:^|[\W_])(?:author|byline|writer|contributor|creator)s?(?:[-_]*name)?(?:$|[\W_])")
 _PROFILE = re.compile(
@@ -65,7 +67,13 @@ def _in_data(said: Statements) -> list[list[str]]:
 
 
 def _in_meta(said: Statements) -> list[str]:
-    return [_in_order(text) if name == _CITED else text for name in _AUTHORS for text in said.in_meta([name])]
+    named = [_in_order(text) if name == _CITED else text for name in _AUTHORS for text in said.in_meta([name])]
+    return named or [
+        text
+        for label, value in _LABELLED
+        if any(_WRITTEN_BY.fullmatch(words.strip()) for words in said.in_meta([label]))
+        for text in said.in_meta([value])
+    ]
 
 
 def _in_order(name: str) -> str:
