@@ -1,13 +1,15 @@
 # One recipe for all images: docker build --build-arg SERVICE=ingest . (or extract, store, desk, setup; cli is the command).
+# LOCK: requirements/LOCK.lock has the packages of the image; without it the one that is named like the service.
 # ALSO: other services whose code an image needs.
 # MODEL_PACKAGES: pip requirements of spaCy models to add, separated by spaces; they are not in the lock, so pin them.
 ARG PYTHON=python:3.13-slim
 
 FROM ${PYTHON} AS packages
 ARG SERVICE
+ARG LOCK=${SERVICE}
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTION=ignore PIP_CACHE_DIR=/var/cache/pip
 RUN python -m venv /venv
-COPY requirements/${SERVICE}.lock /tmp/service.lock
+COPY requirements/${LOCK}.lock /tmp/service.lock
 RUN --mount=type=cache,target=/var/cache/pip \
     /venv/bin/pip install --require-hashes --no-deps --only-binary :all: -r /tmp/service.lock
 ARG MODEL_PACKAGES=

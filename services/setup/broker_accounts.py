@@ -24,10 +24,14 @@ _SUBMITTED = ArticleSubmitted.subject_pattern
 
 @dataclass(frozen=True)
 class Outsiders:
-    """Users beyond the services: publishers by name with the source they submit for, readers by name with a durable."""
+    """Users beyond the table: publishers by name with the source they submit for, readers by name with a durable.
+
+    ``services`` are those that were added, each of which reads NEWS with a durable of its own name.
+    """
 
     publishers: Mapping[str, str]
     readers: Mapping[str, str]
+    services: tuple[str, ...] = ()
 
 
 NOBODY = Outsiders({}, {})
@@ -35,7 +39,7 @@ NOBODY = Outsiders({}, {})
 
 def user_names(outsiders: Outsiders = NOBODY) -> tuple[str, ...]:
     """Return every user that needs a password."""
-    return (*table(), DEFAULT_PUBLISHER, *outsiders.publishers, *outsiders.readers)
+    return (*table(outsiders.services), DEFAULT_PUBLISHER, *outsiders.publishers, *outsiders.readers)
 
 
 def configuration(passwords: Mapping[str, str], outsiders: Outsiders = NOBODY) -> str:
@@ -55,7 +59,7 @@ def configuration(passwords: Mapping[str, str], outsiders: Outsiders = NOBODY) -
                     "password": passwords[name],
                     "permissions": {"publish": list(access.publish), "subscribe": list(access.subscribe)},
                 }
-                for name, access in table().items()
+                for name, access in table(outsiders.services).items()
             ],
             "exports": [
                 *({"service": subject, "accounts": [name]} for name, subject in publishers.items()),

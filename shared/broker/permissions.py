@@ -7,7 +7,7 @@ so each is in an account of its own and reaches only what is exported to it (``s
 Whoever connects as a user receives answers below ``_INBOX.<user>``, and only the operator hears other inboxes.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from shared import topology
@@ -39,8 +39,11 @@ class Access:
     subscribe: tuple[str, ...]
 
 
-def table() -> Mapping[str, Access]:
-    """Return what each user of the JetStream account may do, by name."""
+def table(downstream: Iterable[str] = ()) -> Mapping[str, Access]:
+    """Return what each user of the JetStream account may do, by name.
+
+    ``downstream`` are services that stand in no list: each reads NEWS with a durable of its own name.
+    """
     furniture, withdrawn = f"$KV.{topology.FURNITURE}", f"$KV.{topology.WITHDRAWN}"
     submissions = (ArticleSubmitted.subject_pattern, f"{ArticleSubmitted.subject_pattern}.*")
     users = {
@@ -74,7 +77,7 @@ def table() -> Mapping[str, Access]:
             *(f"$KV.{name}.>" for name in (topology.WITHDRAWN, topology.ACCOUNTING)),
         ),
         OPERATOR: _operator(),
-    }
+    } | {name: _downstream(name) for name in downstream}
     hears = {
         "extract": (f"{furniture}.>",),
         DESK: (_pattern(ArticleMatched), "wireroom.desk.*.*"),
@@ -122,6 +125,15 @@ def _runtime(name: str, stream: str, durable: str) -> tuple[str, ...]:
     )
 
 
+def _downstream(name: str) -> tuple[str, ...]:
+    """Return what a service does that declares and reads a durable of NEWS, and publishes dead letters alone."""
+    return (
+        *_runtime(name, NEWS, name),
+        *reading(NEWS, name),
+        *(f"{_API}.CONSUMER.{what}.{NEWS}.{name}" for what in ("CREATE", "DURABLE.CREATE")),
+    )
+
+
 def _saved_searches() -> tuple[str, ...]:
     """Return what saved searches take: a durable on NEWS, and one for each webhook on a stream that is only theirs."""
     matched = topology.MATCHED
@@ -150,9 +162,7 @@ def _desk() -> tuple[str, ...]:
     """
     return (
         *_everything(),
-        *_runtime(DESK, NEWS, DESK),
-        *reading(NEWS, DESK),
-        *(f"{_API}.CONSUMER.{what}.{NEWS}.{DESK}" for what in ("CREATE", "DURABLE.CREATE")),
+        *_downstream(DESK),
         *_saved_searches(),
         *(_pattern(model) for model in (ArticleSubmitted, ArticleIngested, ArticleExtracted)),
         f"{ArticleSubmitted.subject_pattern}.*",

@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import nats
 import pytest
@@ -13,6 +14,8 @@ from nats.aio.subscription import Subscription
 from shared import __version__
 from shared.messages import ArticleStored, ArticleSubmitted
 from tests.containers.compose_stack import Stack, no_docker
+from tests.documents import documented_service
+from tests.paths import ROOT
 
 pytestmark = pytest.mark.timeout(900)  # the first build downloads every package
 
@@ -132,3 +135,12 @@ def test_a_setup_that_cannot_succeed_ends_and_the_services_do_not_start() -> Non
         assert "WIREROOM_STREAM_REPLICAS is '9'" in wrong.logs()
     finally:
         wrong.down()
+
+
+def test_compose_takes_the_stanza_of_an_added_service(stack: Stack, tmp_path: Path) -> None:
+    file = tmp_path / "compose.yaml"
+    file.write_text(documented_service.compose_file(), "utf-8")
+    read = stack.compose("--project-directory", str(ROOT), "--file", str(file), "config", "--format", "json")
+    made = json.loads(read)["services"][documented_service.NAME]
+    assert made["build"]["args"] == {"SERVICE": documented_service.NAME, "LOCK": "store"}
+    assert {"nats", "setup"} == set(made["depends_on"])

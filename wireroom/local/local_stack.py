@@ -15,7 +15,7 @@ from services.desk.settings import DeskSettings
 from services.ingest.settings import IngestSettings
 from services.setup import broker_accounts, credentials, database_users
 from services.setup.preparation import Wish, setup
-from shared.broker.permissions import OPERATOR, SETUP
+from shared.broker.permissions import OPERATOR, SETUP, table
 from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.runtime.run import services
@@ -48,7 +48,8 @@ class Stack:
             desk_port = ports.first_free(DeskSettings().http_port or DESK_PORT, desk_port)
         self._bare = nats_server.url(nats_port), mongod.url(mongo_port)
         folder = self._data / stack_state.CREDENTIALS
-        self._credentials = credentials.kept(folder, broker_accounts.user_names(), database_users.USERS)
+        users = broker_accounts.Outsiders({}, {}, services=tuple(sorted({*names.values()} - {*table()})))
+        self._credentials = credentials.kept(folder, broker_accounts.user_names(users), database_users.USERS)
         credentials.write_addresses(self._credentials, nats_server.url(nats_port, "{}"), mongod.url(mongo_port, "{}"))
         self.nats_url, self.mongo_url = self._addresses(OPERATOR)
         nats_url, mongo_url = self._addresses(SETUP)
@@ -67,7 +68,7 @@ class Stack:
                 ),
             },
         )
-        accounts = broker_accounts.configuration(self._credentials.nats)
+        accounts = broker_accounts.configuration(self._credentials.nats, users)
         guard = mongod.Guard(self._credentials, Settings().mongo_database)
         self._broker = self._supervise(
             nats_server.program(self._data, nats_port, self._monitor_port, accounts=accounts, probed_as=self.nats_url)

@@ -17,7 +17,10 @@ from shared.errors import WrongSetting
 from shared.topology import NEWS
 from wireroom.local.servers import nats_server
 
-OUTSIDERS = Outsiders({"gazette": "harbour-gazette", "post": "valdoria-post"}, {"archive": "archive-reader"})
+OUTSIDERS = Outsiders(
+    {"gazette": "harbour-gazette", "post": "valdoria-post"}, {"archive": "archive-reader"}, services=("headcount",)
+)
+TABLE = table(OUTSIDERS.services)
 PASSWORDS = {name: f"password-of-{name}" for name in user_names(OUTSIDERS)}
 SUBMITTED = "news.v1.submitted"
 READS = f"CONSUMER.MSG.NEXT.{NEWS}.archive-reader"
@@ -28,6 +31,10 @@ NEVER = {
     "extract": (SUBMITTED, "news.v1.raw.a", "news.v1.stored.en.a", "$KV.tokens.a", "$JS.API.STREAM.MSG.DELETE.NEWS"),
     "store": (SUBMITTED, "news.v1.raw.a", "news.v1.extracted.en.a", "$JS.API.STREAM.PURGE.RAW", "$KV.furniture.a"),
     "desk": ("news.v1.stored.en.a", "$KV.withdrawn.a", "$KV.tokens.a", "$JS.API.STREAM.PURGE.NEWS"),
+    "headcount": (
+        *(SUBMITTED, "news.v1.extracted.en.a", "news.dead.store.a", "$KV.withdrawn.a", "$JS.ACK.NEWS.store.1.1.1.1.1"),
+        *(f"$JS.API.{what}" for what in ("STREAM.PURGE.NEWS", "CONSUMER.CREATE.NEWS.store", "CONSUMER.CREATE.RAW.x")),
+    ),
     SETUP: ("news.v1.extracted.en.a", "news.v1.stored.en.a", "news.dead.store.a"),
     OPERATOR: (
         *(f"$JS.API.STREAM.{what}.RAW" for what in ("CREATE", "UPDATE", "DELETE", "PURGE", "RESTORE", "SNAPSHOT")),
@@ -107,8 +114,8 @@ def example(pattern: str) -> str:
 
 
 def allowed(user: str) -> Access:
-    if user in table():
-        return table()[user]
+    if user in TABLE:
+        return TABLE[user]
     if user in OUTSIDERS.readers:
         theirs = (f"{READER_API}.CONSUMER.INFO.NEWS.archive-reader", f"{READER_API}.{READS}")
         acks = ("$JS.ACK.NEWS.archive-reader.>", "$JS.ACK.*.*.NEWS.archive-reader.>")
@@ -147,8 +154,8 @@ async def test_a_user_publishes_what_its_list_has_and_nothing_else(url: str, use
 
 @pytest.mark.parametrize("user", PASSWORDS)
 async def test_a_user_hears_its_own_inbox_and_what_its_list_has(url: str, user: str) -> None:
-    others = {f"_INBOX.{other}.>" for other in table() if other != user}
-    theirs = {pattern for name in table() for pattern in allowed(name).subscribe} - others
+    others = {f"_INBOX.{other}.>" for other in TABLE if other != user}
+    theirs = {pattern for name in TABLE for pattern in allowed(name).subscribe} - others
     may = takes(allowed(user).subscribe)
     wanted = sorted({*EAVESDROPPED, *others, *theirs})
     async with connected(url, user) as (connection, denied):

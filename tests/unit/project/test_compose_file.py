@@ -1,4 +1,7 @@
-"""compose.yaml hands on every setting to whom it is for, bounds every container, and keeps nothing without a name."""
+"""compose.yaml hands on every setting to whom it is for, bounds every container, and keeps nothing without a name.
+
+So it does with the example service of docs/consumers.md laid into it.
+"""
 
 import re
 from typing import Any
@@ -12,9 +15,10 @@ from services.ingest.settings import IngestSettings
 from shared.environment import COMPOSE
 from shared.limits import Limits
 from shared.settings import EnvironmentSettings, Settings, variable
+from tests.documents import documented_service
 from tests.paths import ROOT
 
-SERVICES: dict[str, dict[str, Any]] = yaml.safe_load((ROOT / "compose.yaml").read_text())["services"]
+SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(documented_service.compose_file())["services"]
 each_container = pytest.mark.parametrize("name", SERVICES)
 _OF_DATABASE = {"WIREROOM_MONGO_URL", "WIREROOM_MONGO_DATABASE"}
 _INSIDE = {"WIREROOM_HEALTH_HOST", "WIREROOM_HEALTH_PORT"}  # of the container alone, where nothing else is
@@ -38,6 +42,7 @@ def test_every_setting_reaches_whom_it_is_for() -> None:
     assert set(environment("extract")) == common | scraped | variables(ExtractSettings)
     assert set(environment("store")) == common | scraped | _OF_DATABASE
     assert set(environment("desk")) == common | scraped | _OF_DATABASE | variables(DeskSettings)
+    assert set(environment(documented_service.NAME)) == common | scraped
     tools = {name for name in environment("tools") if name.startswith("WIREROOM_")}
     assert tools == variables(Settings, Limits, IngestSettings, ExtractSettings, DeskSettings) - _INSIDE | {
         "WIREROOM_DATA"

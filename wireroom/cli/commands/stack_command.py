@@ -32,7 +32,7 @@ NO_STORAGE = 10047  # JetStream: insufficient storage resources available
 
 
 def run(
-    name: Annotated[str, typer.Argument(help="ingest, extract, store, desk: a directory of services with an app.py.")],
+    name: Annotated[str, typer.Argument(help="Directory of services/ with an app.py, such as extract.")],
 ) -> None:
     """Run one service in the foreground, as containers do.
 
