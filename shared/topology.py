@@ -37,7 +37,7 @@ ACCOUNTING = "accounting"  # bucket of what left the streams in order: shared/br
 SEARCHES = "searches"  # bucket of saved searches: services/desk/subscriptions/saved_search.py
 FEEDS = "feeds"  # bucket of feeds, their state and their leases: services/ingest/feeds/registry.py
 FEED_ENTRIES = "feed-entries"  # bucket of digests of the entries that each feed has had
-FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/learning
+FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/boilerplate
 
 
 @dataclass(frozen=True)
