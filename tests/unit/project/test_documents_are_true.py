@@ -16,6 +16,7 @@ from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
 from shared.limits import Limits, age_text, size_text
 from shared.settings import Settings, variable
+from tests.documents import documented_service
 from tests.faults.report import Report, untold
 from tests.faults.rig import reliability_page as reliability
 from tests.paths import ROOT
@@ -72,6 +73,14 @@ def test_every_make_target_that_is_named_exists(page: Path) -> None:
 def test_every_link_to_a_file_leads_somewhere(page: Path) -> None:
     links = re.findall(r"\]\(([^)#:]+)(?:#[^)]*)?\)", page.read_text("utf-8"))
     assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+@each_page
+def test_every_file_of_the_tree_that_is_named_is_there(page: Path) -> None:
+    rooms = "shared|services|wireroom|tools|tests|deploy|examples|docs"
+    named = re.findall(rf"`((?:{rooms})/[\w./-]+)`", page.read_text("utf-8"))
+    to_be_made = {"services/NAME/app.py", f"services/{documented_service.NAME}/app.py"}
+    assert [name for name in named if name not in to_be_made and not (ROOT / name).exists()] == []
 
 
 def shown(settings: type[BaseSettings], name: str) -> str | None:
