@@ -8,8 +8,11 @@ from urllib.parse import unquote
 
 import jsonschema
 import pytest
-from faststream.specification.asyncapi.v3_0_0.schema import ApplicationSchema
+from faststream._internal.cli.main import cli
+from faststream.specification import Specification
+from faststream.specification.asyncapi import get_asyncapi_html
 from pydantic import ValidationError
+from typer.testing import CliRunner
 
 from shared.messages import MESSAGES, ArticleExtracted, ArticleSubmitted, Identity, Message
 from tests.paths import ROOT
@@ -86,10 +89,25 @@ def test_the_generated_documents_are_up_to_date(name: str) -> None:
     assert committed == documents()[name], "run `make contracts` and commit what it writes"
 
 
-def test_faststream_reads_the_committed_document_to_render_it() -> None:
-    """As `faststream docs serve docs/asyncapi.json` does."""
+def test_faststreams_command_renders_every_channel_of_the_committed_document(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As `faststream docs serve docs/asyncapi.json` does in a browser, which reads the document in the page."""
+    pages = []
+
+    def page_once(schema: Specification, host: str, port: int) -> None:
+        assert (host, port) == ("127.0.0.1", 8123)
+        pages.append(get_asyncapi_html(schema))
+
+    monkeypatch.setattr("faststream._internal.cli.docs.serve_app", page_once)
+    monkeypatch.chdir(ROOT)
+    asked = ["docs", "serve", "docs/asyncapi.json", "--host", "127.0.0.1", "--port", "8123"]
+    done = CliRunner().invoke(cli, asked)
+    assert done.exit_code == 0, done.output
+    (page,) = pages
     committed = json.loads((ROOT / "docs/asyncapi.json").read_text("utf-8"))
-    assert set(ApplicationSchema.model_validate(committed).channels) == set(committed["channels"])
+    shown = json.JSONDecoder().raw_decode(page, page.index('{"info"'))[0]
+    assert shown["channels"].keys() == committed["channels"].keys()
+    assert shown["operations"].keys() == committed["operations"].keys()
+    assert shown["components"]["schemas"] == committed["components"]["schemas"]
 
 
 def test_mentions_in_the_examples_stand_where_they_say() -> None:
