@@ -77,7 +77,14 @@ def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
         async with AsyncExitStack() as stack:
             indexing = await asyncio.to_thread(Indexing, settings, options, broker.withdrawals)
             stack.push_async_callback(indexing.close)
-            batcher = Batcher[Item, None](indexing.write, size=BATCH, patience=_PATIENCE, enough=_ENOUGH)
+            batcher = Batcher[Item, None](
+                indexing.write,
+                size=BATCH,
+                patience=_PATIENCE,
+                enough=_ENOUGH,
+                add_span=broker.add_span,
+                span="index",
+            )
             batches = Batches(indexing, await stack.enter_async_context(batcher.running()))
             service.context.set_global("batches", batches)
             site = stack.enter_context(Site(settings, options, indexing.engine, access, admin_token).opened())

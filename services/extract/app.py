@@ -48,6 +48,9 @@ def app(
     ) -> Encoded:
         """Clean an article and find its entities, in a worker process, which decodes the one and encodes the other."""
         reply = await batches.submit(pool.Task(transport.request(article, learner.known(article.source))))
+        if broker.add_span:
+            for step in transport.StepTimes.of(reply).spans():
+                broker.add_span(*step)
         result, told = await off_loop(transport.head_size(reply), transport.replied, reply)
         learner.note(told.facts.source, told.sighting)
         return result
@@ -59,7 +62,9 @@ def app(
         async with (
             learner.running(),
             open_pool(job, limits, workers=options.workers, on_loss=probes.end_process) as workers,
-            Batcher(workers.run, size=options.batch, lanes=options.workers).running() as batches,
+            Batcher(
+                workers.run, size=options.batch, lanes=options.workers, add_span=broker.add_span
+            ).running() as batches,
         ):
             context.set_global("learner", learner)
             context.set_global("batches", batches)

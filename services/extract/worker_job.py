@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from services.extract import configured, tagging, transport
 from services.extract.boilerplate.sightings import sighting
 from services.extract.clean.cleaner import Cleaner
-from services.extract.extraction import extract_batch
+from services.extract.extraction import extract_batch, timed_batch
 from services.extract.pool.worker import Job
 from services.extract.settings import ExtractSettings
 from shared.errors import Rejected
@@ -26,13 +26,19 @@ def open_job() -> Job:
         requests = [transport.requested(payload) for payload in payloads]
         articles = [_decoded(request) for request in requests]
         good = [article for article in articles if isinstance(article, ArticleIngested)]
-        results = iter(extract_batch(good, cleaner, tagger, {one.source: one.learned for one in requests}))
+        results = iter(timed_batch(good, cleaner, tagger, {one.source: one.learned for one in requests}))
         return [
-            transport.reply(_with_lines(next(results), cleaner) if isinstance(article, ArticleIngested) else article)
+            _reply(*next(results), cleaner) if isinstance(article, ArticleIngested) else transport.reply(article)
             for article in articles
         ]
 
     return job
+
+
+def _reply(result: ArticleExtracted | Exception, times: transport.StepTimes, cleaner: Cleaner) -> bytes:
+    if isinstance(result, ArticleExtracted):
+        return transport.reply(transport.Extracted(result, sighting(result, cleaner.rules.vocabulary)), times)
+    return transport.reply(result, times)
 
 
 def _decoded(request: transport.Request) -> ArticleIngested | Rejected:
@@ -40,12 +46,6 @@ def _decoded(request: transport.Request) -> ArticleIngested | Rejected:
         return request.decoded()
     except Rejected as verdict:
         return verdict
-
-
-def _with_lines(result: ArticleExtracted | Exception, cleaner: Cleaner) -> transport.Extracted | Exception:
-    if isinstance(result, ArticleExtracted):
-        return transport.Extracted(result, sighting(result, cleaner.rules.vocabulary))
-    return result
 
 
 def _article(media_type: str, body: str) -> ArticleIngested:

@@ -57,7 +57,9 @@ def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
                 return await articles.write(batch)
 
             async with (
-                Batcher[ArticleExtracted, Outcome](write, size=BATCH).running() as batches,
+                Batcher[ArticleExtracted, Outcome](
+                    write, size=BATCH, add_span=broker.add_span, span="write"
+                ).running() as batches,
                 open_check(settings) as check,
             ):
                 context.set_global("articles", articles)

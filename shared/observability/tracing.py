@@ -1,7 +1,8 @@
 """OpenTelemetry traces: one trace per article through all services, continuing the publisher's ``traceparent``.
 
 Imported only where ``WIREROOM_OTLP_ENDPOINT`` is set; needs the extra ``tracing``. FastStream's middleware makes the
-spans ``process`` and ``publish``; ``queue wait`` is ours. Spans are named after subject patterns, and hold no text.
+spans ``process`` and ``publish``; what is added below ``process`` is ours. Spans are named after subject patterns and
+steps, and hold no text.
 """
 
 import time
@@ -20,9 +21,11 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
+from shared.observability.add_span import AddSpan
 from shared.topology import Consumer, pattern_of
 
 QUEUE_WAIT = "queue wait"  # from when the stream took the message to when work on it began
+ARTICLES = "wireroom.batch.articles"  # attribute of a span of several articles' work: how many they are
 
 
 def exporting(service: str, endpoint: str) -> TracerProvider:
@@ -32,11 +35,22 @@ def exporting(service: str, endpoint: str) -> TracerProvider:
     return provider
 
 
-def middlewares(provider: TracerProvider, reads: Sequence[Consumer]) -> tuple[Any, ...]:
+def adding(provider: TracerProvider) -> AddSpan:
+    """Return what adds a span below the current one, which inside a handler is that of its message."""
+    tracer = provider.get_tracer("wireroom")
+
+    def add(name: str, began: int, ended: int, articles: int = 1) -> None:
+        attributes = {ARTICLES: articles} if articles > 1 else None
+        tracer.start_span(name, start_time=began, attributes=attributes).end(max(began, ended))
+
+    return add
+
+
+def middlewares(provider: TracerProvider, add_span: AddSpan, reads: Sequence[Consumer]) -> tuple[Any, ...]:
     """Return the middlewares that trace, to be the outermost of a broker."""
     patterns = _Patterns(reads)
     spans = TelemetryMiddleware(settings_provider_factory=lambda _message: patterns, tracer_provider=provider)
-    return spans, partial(_QueueWait, provider=provider)
+    return spans, partial(_QueueWait, add_span=add_span)
 
 
 class _Patterns(NatsTelemetrySettingsProvider):
@@ -60,12 +74,11 @@ class _Patterns(NatsTelemetrySettingsProvider):
 class _QueueWait(BaseMiddleware[Any, Msg | None]):
     """Adds how long a message waited in its stream, as a span beside the work on it."""
 
-    def __init__(self, msg: Msg | None, /, *, context: ContextRepo, provider: TracerProvider) -> None:
+    def __init__(self, msg: Msg | None, /, *, context: ContextRepo, add_span: AddSpan) -> None:
         super().__init__(msg, context=context)
-        self._provider = provider
+        self._add_span = add_span
 
     async def consume_scope(self, call_next: Callable[[Any], Awaitable[Any]], msg: StreamMessage[Any]) -> Any:  # noqa: ANN401 - as FastStream has it
         stored_at = int(msg.raw_message.metadata.timestamp.timestamp() * 1e9)
-        span = self._provider.get_tracer("wireroom").start_span(QUEUE_WAIT, start_time=stored_at)
-        span.end(max(time.time_ns(), stored_at))
+        self._add_span(QUEUE_WAIT, stored_at, time.time_ns())
         return await call_next(msg)

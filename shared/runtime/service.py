@@ -31,6 +31,7 @@ from shared.broker.withdrawals import Withdrawals
 from shared.errors import Unavailable, WrongSetting
 from shared.messages import Message
 from shared.observability import probes
+from shared.observability.add_span import AddSpan
 from shared.observability.metrics import Metrics, faststream_metrics
 from shared.observability.process_state import State
 from shared.runtime import faststream_internals
@@ -76,7 +77,7 @@ class Broker(NatsBroker):
         self._reads: list[Consumer] = []
         self._consumer: ContinuousPullSubscriber | None = None
         self._around = AsyncExitStack()
-        self._tracer, tracing = _tracing(name, settings, tracer, self._reads)
+        self._tracer, self.add_span, tracing = _tracing(name, settings, tracer, self._reads)
         super().__init__(
             servers(settings.nats_url),
             name=f"wireroom-{name}",
@@ -248,17 +249,18 @@ async def _trimming(reads: Consumer, js: JetStreamContext) -> AsyncIterator[None
 
 def _tracing(
     name: str, settings: Settings, tracer: "TracerProvider | None", reads: list[Consumer]
-) -> tuple["TracerProvider | None", tuple[Any, ...]]:
-    """Return what sends spans and the middlewares that make them; nothing unless a collector is named."""
+) -> tuple["TracerProvider | None", AddSpan | None, tuple[Any, ...]]:
+    """Return what sends spans, what adds one and the middlewares that do; nothing unless a collector is named."""
     if not (tracer or settings.otlp_endpoint):
-        return None, ()
+        return None, None, ()
     try:
         from shared.observability import tracing  # noqa: PLC0415 - an optional extra
     except ModuleNotFoundError as missing:
         what_now = "Install the extra `tracing`, or unset it"
         raise WrongSetting(f"WIREROOM_OTLP_ENDPOINT: there is no {missing.name}. {what_now}.") from None
     tracer = tracer or tracing.exporting(name, str(settings.otlp_endpoint))
-    return tracer, tracing.middlewares(tracer, reads)
+    add_span = tracing.adding(tracer)
+    return tracer, add_span, tracing.middlewares(tracer, add_span, reads)
 
 
 def _security(url: str) -> BaseSecurity | None:

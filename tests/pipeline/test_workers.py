@@ -1,5 +1,7 @@
 """The job of extract in its own processes gives what the functions give, and nothing in them prevents a fork."""
 
+import time
+
 import psutil  # type: ignore[import-untyped] # it has no types
 
 from services.extract import transport
@@ -35,8 +37,16 @@ async def test_workers_give_what_the_functions_give() -> None:
     ]
     messages = [Undecoded(article.source, {}, article.model_dump_json().encode()) for article in articles]
     async with opened(JOB, Limits()) as pool:
+        before = time.time_ns()
         found = await pool.run([Task(transport.request(message, {})) for message in messages])
         assert list(map(told, found)) == list(map(told, expected))
+        after = time.time_ns()
+        for reply, steps in zip(found, [["clean", "tag", "merge"]] * 2 + [["clean"]], strict=True):
+            assert isinstance(reply, bytes)
+            spans = transport.StepTimes.of(reply).spans()
+            assert [name for name, *_ in spans] == steps
+            moments = [before, *(moment for _, began, ended, _ in spans for moment in (began, ended)), after]
+            assert moments == sorted(moments)
         [template] = [child for child in psutil.Process().children() if "template" in " ".join(child.cmdline())]
         assert template.num_threads() == 1, "a thread that is not there after a fork may hold a lock for ever"
         [worker] = template.children()

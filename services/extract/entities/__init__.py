@@ -9,7 +9,7 @@ from services.extract.entities.aliases import AliasError, Aliases
 from services.extract.entities.aliases import read as read_aliases
 from services.extract.entities.ner.models import ModelUnavailable
 from services.extract.entities.options import DEFAULT, Options
-from services.extract.entities.tagger import DEFAULT_MODELS, TaggedEntities, Tagger, entities_in, load
+from services.extract.entities.tagger import DEFAULT_MODELS, Article, TaggedEntities, Tagger, entities_in, load
 
 __all__ = [
     "DEFAULT",
@@ -17,6 +17,7 @@ __all__ = [
     "NO_ALIASES",
     "AliasError",
     "Aliases",
+    "Article",
     "ModelUnavailable",
     "Options",
     "TaggedEntities",

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from types import MappingProxyType
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from services.extract.entities.aliases import link
 from services.extract.entities.boundaries import LABEL_NOT_KEPT, names_in
@@ -34,6 +34,14 @@ class TaggedEntities:
     model: str | None = None
 
 
+class Found(NamedTuple):
+    """What a model takes for names in one article, before any rule; ``model`` is its name and version."""
+
+    text: str
+    spans: Sequence[Span]
+    model: str
+
+
 class Tagger:
     """Tags articles of any language; only for use by one thread at a time."""
 
@@ -42,16 +50,26 @@ class Tagger:
 
     def tag(self, articles: Sequence[Article]) -> list[TaggedEntities]:
         """Return one result for each article, in order; mentions count in its paragraphs joined by a blank line."""
-        results = [TaggedEntities()] * len(articles)
+        return [self.merge(article, found) for article, found in zip(articles, self.find(articles), strict=True)]
+
+    def find(self, articles: Sequence[Article]) -> list[Found | None]:
+        """Return what the models find in each article, in order; None where no model reads its language."""
+        results: list[Found | None] = [None] * len(articles)
         readers = [self._reader(article[0]) for article in articles]
         for language, pipeline in self._pipelines.items():
             chosen = [index for index, reader in enumerate(readers) if reader == language]
             texts = ["\n\n".join(articles[index][1]) for index in chosen]
-            for index, text, found in zip(chosen, texts, pipeline.find(texts), strict=True):
-                tagged = entities_in(text, found, articles[index][2], self._options)
-                results[index] = replace(tagged, status="ok", model=pipeline.version)
+            for index, text, spans in zip(chosen, texts, pipeline.find(texts), strict=True):
+                results[index] = Found(text, spans, pipeline.version)
             pipeline.renew_if_full()
         return results
+
+    def merge(self, article: Article, found: Found | None) -> TaggedEntities:
+        """Return the entities of one article by the rules, from what ``find`` returned for it."""
+        if found is None:
+            return TaggedEntities()
+        tagged = entities_in(found.text, found.spans, article[2], self._options)
+        return replace(tagged, status="ok", model=found.model)
 
     def _reader(self, language: str) -> str | None:
         """Return the language whose model reads this one: its own, else another code of the same language."""

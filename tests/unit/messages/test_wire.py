@@ -79,6 +79,18 @@ def test_a_verdict_is_raised_where_the_article_is_answered() -> None:
     assert verdict.value.reason is Reason.NO_ARTICLE_TEXT
 
 
+def test_the_times_of_the_steps_arrive_whatever_their_bytes_and_also_with_a_verdict() -> None:
+    newlines = int.from_bytes(b"\n" * 8)  # a line feed in the times ends no head
+    times = transport.StepTimes(1, 2, 3, 4, newlines, newlines, 16)
+    reply = transport.reply(an_extracted(), times)
+    assert transport.StepTimes.of(reply) == times
+    assert transport.replied(reply) == transport.replied(transport.reply(an_extracted()))
+    assert transport.head_size(reply) == transport.head_size(transport.reply(an_extracted()))
+    refused = transport.reply(Rejected(Reason.NO_ARTICLE_TEXT, "nothing"), transport.StepTimes(newlines, newlines))
+    assert transport.StepTimes.of(refused).spans() == [("clean", newlines, newlines, 1)]
+    assert transport.head_size(refused) == len(refused)
+
+
 def test_what_no_stream_takes_does_not_travel() -> None:
     reply = transport.reply(an_extracted(paragraphs=("a" * MAX_MESSAGE_BYTES,)))
     assert len(reply) < 1000

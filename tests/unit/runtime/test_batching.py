@@ -1,7 +1,9 @@
 """Each message keeps its own answer, whatever becomes of its neighbours."""
 
 import asyncio
+import time
 from collections.abc import Sequence
+from contextvars import ContextVar
 
 import pytest
 
@@ -20,6 +22,32 @@ async def test_what_waits_is_done_together_and_each_gets_its_own_answer() -> Non
         answers = await asyncio.gather(*(batcher.submit(number) for number in range(10)))
     assert answers == [2 * number for number in range(10)]
     assert [len(batch) for batch in batches] == [4, 4, 2]
+
+
+async def test_the_wait_and_the_work_of_each_item_become_spans_also_where_it_fails() -> None:
+    spans: dict[str, list[tuple[str, int]]] = {}
+    span_of: ContextVar[str] = ContextVar("span_of")  # as a tracer keeps its current span
+    moments: list[int] = []
+
+    def add_span(name: str, began: int, ended: int, articles: int = 1) -> None:
+        spans.setdefault(span_of.get(), []).append((name, articles))
+        moments.extend((began, ended))
+
+    async def picky(items: Sequence[str]) -> list[str | Exception]:
+        return [ValueError(item) if item == "bad" else item for item in items]
+
+    async def submit(batcher: Batcher[str, str], item: str) -> str:
+        span_of.set(item)
+        return await batcher.submit(item)
+
+    before = time.time_ns()
+    async with Batcher(picky, size=8, add_span=add_span, span="work").running() as batcher:
+        await asyncio.gather(submit(batcher, "good"), submit(batcher, "bad"), return_exceptions=True)
+        await submit(batcher, "alone")
+    both, alone = [("batch wait", 1), ("work", 2)], [("batch wait", 1), ("work", 1)]
+    assert spans == {"good": both, "bad": both, "alone": alone}
+    assert before <= min(moments)
+    assert all(began <= ended for began, ended in zip(moments[::2], moments[1::2], strict=True))
 
 
 async def test_a_lone_item_does_not_wait_for_a_batch_to_fill() -> None:

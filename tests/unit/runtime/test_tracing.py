@@ -43,6 +43,7 @@ async def test_the_publishers_trace_is_continued_and_every_span_has_its_parent()
 
 
 def test_nothing_is_traced_unless_a_collector_is_named() -> None:
-    assert len(Broker("x", Settings()).middlewares) + 2 == len(
-        Broker("x", Settings(), tracer=TracerProvider()).middlewares
-    )
+    off, on = Broker("x", Settings()), Broker("x", Settings(), tracer=TracerProvider())
+    assert len(off.middlewares) + 2 == len(on.middlewares)
+    assert off.add_span is None
+    assert on.add_span is not None
