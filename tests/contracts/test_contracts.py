@@ -8,8 +8,8 @@ from http.server import HTTPServer
 from importlib.metadata import entry_points
 from typing import Any
 from urllib.parse import unquote
-from urllib.request import urlopen
 
+import httpx
 import jsonschema
 import pytest
 from pydantic import ValidationError
@@ -103,9 +103,7 @@ def test_faststreams_command_renders_every_channel_of_the_committed_document(mon
         server.server_close()
 
     def page_of(port: int) -> str:
-        with urlopen(f"http://127.0.0.1:{port}/", timeout=10) as answer:
-            content: bytes = answer.read()
-        return content.decode()
+        return httpx.get(f"http://127.0.0.1:{port}/", timeout=10, trust_env=False).text
 
     monkeypatch.setattr(HTTPServer, "serve_forever", serve_once)
     monkeypatch.chdir(ROOT)
