@@ -93,7 +93,7 @@ def _article(number: int) -> ArticleSubmitted:
 def stack() -> Iterator[Stack]:
     if reason := no_docker():
         pytest.skip(reason)
-    with tempfile.TemporaryDirectory(dir=ROOT) as files:
+    with tempfile.TemporaryDirectory(dir=ROOT, prefix=".containers-") as files:
         Path(files).chmod(0o755)  # the user of the tools service is another one
         started = Stack(WIREROOM_FILES=files)
         try:
