@@ -8,7 +8,7 @@ give that. A reader is such an account too, and reaches one durable of NEWS belo
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from shared.broker.permissions import reading, table
@@ -24,12 +24,12 @@ _SUBMITTED = ArticleSubmitted.subject_pattern
 
 @dataclass(frozen=True)
 class Outsiders:
-    """Users beyond the table: publishers by name with the source they submit for, readers by name with a durable.
+    """Users beyond the table: publishers by name with their source (None: any), readers by name with a durable.
 
     ``services`` are those that were added, each of which reads NEWS with a durable of its own name.
     """
 
-    publishers: Mapping[str, str]
+    publishers: Mapping[str, str | None]
     readers: Mapping[str, str]
     services: tuple[str, ...] = ()
 
@@ -47,9 +47,7 @@ def configuration(passwords: Mapping[str, str], outsiders: Outsiders = NOBODY) -
 
     The passwords are random and long, so they are kept as they are: a hash that is slow to compute protects short ones.
     """
-    publishers = {DEFAULT_PUBLISHER: _SUBMITTED} | {
-        name: f"{_SUBMITTED}.{source}" for name, source in outsiders.publishers.items()
-    }
+    everybody = replace(outsiders, publishers={DEFAULT_PUBLISHER: None, **outsiders.publishers})
     accounts: dict[str, Any] = {
         ACCOUNT: {
             "jetstream": "enabled",
@@ -61,23 +59,50 @@ def configuration(passwords: Mapping[str, str], outsiders: Outsiders = NOBODY) -
                 }
                 for name, access in table(outsiders.services).items()
             ],
-            "exports": [
-                *({"service": subject, "accounts": [name]} for name, subject in publishers.items()),
-                *(
-                    {"service": subject, "accounts": [name], "response_type": "stream"}
-                    for name, durable in outsiders.readers.items()
-                    for subject in reading(NEWS, durable)
-                ),
-            ],
+            "exports": _exports(everybody),
         },
         _SYSTEM: {},
+        **_accounts(passwords, everybody),
     }
-    for name, subject in publishers.items():
-        accounts[name] = _outsider(name, passwords[name], {_SUBMITTED: subject})
-    for name, durable in outsiders.readers.items():
-        imported = {subject.replace("$JS.API", READER_API): subject for subject in reading(NEWS, durable)}
-        accounts[name] = _outsider(name, passwords[name], imported)
     return f"accounts: {json.dumps(accounts, indent=1)}\nsystem_account: {_SYSTEM}\n"
+
+
+def addition(passwords: Mapping[str, str], outsiders: Outsiders) -> str:
+    """Return what to put into the configuration of a broker that is not ours, for these users; it holds passwords."""
+    exports = ",\n".join(json.dumps(each) for each in _exports(outsiders))
+    accounts = ",\n".join(
+        f"{json.dumps(name)}: {json.dumps(account, indent=1)}"
+        for name, account in _accounts(passwords, outsiders).items()
+    )
+    return (
+        f'# into "exports" of the account that has JetStream (its name in place of {ACCOUNT} below)\n{exports}\n'
+        f'# into "accounts"\n{accounts}'
+    )
+
+
+def _exports(outsiders: Outsiders) -> list[dict[str, Any]]:
+    """Return what the account that has JetStream offers to each of them alone."""
+    return [
+        *({"service": _arrives(source), "accounts": [name]} for name, source in outsiders.publishers.items()),
+        *(
+            {"service": subject, "accounts": [name], "response_type": "stream"}
+            for name, durable in outsiders.readers.items()
+            for subject in reading(NEWS, durable)
+        ),
+    ]
+
+
+def _accounts(passwords: Mapping[str, str], outsiders: Outsiders) -> dict[str, Any]:
+    imports = {name: {_SUBMITTED: _arrives(source)} for name, source in outsiders.publishers.items()} | {
+        name: {subject.replace("$JS.API", READER_API): subject for subject in reading(NEWS, durable)}
+        for name, durable in outsiders.readers.items()
+    }
+    return {name: _outsider(name, passwords[name], imported) for name, imported in imports.items()}
+
+
+def _arrives(source: str | None) -> str:
+    """Return the subject on which a publisher's submissions arrive; without a source it may name any."""
+    return f"{_SUBMITTED}.{source}" if source else _SUBMITTED
 
 
 def _outsider(name: str, password: str, imported: Mapping[str, str]) -> dict[str, Any]:

@@ -40,7 +40,7 @@ def kept(folder: Path, nats: Iterable[str], mongo: Iterable[str]) -> Credentials
     path = folder / _PASSWORDS
     found: dict[str, dict[str, str]] = json.loads(path.read_bytes()) if path.exists() else {}
     wanted = {
-        server: found.get(server, {}) | {user: _made() for user in users if user not in found.get(server, {})}
+        server: found.get(server, {}) | {user: new_password() for user in users if user not in found.get(server, {})}
         for server, users in {"nats": tuple(nats), "mongo": tuple(mongo)}.items()
     }
     if wanted != found:
@@ -75,5 +75,5 @@ def write_private(path: Path, text: str) -> None:
     fresh.replace(path)
 
 
-def _made() -> str:
+def new_password() -> str:
     return secrets.token_urlsafe(_BYTES)

@@ -183,10 +183,25 @@ TREE: Tree = MappingProxyType({
         ),
     }),
     "token": Branch("Access tokens of the HTTP input: add, list, revoke.", {
-        "add": Entry(f"{_C}.token_command:add", "Make a token and print it, once: only its hash is kept."),
-        "ls": Entry(f"{_C}.token_command:list_tokens", "List the tokens, without their secrets."),
+        "add": Entry(f"{_C}.access.token_command:add", "Make a token and print it, once: only its hash is kept."),
+        "ls": Entry(f"{_C}.access.token_command:list_tokens", "List the tokens, without their secrets."),
         "revoke": Entry(
-            f"{_C}.token_command:revoke", "Revoke a token: requests with it are refused within seconds."
+            f"{_C}.access.token_command:revoke", "Revoke a token: requests with it are refused within seconds."
+        ),
+    }),
+    "user": Branch("Publishers and readers with accounts of their own on the broker: add, list, revoke, rotate.", {
+        "add": Entry(
+            f"{_C}.access.user_command:add",
+            "Add a publisher for one source, or a reader, and print its address, with a password that is shown once.",
+        ),
+        "ls": Entry(
+            f"{_C}.access.user_command:list_users", "List the publishers and readers, without their passwords."
+        ),
+        "revoke": Entry(
+            f"{_C}.access.user_command:revoke", "Remove a user: the broker cuts its connections and lets it in no more."
+        ),
+        "rotate": Entry(
+            f"{_C}.access.user_command:rotate", "Give a user another password: the old one is refused from now on."
         ),
     }),
     "desk": Branch("The desk: its index, and saved searches.", {

@@ -48,6 +48,11 @@ def source(value: str | None) -> str | None:
     return _checked(value, Source, "source: those are lower case letters, digits and dashes")
 
 
+def user_name(value: str) -> str:
+    """Return the name of an account and a durable, or refuse it."""
+    return _checked(value, Source, "name of a user: those are lower case letters, digits and dashes") or value
+
+
 def own_source(value: str) -> str:
     """Return the source that articles of one's own are to have, or refuse it before anything is sent."""
     try:

@@ -13,9 +13,9 @@ from nats.errors import Error as NatsError
 
 from services.desk.settings import DeskSettings
 from services.ingest.settings import IngestSettings
-from services.setup import broker_accounts, credentials, database_users
+from services.setup import credentials, database_users, outside_users
 from services.setup.preparation import Wish, setup
-from shared.broker.permissions import OPERATOR, SETUP, table
+from shared.broker.permissions import OPERATOR, SETUP
 from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.runtime.run import services
@@ -48,8 +48,8 @@ class Stack:
             desk_port = ports.first_free(DeskSettings().http_port or DESK_PORT, desk_port)
         self._bare = nats_server.url(nats_port), mongod.url(mongo_port)
         folder = self._data / stack_state.CREDENTIALS
-        users = broker_accounts.Outsiders({}, {}, services=tuple(sorted({*names.values()} - {*table()})))
-        self._credentials = credentials.kept(folder, broker_accounts.user_names(users), database_users.USERS)
+        added = outside_users.added_services(names.values())
+        self._credentials = credentials.kept(folder, outside_users.own_users(added), database_users.USERS)
         credentials.write_addresses(self._credentials, nats_server.url(nats_port, "{}"), mongod.url(mongo_port, "{}"))
         self.nats_url, self.mongo_url = self._addresses(OPERATOR)
         nats_url, mongo_url = self._addresses(SETUP)
@@ -68,7 +68,7 @@ class Stack:
                 ),
             },
         )
-        accounts = broker_accounts.configuration(self._credentials.nats, users)
+        accounts = outside_users.configuration(self._credentials.nats, outside_users.load(folder), added)
         guard = mongod.Guard(self._credentials, Settings().mongo_database)
         self._broker = self._supervise(
             nats_server.program(self._data, nats_port, self._monitor_port, accounts=accounts, probed_as=self.nats_url)

@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import signal
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from pathlib import Path
 
 from nats.errors import Error as NatsError
@@ -18,6 +22,8 @@ from wireroom.local.ports import LOOPBACK
 
 USUAL_PORT = 4222
 _TIMEOUT = 2
+_ACCOUNTS = "nats-accounts.conf"  # in the folder of the configuration that includes it
+_RELOADS, _LOOKS, _PAUSE = 10, 3, 0.1  # times the server is told, looks after each, and seconds between two
 _NO_ACCOUNT = "$G"  # how the server calls the account of a configuration without accounts
 _CONFIGURATION = """# Written at every start.
 server_name: wireroom
@@ -53,8 +59,10 @@ def program(
     reserved = 2 * sum(stream.max_bytes or 0 for stream in streams(Limits()))
     values = {"host": LOOPBACK, "port": port, "max_payload": MAX_PAYLOAD, "max_file_store": reserved}
     monitor = f"http: {LOOPBACK}:{monitor_port}\n" if monitor_port else ""
-    write_private(configuration, _CONFIGURATION.format(**values, folder=json.dumps(str(folder))) + monitor + accounts)
+    include = f"include '{_ACCOUNTS}'\n" if accounts else ""
+    write_private(configuration, _CONFIGURATION.format(**values, folder=json.dumps(str(folder))) + monitor + include)
     if accounts:
+        write_private(data / _ACCOUNTS, accounts)
         _adopt(folder)
 
     async def probe() -> str | None:
@@ -62,6 +70,23 @@ def program(
 
     command = (str(server_binaries.nats_server()), "--config", str(configuration))
     return Program("nats-server", command, port, probe, data / "logs/nats-server.log", patience=10, folder=data)
+
+
+async def change_accounts(data: Path, process: int, accounts: str, in_force: Callable[[], Awaitable[bool]]) -> bool:
+    """Replace the accounts of a running server, which goes on; returns whether they came into force within seconds.
+
+    It is told until they have: nats-server 2.15 delivers what a new account imports only once it has read the
+    configuration a second time. Whoever is connected stays, but for users that are gone or have another password.
+    """
+    write_private(data / _ACCOUNTS, accounts)
+    for _ in range(_RELOADS):
+        with suppress(ProcessLookupError):  # it ended, and is started again with what was written
+            os.kill(process, signal.SIGHUP)
+        for _ in range(_LOOKS):
+            await asyncio.sleep(_PAUSE)  # it reads the file when it comes to it, and tells nobody
+            if await in_force():
+                return True
+    return False
 
 
 def _adopt(folder: Path) -> None:

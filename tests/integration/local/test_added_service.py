@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from services.setup import outside_users
 from services.setup.broker_accounts import Outsiders, configuration, user_names
 from shared.broker import provisioning
 from shared.broker.connect import brief_connection
 from shared.broker.envelope import headers
+from shared.errors import WrongSetting
 from shared.observability.healthcheck import ask
 from shared.runtime import run
 from shared.settings import Settings
@@ -80,3 +82,13 @@ def test_the_one_machine_stack_starts_it_with_a_user_of_its_own(tmp_path: Path) 
     stack = Stack(tmp_path, lambda _: None, extract=1, usual_ports=False, restored=False)
     assert NAME in stack.health_ports
     assert f"//{NAME}:" in (tmp_path / f"credentials/{NAME}/nats_url").read_text()
+
+
+@pytest.mark.usefixtures("added")
+def test_its_name_is_refused_to_a_publisher_and_a_publisher_that_has_it_is_named_at_the_start(tmp_path: Path) -> None:
+    assert NAME in outside_users.taken(outside_users.added_services(run.services()))
+    folder = tmp_path / "credentials"
+    folder.mkdir()
+    outside_users.save(folder, {NAME: outside_users.new(NAME, "harbour-gazette")})
+    with pytest.raises(WrongSetting, match=f"{NAME} is a service now"):
+        Stack(tmp_path, lambda _: None, extract=1, usual_ports=False, restored=False)

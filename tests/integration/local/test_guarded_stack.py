@@ -14,8 +14,9 @@ from shared.broker import provisioning
 from shared.broker.connect import brief_connection
 from shared.errors import WrongSetting
 from shared.messages import ArticleSubmitted
+from tests.commands import Wireroom
 from tests.stacks import broker_of
-from wireroom.local import servers
+from wireroom.local import servers, stack_state
 from wireroom.local.local_stack import Stack, running
 from wireroom.testing.factories import a_submission
 
@@ -53,11 +54,27 @@ async def test_a_folder_of_before_keeps_its_data_and_is_guarded_from_its_next_st
                 with pytest.raises(OperationFailure, match="not authorized"):
                     forbidden({})
         passwords = (tmp_path / "credentials/passwords.json").read_bytes()
+        added = (await user_added(stack, tmp_path)).removeprefix("nats://").partition("@")[0]
         log = (tmp_path / "logs/nats-server.log").read_text()
     assert "iolation for" not in log, "a service or setup was denied something it needs"
     async with running(tmp_path, lambda _: None, usual_ports=False):
         assert (tmp_path / "credentials/passwords.json").read_bytes() == passwords
         await the_default_publisher_submits(tmp_path)
+        async with brief_connection(stack_state_url(tmp_path).replace("//", f"//{added}@")):
+            pass
+
+
+async def user_added(stack: Stack, folder: Path) -> str:
+    command = Wireroom({"WIREROOM_NATS_URL": stack.nats_url, "WIREROOM_MONGO_URL": stack.mongo_url})
+    answer = await command("--data", str(folder), "user", "add", "gazette", "--source", "harbour-gazette")
+    assert answer.code == 0, answer.said
+    return answer.out.strip()
+
+
+def stack_state_url(folder: Path) -> str:
+    found = stack_state.running(folder)
+    assert found
+    return found.nats_url
 
 
 async def strangers_get_nothing(stack: Stack) -> None:

@@ -192,6 +192,13 @@ def cases(good: Good) -> dict[str, list[Case]]:
         "token ls": [Case(("token", "ls")), Case(("token", "ls", "--json"))],
         "token add": [Case(("token", "add", "harbour-gazette", "--note", f"for {hostile.TEXT}".replace("\x00", "")))],
         "token revoke": [Case(("token", "revoke", f"no {hostile.TEXT}".replace("\x00", "")), codes=(1,))],
+        "user add": [
+            Case(("user", "add", "gazette", "--source", "harbour-gazette"), codes=(69,), shows="No stack runs"),
+            Case(("user", "add", "gazette", "--source", "\x1b]0;owned\x07"), codes=(2,), shows="is no source"),
+            Case(("user", "add", f"{hostile.TEXT}".replace("\x00", ""), "--reader"), codes=(2,), shows="is no name"),
+        ],
+        "user ls": [Case(("user", "ls"), codes=(69,)), Case(("user", "ls", "--json"), codes=(69,))],
+        **{f"user {what}": [Case(("user", what, "gazette"), codes=(69,))] for what in ("revoke", "rotate")},
         "feed add": [
             Case(("feed", "add", FEED, "--source", "tide-times"), shows="tide-times"),
             Case(("feed", "add", f"http://{hostile.TEXT}".replace("\x00", "")), codes=(65,)),

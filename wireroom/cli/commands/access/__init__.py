@@ -1,0 +1,1 @@
+"""Commands for who may publish and read: access tokens of the HTTP input, and users of the broker."""
