@@ -64,6 +64,11 @@ class RawConnection:
         self._waiting: dict[bytes, asyncio.Future[bytes]] = {}
         self._heard: dict[bytes, Heard] = {}
 
+    def greet(self) -> None:
+        """Log in and listen to answers: before anything else is written, or the broker ends the connection."""
+        answers = b"0"
+        self._writer.write(b"CONNECT %b\r\nSUB %b.* %b\r\n" % (orjson.dumps(self._greeting), _REPLIES, answers))
+
     async def publish(self, publication: Publication) -> Place:
         """Return once the broker has it on disk; raises Refused."""
         if len(publication.data) + len(publication.headers or b"") > MAX_PAYLOAD:
@@ -112,8 +117,6 @@ class RawConnection:
 
     async def read(self) -> None:
         """Take what the broker sends until cancelled; raises ConnectionError if the broker ends the connection."""
-        answers = b"0"
-        self._writer.write(b"CONNECT %b\r\nSUB %b.* %b\r\n" % (orjson.dumps(self._greeting), _REPLIES, answers))
         while line := await self._reader.readline():
             words = line.split(b" ")
             match words[0]:
@@ -145,6 +148,7 @@ async def connected(url: str) -> AsyncIterator[RawConnection]:
     address = urlsplit(url)
     reader, writer = await asyncio.open_connection(address.hostname, address.port, limit=_LONGEST_LINE)
     connection = RawConnection(reader, writer, login(url))
+    connection.greet()
     reading = asyncio.create_task(connection.read())
     reading.add_done_callback(connection.fail)
     try:
