@@ -33,8 +33,8 @@ SOON = 20.0  # seconds to notice a fault or its end, on a machine that does othe
 
 
 def answer(port: int, path: str) -> tuple[int, bytes]:
-    """Ask as a container's health check does; an answer takes less than a second, whatever is wrong."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=1)
+    """Ask as a container's health check does, which waits for four seconds (compose.yaml), whatever is wrong."""
+    connection = HTTPConnection("127.0.0.1", port, timeout=4)
     try:
         connection.request("GET", path)
         got = connection.getresponse()
