@@ -238,8 +238,8 @@ class GuardedClient:
         resolve: Resolve | None = None,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        self._resolver = None if resolve else _Resolver()
-        backend = _GuardedBackend(resolve or self._resolver or _Resolver(), AllowList.of(allowed), ports)
+        self._resolver = _Resolver()  # no thread is started before the first name
+        backend = _GuardedBackend(resolve or self._resolver, AllowList.of(allowed), ports)
         self._client = httpx.AsyncClient(
             transport=GuardedTransport(backend, connections, ssl_context),
             headers={"User-Agent": user_agent, "Accept-Encoding": _ENCODINGS, "Accept": "*/*"},
@@ -255,8 +255,7 @@ class GuardedClient:
 
     async def __aexit__(self, *_: object) -> None:
         await self._client.aclose()
-        if self._resolver:
-            self._resolver.close()
+        self._resolver.close()
 
     async def get(
         self, url: str, headers: Mapping[str, str] | None = None, limits: FetchLimits | None = None

@@ -26,6 +26,7 @@ from shared.broker.withdrawals import Withdrawals
 from shared.errors import Unavailable
 from shared.http.http_listener import connected
 from shared.messages import ArticleExtracted, ArticleWithdrawn
+from shared.runtime.service import kept_running
 from shared.settings import Settings
 from shared.topology import NEWS, Consumer
 
@@ -71,28 +72,28 @@ class Indexing:
     @asynccontextmanager
     async def running(self, site: Site) -> AsyncIterator[None]:
         """Answer `wireroom desk`, and serve the site, over a connection of their own, once there is one."""
-        async with AsyncExitStack() as stack:
-            task = asyncio.create_task(self._connect(stack, site))
-            try:
-                yield
-            finally:
-                for each in filter(None, (task, self._rebuilding)):
-                    each.cancel()
-                await asyncio.gather(task, return_exceptions=True)
+        async with kept_running(lambda: self._connected(site), "the desk shows nothing of the broker"):
+            yield
 
     async def close(self) -> None:
         """Let go of the index."""
         await asyncio.to_thread(self.engine.generation.close)
 
-    async def _connect(self, stack: AsyncExitStack, site: Site) -> None:
-        connection = await connected(stack, self._settings.nats_url)
-        js = connection.jetstream(timeout=10)
-        verbs = {STATE: self._state, REINDEX: lambda: self._reindex(js), CHECK: self._check}
-        self._complete = self._complete and not await self._may_have_missed(js)
-        await Control(self._options.name, verbs).start(connection)
-        if not self._complete:
-            self._rebuilding = asyncio.create_task(self._rebuild_patiently(js))
-        await stack.enter_async_context(site.connected(connection, js))
+    async def _connected(self, site: Site) -> None:
+        try:
+            async with AsyncExitStack() as stack:
+                connection = await connected(stack, self._settings.nats_url)
+                js = connection.jetstream(timeout=10)
+                verbs = {STATE: self._state, REINDEX: lambda: self._reindex(js), CHECK: self._check}
+                self._complete = self._complete and not await self._may_have_missed(js)
+                await Control(self._options.name, verbs).start(connection)
+                if not self._complete:
+                    self._rebuilding = asyncio.create_task(self._rebuild_patiently(js))
+                await stack.enter_async_context(site.connected(connection, js))
+                await asyncio.Event().wait()  # until the desk ends
+        finally:
+            if self._rebuilding:
+                self._rebuilding.cancel()
 
     async def _may_have_missed(self, js: JetStreamContext) -> bool:
         """Tell whether NEWS was trimmed beyond what this index has, or its consumer is new and the index is not.

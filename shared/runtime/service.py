@@ -50,6 +50,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
+_PAUSE_AFTER_ERROR = 5.0  # seconds, such as after a broker that did not answer in time
 _RELEASE = 0.1  # seconds FastStream waits after our reader, which has waited already
 
 
@@ -280,3 +281,27 @@ async def until_available(start: Callable[[], Awaitable[None]]) -> None:
         except Unavailable as outage:
             log.warning("%s; waiting for it", outage)
             await asyncio.sleep(2)
+
+
+@asynccontextmanager
+async def kept_running(
+    work: Callable[[], Awaitable[None]], what: str, *, pause: float = _PAUSE_AFTER_ERROR
+) -> AsyncIterator[None]:
+    """Run ``work`` until the block ends; an error is logged behind ``what``, and it begins anew after ``pause`` s."""
+    task = asyncio.create_task(_again_and_again(work, what, pause))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _again_and_again(work: Callable[[], Awaitable[None]], what: str, pause: float) -> None:
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("%s, and it is tried again", what)
+            await asyncio.sleep(pause)
+        else:
+            return

@@ -21,6 +21,7 @@ from services.ingest.submission_gate import SubmissionGate
 from shared.errors import Unavailable, WrongSetting
 from shared.http.http_listener import connected
 from shared.observability.metrics import FEED_ARTICLES, FEED_FAILURES, FEED_POLLS, Metrics
+from shared.runtime.service import kept_running
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)
@@ -35,13 +36,8 @@ async def feed_input(settings: Settings, options: IngestSettings, observe: Obser
     The connection to the broker is its own, so that polls delay no acknowledgement of the consumer.
     """
     records = _listed(options)
-    task = asyncio.create_task(_run(settings, options, records, observe))
-    task.add_done_callback(_tell)
-    try:
+    async with kept_running(lambda: _run(settings, options, records, observe), "feeds are not polled"):
         yield
-    finally:
-        task.cancel()
-        await asyncio.gather(task, return_exceptions=True)
 
 
 def _listed(options: IngestSettings) -> list[FeedRecord]:
@@ -51,11 +47,6 @@ def _listed(options: IngestSettings) -> list[FeedRecord]:
         return read_list(options.feeds, utc_now())
     except FeedListError as error:
         raise WrongSetting(f"WIREROOM_INGEST_FEEDS: {error}. Correct it or unset it.") from None
-
-
-def _tell(task: asyncio.Task[None]) -> None:
-    if not task.cancelled() and (error := task.exception()):
-        log.error("feeds are no longer polled: %s", error, exc_info=error)
 
 
 async def _run(settings: Settings, options: IngestSettings, listed: list[FeedRecord], observe: Observe) -> None:

@@ -10,7 +10,6 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from nats.errors import Error as NatsError
-from nats.js import JetStreamContext
 
 from services.ingest.feeds.feed_poll import FeedTools, PollResult, poll
 from services.ingest.feeds.feed_record import FeedRecord
@@ -204,7 +203,3 @@ async def feed_tools(
         turns = HostTurns(pause)
         robots = Robots(opened, turns, parsing, user_agent.partition("/")[0])
         yield FeedTools(opened, parsing, turns, robots, now)
-
-
-def poller(js: JetStreamContext, holder: str, tools: FeedTools, gate: SubmissionGate) -> Poller:
-    return Poller(Registry(js, holder), tools, gate)
