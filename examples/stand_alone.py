@@ -6,7 +6,6 @@ import os
 from typing import Any
 
 import nats
-from nats.errors import TimeoutError as NothingNew
 from nats.js.api import AckPolicy, ConsumerConfig
 
 # One durable for both: two durables have no order between them, and a take-down could come before its article.
@@ -34,7 +33,7 @@ async def main() -> None:
     while True:
         try:
             messages = await reader.fetch(50, timeout=30)
-        except NothingNew:
+        except TimeoutError:  # nothing new for 30 s
             continue
         for message in messages:
             handle(message.subject, json.loads(message.data))  # may come twice: key what you keep by id and version

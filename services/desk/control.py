@@ -12,7 +12,6 @@ import orjson
 from nats.aio.client import Client
 from nats.aio.msg import Msg
 from nats.errors import NoRespondersError
-from nats.errors import TimeoutError as NatsTimeoutError
 
 from shared.errors import Unavailable
 
@@ -59,7 +58,7 @@ async def ask(connection: Client, name: str, verb: str, *, seconds: float) -> di
         reply = await connection.request(subject(name, verb), b"", timeout=seconds)
     except NoRespondersError:
         raise Unavailable("the desk", name, "none of this name runs on this broker") from None
-    except NatsTimeoutError:
+    except TimeoutError:
         raise Unavailable("the desk", name, f"it did not answer within {seconds:g} s", unanswered=True) from None
     found: dict[str, Any] = orjson.loads(reply.data)
     return found

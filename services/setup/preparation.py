@@ -3,7 +3,6 @@
 import logging
 from dataclasses import dataclass
 
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 
 from services.setup.renumbering import beginning, last_number, renumber
@@ -40,7 +39,7 @@ async def setup(settings: Settings, limits: Limits, wish: Wish = Wish()) -> list
     for _ in range(_TRIES):
         try:
             return await _setup(settings, limits, wish)
-        except NatsTimeoutError:
+        except TimeoutError:
             log.warning("NATS did not answer in time; once more")
     raise Unavailable("NATS", without_password(settings.nats_url), "it did not answer in time")
 

@@ -15,7 +15,6 @@ from datetime import UTC, datetime, timedelta
 from typing import cast
 
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import StorageType, StreamConfig
 from nats.js.errors import NotFoundError
@@ -129,7 +128,7 @@ async def _empty(js: JetStreamContext, start: Beginning, settings: Settings) -> 
 
         deadline = asyncio.get_running_loop().time() + _PATIENCE
         while await _unanswered(js):
-            with suppress(NatsTimeoutError):
+            with suppress(TimeoutError):
                 await asyncio.gather(*(take(raw) for raw in await reader.fetch(_AT_ONCE, timeout=_FETCH)))
                 deadline = asyncio.get_running_loop().time() + _PATIENCE
             if asyncio.get_running_loop().time() > deadline:

@@ -6,7 +6,6 @@ Unavailable  transient: the connection, no answer, no responders, storage full, 
 any other    unknown: raised as it is, tried again a bounded number of times and then dead-lettered
 """
 
-import asyncio
 import hashlib
 from collections.abc import Callable, Mapping
 
@@ -24,10 +23,8 @@ MESSAGE_ID = "Nats-Msg-Id"
 
 _PERMANENT = (nats_errors.BadHeaderError, nats_errors.BadSubjectError, ValueError)
 _TRANSIENT = (
-    asyncio.TimeoutError,
-    OSError,
+    OSError,  # a TimeoutError among them
     NoStreamResponseError,
-    nats_errors.TimeoutError,
     nats_errors.NoRespondersError,
     nats_errors.ConnectionClosedError,
     nats_errors.ConnectionDrainingError,
@@ -36,7 +33,6 @@ _TRANSIENT = (
     nats_errors.OutboundBufferLimitError,
     nats_errors.StaleConnectionError,
 )
-_UNANSWERED = (asyncio.TimeoutError, nats_errors.TimeoutError)
 # err_code of JetStream
 _TOO_LARGE_FOR_STREAM = 10054
 _OTHER_STREAM = 10060  # the subject belongs to another stream: `wireroom setup` mends it, a repetition does not
@@ -108,7 +104,7 @@ def classified(error: Exception, stream: str, subject: str, size: int) -> Except
         return _classified_answer(error, stream, size)
     if isinstance(error, _TRANSIENT):
         cause = f"{type(error).__name__} {error}".strip()
-        return Unavailable(f"NATS stream {stream}", subject, cause, unanswered=isinstance(error, _UNANSWERED))
+        return Unavailable(f"NATS stream {stream}", subject, cause, unanswered=isinstance(error, TimeoutError))
     if isinstance(error, _PERMANENT):
         return Rejected(Reason.NOT_PUBLISHABLE, f"{type(error).__name__}: {error}")
     return error

@@ -12,7 +12,6 @@ from typing import Any
 
 import orjson
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
@@ -64,7 +63,7 @@ async def _next(reader: JetStreamContext.PushSubscription) -> Msg | None:
     for _ in range(_TRIES):
         try:
             return await reader.next_msg(_TIMEOUT)
-        except NatsTimeoutError:
+        except TimeoutError:
             if not (await reader.consumer_info()).num_pending:
                 return None
     raise TimeoutError(f"the broker sent nothing for {_TRIES * _TIMEOUT:.0f} s although there is more to read")

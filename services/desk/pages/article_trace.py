@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from nats.js.api import ConsumerConfig, DeliverPolicy
 from nats.js.errors import NotFoundError
@@ -82,7 +81,7 @@ async def _since(js: JetStreamContext, stream: str, subject: str, start: datetim
         for _ in range(_MOST):
             try:
                 message = await reader.next_msg(_QUIET)
-            except NatsTimeoutError:
+            except TimeoutError:
                 return
             yield message
             if not message.metadata.num_pending:

@@ -10,7 +10,6 @@ import nats
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import run_state_machine_as_test
 from nats.aio.msg import Msg
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js import JetStreamContext
 from pymongo import AsyncMongoClient
 
@@ -48,7 +47,7 @@ class RealPipeline:
             self._readers[reads.durable] = await self._js.pull_subscribe_bind(reads.durable, reads.stream)
         async with asyncio.timeout(10):
             while await self._waits(broker):  # an answer counts a moment after it was sent
-                with suppress(NatsTimeoutError):
+                with suppress(TimeoutError):
                     [raw] = await self._readers[reads.durable].fetch(1, timeout=0.1)
                     return raw
         return None

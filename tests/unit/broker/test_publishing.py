@@ -18,7 +18,7 @@ from wireroom.testing.factories import a_raw_article, an_extracted_article
 from wireroom.testing.fake_broker import FakeJetStream, FakeMsg
 
 TRANSIENT = (
-    errors.TimeoutError(),
+    errors.FlushTimeoutError(),
     errors.NoRespondersError(),
     errors.ConnectionClosedError(),
     errors.ConnectionReconnectingError(),
@@ -67,7 +67,7 @@ async def test_what_is_unknown_is_raised_as_it_is(error: Exception) -> None:
     assert raised.value is error
 
 
-@pytest.mark.parametrize("error", [errors.TimeoutError(), TimeoutError()])
+@pytest.mark.parametrize("error", [errors.FlushTimeoutError(), TimeoutError()])
 def test_only_silence_may_be_meant_for_one_message(error: Exception) -> None:
     silent = classified(error, "RAW", "news.v1.raw.x", 2)
     full = classified(APIError(code=503, err_code=10077, description="full"), "RAW", "news.v1.raw.x", 2)

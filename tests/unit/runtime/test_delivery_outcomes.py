@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 from nats.errors import MaxPayloadError, NoRespondersError
-from nats.errors import TimeoutError as NatsTimeoutError
 from nats.js.errors import APIError
 
 from shared.broker.dead_letters import CUT, SHA256
@@ -190,7 +189,7 @@ async def test_signs_of_life_are_sent_while_the_work_goes_on() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [NatsTimeoutError(), APIError(code=503, err_code=10077, description="maximum bytes exceeded")]
+    "error", [TimeoutError(), APIError(code=503, err_code=10077, description="maximum bytes exceeded")]
 )
 async def test_a_message_is_held_and_not_terminated_while_it_cannot_be_set_aside(error: Exception) -> None:
     message, js, in_flight = FakeMsg(), FakeJetStream(error, error), InFlight()
@@ -295,7 +294,7 @@ async def test_a_rejected_message_does_not_open_the_breaker() -> None:
 
 
 @pytest.mark.parametrize(
-    "error", [NatsTimeoutError(), NoRespondersError(), APIError(code=503, err_code=10077, description="maximum bytes")]
+    "error", [TimeoutError(), NoRespondersError(), APIError(code=503, err_code=10077, description="maximum bytes")]
 )
 async def test_a_broker_that_is_away_or_full_is_unavailable(error: Exception) -> None:
     with pytest.raises(Unavailable, match=r"NATS stream RAW at .* is not reachable"):
