@@ -24,10 +24,10 @@ from wireroom.testing.fake_broker import FakeCrashGuard, FakeMsg, metadata, prep
 ANSWERS: dict[Step, Outcome] = {
     Step.INSERT: "inserted",
     Step.REPLACE: "updated",
-    Step.TOUCH: "duplicate",
+    Step.ADVANCE: "duplicate",
     Step.SKIP: "duplicate",
     Step.RENEW: "updated",
-    Step.KEEP: "superseded",
+    Step.TO_HISTORY: "superseded",
 }
 
 
@@ -65,11 +65,11 @@ class MemoryArticles:
         history = self.versions.setdefault(article.id, {})
         if what is Step.REPEAT:
             return "updated" if len(history) > 1 else "inserted"
-        if what in {Step.INSERT, Step.REPLACE, Step.KEEP, Step.RENEW}:
+        if what in {Step.INSERT, Step.REPLACE, Step.TO_HISTORY, Step.RENEW}:
             history.setdefault((article.version, article.content_hash), article)
         if what in {Step.INSERT, Step.REPLACE, Step.RENEW}:
             self.newest[article.id] = made
-        if what is Step.TOUCH:
+        if what is Step.ADVANCE:
             self.newest[article.id] |= {"version": article.version, "received_at": made["received_at"]}
         return ANSWERS[what]
 

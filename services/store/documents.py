@@ -1,7 +1,8 @@
-"""Messages to documents, and what a message means for the version that is already stored. No database here."""
+"""Documents of messages, what a message means for the stored version, and the operation that writes it."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from enum import Enum, auto
 from typing import Any
@@ -10,9 +11,13 @@ import bson
 from bson.errors import BSONError
 from bson.int64 import Int64
 from bson.raw_bson import RawBSONDocument
+from pymongo import InsertOne, ReplaceOne, UpdateOne
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError
 
+from shared.broker.withdrawals import Withdrawn
 from shared.errors import Reason, Rejected
-from shared.messages import ArticleExtracted, Entity
+from shared.messages import ArticleExtracted, Entity, Outcome
 
 Document = dict[str, Any]
 
@@ -29,10 +34,10 @@ class Step(Enum):
     INSERT = auto()
     REPEAT = auto()  # delivered before, perhaps not announced
     RENEW = auto()  # the same version, extracted anew by a newer pipeline
-    TOUCH = auto()  # newer with the same content: only the version moves, so that nothing older gets past it
+    ADVANCE = auto()  # newer with the same content: only the version moves, so that nothing older gets past it
     REPLACE = auto()
     SKIP = auto()  # not newer, with the same content
-    KEEP = auto()  # not newer, with other content: history
+    TO_HISTORY = auto()  # not newer, with other content: history
 
 
 def step(article: ArticleExtracted, stored: Mapping[str, Any] | None) -> Step:
@@ -41,11 +46,11 @@ def step(article: ArticleExtracted, stored: Mapping[str, Any] | None) -> Step:
         return Step.INSERT
     newer = _order(dict(article)) > _order(stored)
     if article.content_hash != stored["content_hash"]:
-        return Step.REPLACE if newer else Step.KEEP
+        return Step.REPLACE if newer else Step.TO_HISTORY
     if article.version == stored["version"] and age(article.pipeline.model_dump()) > age(stored["pipeline"]):
         return Step.RENEW
     if newer:
-        return Step.TOUCH
+        return Step.ADVANCE
     return Step.REPEAT if article.version == stored["content_version"] else Step.SKIP
 
 
@@ -112,3 +117,133 @@ def encode(content: Document) -> RawBSONDocument:
 def not_storable(detail: str) -> Rejected:
     """Return the verdict with a detail short enough for a table; the database's own can hold the whole document."""
     return Rejected(Reason.NOT_STORABLE, detail[:_MAX_DETAIL])
+
+
+Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateOne
+
+_DUPLICATE_KEY = 11000
+_NEVER = {  # the same document meets the same error for ever
+    2,  # bad value
+    9,  # failed to parse
+    14,  # type mismatch
+    15,  # nested too deeply
+    17,  # too large, as older servers say it
+    53,  # the _id has a type that none may have
+    121,  # refused by the validator
+    171,  # two arrays under one index
+    10334,  # too large
+    17261,  # text index: language override is no string
+    17262,  # text index: unknown language
+    17280,  # key too long for an index
+    17419,  # grown too large by an update
+}
+
+
+@dataclass(eq=False)
+class Write:
+    article: ArticleExtracted
+    encoded: RawBSONDocument
+    outcome: Outcome | Rejected | Withdrawn | None = None
+
+
+def prepare(article: ArticleExtracted) -> Write | Rejected:
+    try:
+        return Write(article, encode(document(article)))
+    except Rejected as verdict:
+        return verdict
+
+
+def next_of_each(writes: Iterable[Write]) -> dict[str, Write]:
+    """Return the oldest unanswered version of each article: several in one batch are as several batches."""
+    turn: dict[str, Write] = {}
+    for write in writes:
+        article = write.article
+        if write.outcome is None and (article.id not in turn or article.version < turn[article.id].article.version):
+            turn[article.id] = write
+    return turn
+
+
+def set_outcome(writes: Iterable[Write], outcome: Outcome) -> None:
+    for write in writes:
+        write.outcome = write.outcome or outcome
+
+
+def outcome_of(write: Write | Rejected) -> Outcome | Rejected | Withdrawn:
+    if isinstance(write, Rejected):
+        return write
+    if write.outcome is None:
+        raise RuntimeError(f"article {write.article.id}: version {write.article.version} lost every race to be stored")
+    return write.outcome
+
+
+def insert(write: Write) -> Operation:
+    return InsertOne(write.encoded)
+
+
+def insert_version(write: Write) -> Operation:
+    return InsertOne(RawBSONDocument(bson.encode(history_document(write.article))))
+
+
+def advance_version(write: Write) -> Operation:
+    article = write.article
+    version, received = Int64(article.version), stored_time(article.received_at)
+    older = [{"version": {"$lt": version}}, {"version": version, "received_at": {"$lt": received}}]
+    guard = {"_id": article.id, "content_hash": article.content_hash, "$or": older}
+    return UpdateOne(guard, {"$set": {"version": version, "received_at": received}})
+
+
+def state_of(article: ArticleExtracted) -> tuple[str, int, str]:
+    """Return what tells this state of an article from every other one."""
+    return article.id, article.version, article.content_hash
+
+
+def replace(write: Write) -> Operation:
+    """Replace what is older: by its number or, where a restored broker gave that again, as `step` orders the two."""
+    article = write.article
+    version, received = Int64(article.version), stored_time(article.received_at)
+    older: list[dict[str, Any]] = [
+        {"version": {"$lt": version}},
+        {"version": version, "received_at": {"$lt": received}, "content_hash": {"$ne": article.content_hash}},
+        {"version": version, "received_at": received, "content_hash": {"$lt": article.content_hash}},
+    ]
+    return ReplaceOne({"_id": article.id, "$or": older}, write.encoded)
+
+
+def renew(write: Write, known: Mapping[str, Any]) -> Operation:
+    """Replace what an older pipeline made, if it is still the one that was read."""
+    article = write.article
+    guard = {"_id": article.id, "version": Int64(article.version), "content_hash": article.content_hash}
+    return ReplaceOne(guard | {f"pipeline.{name}": value for name, value in known.items()}, write.encoded)
+
+
+def renew_version(write: Write) -> Operation:
+    """Replace the copy that the history has of this version, if it has one."""
+    content = history_document(write.article)
+    return ReplaceOne({"_id": content["_id"]}, RawBSONDocument(bson.encode(content)))
+
+
+async def bulk(
+    collection: AsyncCollection[Document], writes: list[Write], operation: Callable[[Write], Operation]
+) -> set[Write]:
+    """Send one operation for each write; return those whose key existed, answer those that can never be stored."""
+    if not writes:
+        return set()
+    try:
+        await collection.bulk_write([operation(write) for write in writes], ordered=False)
+    except BulkWriteError as error:
+        return _existing_keys(error, writes)
+    return set()
+
+
+def _existing_keys(error: BulkWriteError, writes: list[Write]) -> set[Write]:
+    failures = error.details["writeErrors"]
+    if error.details["writeConcernErrors"] or any(f["code"] not in _NEVER | {_DUPLICATE_KEY} for f in failures):
+        raise error
+    existing = set()
+    for failure in failures:
+        write = writes[failure["index"]]
+        if failure["code"] == _DUPLICATE_KEY:
+            existing.add(write)
+        else:
+            write.outcome = not_storable(f"MongoDB error {failure['code']}: {failure['errmsg']}")
+    return existing

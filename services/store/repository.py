@@ -8,23 +8,26 @@ from typing import Any
 from pymongo.asynchronous.database import AsyncDatabase
 
 from services.store import schema
-from services.store.bulk_writes import (
+from services.store.documents import (
+    HISTORY_DIGITS,
+    Document,
     Operation,
+    Step,
     Write,
-    answer,
+    advance_version,
     bulk,
     insert,
     insert_version,
     next_of_each,
-    place,
+    outcome_of,
     prepare,
     renew,
     renew_version,
     replace,
-    settle,
-    touch,
+    set_outcome,
+    state_of,
+    step,
 )
-from services.store.documents import HISTORY_DIGITS, Document, Step, step
 from services.store.mongo_connection import connect, unavailable
 from shared.broker.withdrawals import Withdrawn
 from shared.errors import Rejected
@@ -34,7 +37,7 @@ from shared.runtime.worker_thread import off_loop
 __all__ = ["Articles", "connect"]
 
 _MENTION_BYTES = 100  # or of an entity without its mentions, or of a removed line
-_PLACE = dict.fromkeys(("version", "content_version", "content_hash", "received_at", "pipeline"), 1)
+_STATE = dict.fromkeys(("version", "content_version", "content_hash", "received_at", "pipeline"), 1)
 _RACES = 5  # rounds beyond those a batch needs; each is lost only to another replica that moved the article forward
 _DIGEST = {"$substrBytes": ["$content_hash", 0, HISTORY_DIGITS]}
 _COPY_TO_VERSIONS: list[Mapping[str, Any]] = [
@@ -69,7 +72,7 @@ class Articles:
             await self._write(writes)
             if taken_down := await self._refuse_withdrawn(writes):  # withdrawn while it was written
                 await self._delete(taken_down)
-        return [answer(write) for write in prepared]
+        return [outcome_of(write) for write in prepared]
 
     async def withdraw(self, event: ArticleWithdrawn) -> None:
         """Delete an article with its history for good; raises Unavailable.
@@ -88,7 +91,7 @@ class Articles:
         reasons = {found["_id"]: found["reason"] async for found in self._withdrawn.find({"_id": {"$in": ids}})}
         for write in writes:
             if write.article.id in reasons:
-                write.answer = Withdrawn(reasons[write.article.id])
+                write.outcome = Withdrawn(reasons[write.article.id])
         return list(reasons)
 
     async def _delete(self, ids: list[str]) -> None:
@@ -104,23 +107,23 @@ class Articles:
 
     async def _round(self, turn: dict[str, Write]) -> None:
         """Bring each article one message further; a write that lost a race stays unanswered for the next round."""
-        cursor = self._articles.find({"_id": {"$in": list(turn)}}, _PLACE)
+        cursor = self._articles.find({"_id": {"$in": list(turn)}}, _STATE)
         stored = {found["_id"]: found async for found in cursor}
         steps: defaultdict[Step, list[Write]] = defaultdict(list)
         for key, write in turn.items():
             steps[step(write.article, stored.get(key))].append(write)
-        settle(steps[Step.SKIP], "duplicate")
+        set_outcome(steps[Step.SKIP], "duplicate")
         await self._insert(steps[Step.INSERT])
         await self._repeat(steps[Step.REPEAT])
         await self._renew(steps[Step.RENEW], stored)
-        await self._advance(steps[Step.TOUCH], touch, "duplicate")
-        await self._remember(steps[Step.REPLACE] + steps[Step.KEEP])
-        settle(steps[Step.KEEP], "superseded")
+        await self._advance(steps[Step.ADVANCE], advance_version, "duplicate")
+        await self._add_to_history(steps[Step.REPLACE] + steps[Step.TO_HISTORY])
+        set_outcome(steps[Step.TO_HISTORY], "superseded")
         await self._advance(steps[Step.REPLACE], replace, "updated")
 
     async def _insert(self, writes: list[Write]) -> None:
         existing = await bulk(self._articles, writes, insert)
-        settle((write for write in writes if write not in existing), "inserted")
+        set_outcome((write for write in writes if write not in existing), "inserted")
 
     async def _repeat(self, writes: list[Write]) -> None:
         """Answer a redelivery as the first delivery was answered: its announcement may have been lost in a crash."""
@@ -129,7 +132,7 @@ class Articles:
         ids = [write.article.id for write in writes]
         corrected = set(await self._versions.distinct("article_id", {"article_id": {"$in": ids}}))
         for write in writes:
-            write.answer = "updated" if write.article.id in corrected else "inserted"
+            write.outcome = "updated" if write.article.id in corrected else "inserted"
 
     async def _renew(self, writes: list[Write], stored: Mapping[str, Mapping[str, Any]]) -> None:
         """Put what a newer pipeline made in the place of what an older one made: the same version, no new one."""
@@ -141,9 +144,9 @@ class Articles:
         cursor = self._articles.find({"_id": {"$in": [write.article.id for write in writes]}}, {"pipeline": 1})
         pipelines = {found["_id"]: found["pipeline"] async for found in cursor}
         ours = [write for write in writes if pipelines.get(write.article.id) == write.article.pipeline.model_dump()]
-        settle(ours, "updated")
+        set_outcome(ours, "updated")
 
-    async def _remember(self, writes: list[Write]) -> None:
+    async def _add_to_history(self, writes: list[Write]) -> None:
         """Put the stored and the arriving version into the history: before a replacement, so that none is lost."""
         if not writes:
             return
@@ -153,13 +156,13 @@ class Articles:
         await bulk(self._versions, writes, insert_version)
 
     async def _advance(self, writes: list[Write], operation: Callable[[Write], Operation], outcome: Outcome) -> None:
-        """Write under a guard; settle those found stored after: the server counts what it let through, not which."""
-        if not (writes := [write for write in writes if write.answer is None]):
+        """Write under a guard; set the outcome of those then found stored: the server counts its writes, not which."""
+        if not (writes := [write for write in writes if write.outcome is None]):
             return
         await bulk(self._articles, writes, operation)
-        cursor = self._articles.find({"_id": {"$in": [write.article.id for write in writes]}}, _PLACE)
+        cursor = self._articles.find({"_id": {"$in": [write.article.id for write in writes]}}, _STATE)
         stored = {(found["_id"], found["version"], found["content_hash"]) async for found in cursor}
-        settle((write for write in writes if place(write.article) in stored), outcome)
+        set_outcome((write for write in writes if state_of(write.article) in stored), outcome)
 
 
 def _size(article: ArticleExtracted) -> int:

@@ -8,13 +8,13 @@ from types import FrameType
 from services.extract import transport
 from services.extract.worker_job import open_job
 from services.ingest.identity import ingested
-from services.store.bulk_writes import Write, prepare
+from services.store.documents import Write, prepare
 from shared.broker.encoded import Undecoded
 from shared.decoding import decode
 from shared.messages import ArticleExtracted, ArticleSubmitted
 from wireroom.testing.factories import BODY, NOON, a_submission
 
-MOST = 59  # what it is now: lower it with every module that goes; 30 is the aim
+MOST = 53  # what it is now: lower it with every module that goes; 30 is the aim
 OURS = ("shared.", "services.", "wireroom.")
 PAGE = f"""<html lang="en"><head><title>New lock opens at Tidewell</title>
 <meta name="author" content="Odile Farrow"><script type="application/ld+json">{{"@type": "NewsArticle"}}</script></head>

@@ -180,7 +180,7 @@ class Generation:
         match step(article, place):
             case Step.INSERT | Step.REPLACE | Step.RENEW:
                 batch.put(article.id, article)
-            case Step.TOUCH:  # the store moves the number alone as well
+            case Step.ADVANCE:  # the store moves the number alone as well
                 kept = known if isinstance(known, ArticleExtracted) else self.find(self.searcher(), article.id)
                 moved = {"version": article.version, "received_at": article.received_at}
                 batch.put(article.id, (kept or article).model_copy(update=moved))

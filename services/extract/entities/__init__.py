@@ -1,14 +1,13 @@
 """Named entities of an article: spaCy models propose mentions, rules correct and merge them into entities.
 
-The steps, one module each: boundaries, missed_mentions, label_vote, merge (with person_merge, organisation_merge and
-place_variants), aliases, salience. tagger runs them.
+The steps, one module each: boundaries, missed_mentions, label_vote, merge (with person_merge and organisation_merge),
+aliases. tagger runs them and describes the entities.
 """
 
+from services.extract.entities.aliases import DEFAULT, AliasError, Aliases, Options
 from services.extract.entities.aliases import NONE as NO_ALIASES
-from services.extract.entities.aliases import AliasError, Aliases
 from services.extract.entities.aliases import read as read_aliases
 from services.extract.entities.ner.models import ModelUnavailable
-from services.extract.entities.options import DEFAULT, Options
 from services.extract.entities.tagger import DEFAULT_MODELS, Article, TaggedEntities, Tagger, entities_in, load
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The alias file of a user: names that mean one thing in every article; reading it and linking clusters to it.
+"""Options of the tagger, and the alias file: a user's names that mean one thing in every article.
 
 [[entity]]
 name = "Northmoor Ferry Authority"
@@ -10,13 +10,14 @@ identifier = "Q1234"
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
 from services.extract.entities.names import fold, fullest, key_of
-from services.extract.entities.spans import Span, most_frequent
+from services.extract.entities.spans import LABELS, Span, most_frequent
 
 _Name = Annotated[str, StringConstraints(min_length=2, max_length=200, pattern=r"^\S(?:[^\n]*\S)?$")]
 _HEADING = re.compile(r"\s*\[\[\s*[\"']?entity[\"']?\s*\]\]")
@@ -157,3 +158,19 @@ def _refuse_doubles(file: Path, entries: Iterable[tuple[int, Entry]]) -> None:
             if before != line:
                 double = f"{name!r} already means the {entry.label} of line {before}"
                 raise AliasError(f"{file}, line {line}: entity {entry.name!r}: {double}")
+
+
+MAX_NAME = 80  # code points; what is longer is a sentence the model took for a title
+
+
+@dataclass(frozen=True)
+class Options:
+    """Which labels and names are kept, and what the user knows of them; what is not kept is told as dropped."""
+
+    labels: frozenset[str] = frozenset(LABELS)
+    longest_name: int = MAX_NAME
+    least_mentions: int = 1
+    aliases: Aliases = NONE
+
+
+DEFAULT = Options()

@@ -3,10 +3,8 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from services.extract.entities.aliases import Aliases
-from services.extract.entities.names import fold
-from services.extract.entities.options import DEFAULT, Options
-from services.extract.entities.place_variants import PLACES, STATE, needs_full_stop
+from services.extract.entities.aliases import DEFAULT, Aliases, Options
+from services.extract.entities.names import PLACES, STATE, fold, needs_full_stop
 from services.extract.entities.spans import Dropped, Span, our_label
 
 LABEL_NOT_KEPT = "label_not_kept"

@@ -4,8 +4,7 @@ import re
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
-from services.extract.entities.names import fold, title_before
-from services.extract.entities.place_variants import PLACES, is_namesake
+from services.extract.entities.names import PLACES, fold, is_namesake, title_before
 from services.extract.entities.spans import Span, whole_words
 
 _LONGEST_ACRONYM = 3  # capitals; longer ones may be a surname in a headline

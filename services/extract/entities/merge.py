@@ -4,12 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 
 from services.extract.entities.aliases import NONE, Aliases
-from services.extract.entities.names import PersonName, key_of, person_name, title_before
+from services.extract.entities.names import PLACES, PersonName, join_towns, key_of, person_name, title_before
 from services.extract.entities.organisation_merge import Name, join_acronyms, join_declared_acronyms, join_parts
 from services.extract.entities.person_merge import Mention, join_persons, titled_owners
-from services.extract.entities.place_variants import PLACES, join_towns
-from services.extract.entities.spans import Span, most_frequent
-from services.extract.entities.union_find import UnionFind
+from services.extract.entities.spans import Span, UnionFind, most_frequent
 
 
 def merge(text: str, spans: Sequence[Span], aliases: Aliases = NONE) -> list[list[Span]]:

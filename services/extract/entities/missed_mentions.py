@@ -4,8 +4,7 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from services.extract.entities.names import acronyms_of, fold
-from services.extract.entities.place_variants import PLACES
+from services.extract.entities.names import PLACES, acronyms_of, fold
 from services.extract.entities.spans import Dropped, Span, is_in_word, most_frequent, whole_words
 
 _BETWEEN = re.compile(r",? and |, |/")  # a firm of two has & between them

@@ -7,10 +7,8 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from services.extract.entities.aliases import Entry
-from services.extract.entities.names import acronyms_of, fold, is_acronym
-from services.extract.entities.place_variants import PLACES, is_country_acronym
-from services.extract.entities.spans import Span
-from services.extract.entities.union_find import UnionFind
+from services.extract.entities.names import PLACES, acronyms_of, fold, is_acronym, is_country_acronym
+from services.extract.entities.spans import Span, UnionFind
 
 # names of these labels may be shortened; between two of different kinds it is another thing: Apple, Apple Watch
 _KINDS: Mapping[str, str] = MappingProxyType(

@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import NamedTuple
 
 from services.extract.entities.names import PersonName, gender, is_misspelling
-from services.extract.entities.union_find import UnionFind
+from services.extract.entities.spans import UnionFind
 
 _LONGEST_SURNAME = 4  # words: "Berg", "van den Berg", "de la Cruz Romero"
 _PARTICLES = 4  # letters of a word inside a name that may be a particle (van, de, bint) and no name

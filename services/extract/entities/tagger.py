@@ -1,22 +1,25 @@
-"""Tags a batch of articles with entities: one call of each spaCy model, then the rules for each article in turn."""
+"""Tags a batch of articles with entities: one call of each spaCy model, then the rules for each article in turn.
+
+The last rule builds the entities of the message from clusters of mentions: name, label, aliases, salience (0 to 1).
+"""
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from math import log
 from types import MappingProxyType
 from typing import Literal, NamedTuple
 
-from services.extract.entities.aliases import link
+from services.extract.entities.aliases import DEFAULT, Cluster, Options, link
 from services.extract.entities.boundaries import LABEL_NOT_KEPT, names_in
 from services.extract.entities.label_vote import vote_labels
 from services.extract.entities.merge import merge
 from services.extract.entities.missed_mentions import complete, spread
+from services.extract.entities.names import fold, fullest
 from services.extract.entities.ner.models import keep_freed_memory, serves
 from services.extract.entities.ner.pipeline import Pipeline
-from services.extract.entities.options import DEFAULT, Options
-from services.extract.entities.salience import describe
-from services.extract.entities.spans import Dropped, Span
-from shared.messages import MAX_DROPPED, DroppedCount, DroppedMention, Entity
+from services.extract.entities.spans import Dropped, Span, most_frequent
+from shared.messages import MAX_DROPPED, DroppedCount, DroppedMention, Entity, Mention
 
 DEFAULT_MODELS: Mapping[str, str] = MappingProxyType({"en": "en_core_web_sm"})
 
@@ -111,3 +114,54 @@ def load(models: Mapping[str, str] = DEFAULT_MODELS, options: Options = DEFAULT)
     """Load the model of each language; takes a third of a second and some 100 MB for each."""
     keep_freed_memory()
     return Tagger({language: Pipeline(name, language) for language, name in models.items()}, options)
+
+
+def describe(text: str, clusters: Sequence[Cluster], title: str | None) -> tuple[Entity, ...]:
+    """Return the entities, the most salient first; without a title the first paragraph stands for it."""
+    if not clusters:
+        return ()
+    headline = fold(title or text.partition("\n")[0])
+    forms = [_forms(text, cluster) for cluster in clusters]
+    weights = [_weight(text, *both, headline) for both in zip(clusters, forms, strict=True)]
+    most_mentions = log(1 + max(len(cluster.spans) for cluster in clusters))
+    counts = [log(1 + len(cluster.spans)) / most_mentions for cluster in clusters]
+    scores = [count + weight for count, weight in zip(counts, weights, strict=True)]
+    top = max(scores)
+    entities = [
+        _entity(text, cluster, names, max(round(score / top, 3), 0.001))
+        for cluster, names, score in zip(clusters, forms, scores, strict=True)
+    ]
+    return tuple(sorted(entities, key=lambda entity: (-entity.salience, entity.mentions[0].start)))
+
+
+def _forms(text: str, cluster: Cluster) -> list[str]:
+    return list(dict.fromkeys(text[span.start : span.end] for span in cluster.spans))
+
+
+def _weight(text: str, cluster: Cluster, forms: Sequence[str], headline: str) -> float:
+    early = 1 - cluster.spans[0].start / len(text)
+    return early + any(_stands_in(fold(form), headline) for form in forms)
+
+
+def _stands_in(name: str, headline: str) -> bool:
+    start = headline.find(name)
+    while start >= 0:
+        end = start + len(name)
+        if not (headline[start - 1 : start].isalnum() or headline[end : end + 1].isalnum()):
+            return True
+        start = headline.find(name, end)
+    return False
+
+
+def _entity(text: str, cluster: Cluster, forms: Sequence[str], salience: float) -> Entity:
+    label = cluster.entry.label if cluster.entry else most_frequent([span.label for span in cluster.spans])
+    name = cluster.entry.name if cluster.entry else fullest(forms, label)
+    return Entity(
+        name=name,
+        label=label,
+        count=len(cluster.spans),
+        aliases=tuple(form for form in forms if form != name),
+        salience=salience,
+        mentions=tuple(Mention(start=s.start, end=s.end, text=text[s.start : s.end]) for s in cluster.spans),
+        identifier=cluster.entry.identifier if cluster.entry else None,
+    )

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from services.extract.entities.aliases import Options
 from services.extract.entities.boundaries import names_in, trim
 from services.extract.entities.label_vote import vote
 from services.extract.entities.missed_mentions import spread
 from services.extract.entities.names import PersonName, acronyms_of, is_acronym, key_of, person_name, title_before
 from services.extract.entities.ner.pipeline import MOST_IN_A_ROW, MOST_SYMBOLS, Pipeline, bounded_runs, pieces
-from services.extract.entities.options import Options
 from services.extract.entities.spans import Dropped, Span
 from services.extract.entities.tagger import Tagger, entities_in
 from shared.messages import Entity

@@ -9,8 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from shared.chunked_models import validated
-from shared.decoding import decode
+from shared.decoding import decode, validated
 from shared.errors import Reason, Rejected
 from shared.messages import (
     MAX_BODY_BYTES,

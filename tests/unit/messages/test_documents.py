@@ -40,10 +40,10 @@ def an_article(**fields: Any) -> ArticleExtracted:  # noqa: ANN401
     ("version", "content_hash", "expected"),
     [
         (4, A, Step.SKIP),
-        (4, B, Step.KEEP),
+        (4, B, Step.TO_HISTORY),
         (3, A, Step.REPEAT),
         (5, A, Step.SKIP),
-        (6, A, Step.TOUCH),
+        (6, A, Step.ADVANCE),
         (6, B, Step.REPLACE),
     ],
 )
@@ -57,9 +57,9 @@ def test_the_step_follows_from_version_and_content(version: int, content_hash: s
     [
         (B, 1, Step.REPLACE),
         (B, 0, Step.REPLACE),
-        (B, -1, Step.KEEP),
-        ("0" * 64, 0, Step.KEEP),
-        (A, 1, Step.TOUCH),
+        (B, -1, Step.TO_HISTORY),
+        ("0" * 64, 0, Step.TO_HISTORY),
+        (A, 1, Step.ADVANCE),
         (A, 0, Step.REPEAT),
         (A, -1, Step.REPEAT),
     ],
