@@ -5,7 +5,7 @@ from enum import StrEnum
 
 
 class Reason(StrEnum):
-    """Why a message was set aside. Closed: these values are subjects, metric labels and filters."""
+    """Why a message was dead-lettered. Closed: these values are subjects, metric labels and filters."""
 
     EMPTY_BODY = "empty_body"
     NOT_UTF8 = "not_utf8"
@@ -29,8 +29,8 @@ class Reason(StrEnum):
     NOT_DELIVERED = "not_delivered"
 
 
-class Rejected(Exception):  # noqa: N818 - a verdict about the message, not a fault of ours
-    """The message can never succeed: it is set aside with the reason and not tried again."""
+class Rejected(Exception):  # noqa: N818 - it describes the message, not a fault of ours
+    """The message can never succeed: it is dead-lettered with the reason and not tried again."""
 
     def __init__(self, reason: Reason, detail: str) -> None:
         super().__init__(detail)
@@ -39,7 +39,7 @@ class Rejected(Exception):  # noqa: N818 - a verdict about the message, not a fa
 
 
 class Unavailable(Exception):  # noqa: N818 - a state of the world that passes
-    """A dependency is away: wait for it, and do not count the attempt against the message.
+    """A dependency is unavailable: wait for it, and do not count the attempt against the message.
 
     ``unanswered``: it said nothing at all, which a refusal of this one message looks like too.
     """

@@ -73,7 +73,7 @@ class Limits(EnvironmentSettings):
             )
         if self.letters_age < self.dead_age:
             raise ValueError(
-                "WIREROOM_LETTERS_AGE is below WIREROOM_DEAD_AGE: a letter that was replayed would count as open again"
+                "WIREROOM_LETTERS_AGE is below WIREROOM_DEAD_AGE: a replayed dead letter would count as open again"
             )
         return self
 

@@ -79,7 +79,7 @@ class Settings(EnvironmentSettings):
     # each service some tenths of a millisecond of processor time for an article
     otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^\s/]+")
     log_level: Annotated[str, BeforeValidator(_level)] = "INFO"
-    # of one source in 30 days and each process; what it sets aside beyond is counted, and its bytes are not kept
+    # of one source in 30 days and each process; what it dead-letters beyond is counted, and its bytes are not kept
     source_dead_letter_bytes: int = Field(200 * 1024 * 1024, ge=0)
 
     @classmethod

@@ -31,13 +31,13 @@ NEWS = "NEWS"  # stream of what consumers read
 MATCHED = "MATCHED"  # stream of what saved searches have found; a consumer for each webhook
 SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/runtime/crash_guard.py
 WITHDRAWN = "withdrawn"  # bucket of tombstones: shared/broker/withdrawals.py
-MARKS = "letters"  # bucket of what became of dead letters: shared/broker/dead_letter_status.py
+DEAD_LETTER_STATUS = "letters"  # bucket of what became of dead letters: shared/broker/dead_letter_status.py
 TOKENS = "tokens"  # bucket of digests of access tokens: services/ingest/http/access_tokens.py
 ACCOUNTING = "accounting"  # bucket of what left the streams in order: shared/broker/accounting.py
 SEARCHES = "searches"  # bucket of saved searches: services/desk/subscriptions/saved_search.py
 FEEDS = "feeds"  # bucket of feeds, their state and their leases: services/ingest/feeds/registry.py
 FEED_ENTRIES = "feed-entries"  # bucket of digests of the entries that each feed has had
-FURNITURE = "furniture"  # bucket of lines that articles of one source share: services/extract/boilerplate
+BOILERPLATE = "furniture"  # bucket of lines that articles of one source share: services/extract/boilerplate
 
 
 @dataclass(frozen=True)
@@ -119,7 +119,7 @@ def _stream(
 def streams(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[StreamConfig, ...]:
     """Return every stream."""
     inbox = _stream("INBOX", INGEST.subjects, max_bytes=limits.inbox_bytes, replicas=replicas)
-    inbox.retention = RetentionPolicy.WORK_QUEUE  # a submission leaves once it is a raw article or set aside
+    inbox.retention = RetentionPolicy.WORK_QUEUE  # a submission leaves once it is a raw article or dead-lettered
     news = ["news.v1.extracted.>", "news.v1.stored.>", "news.v1.withdrawn.>"]
     advisories = ["$JS.EVENT.ADVISORY.CONSUMER.MAX_DELIVERIES.>", "$JS.EVENT.ADVISORY.CONSUMER.MSG_TERMINATED.>"]
     dead = _stream("DEAD", ["news.dead.>"], age=limits.dead_age, max_bytes=limits.dead_bytes, replicas=replicas)
@@ -147,8 +147,8 @@ def buckets(limits: Limits = DEFAULTS, replicas: int = 1) -> tuple[KeyValueConfi
     sizes: dict[str, tuple[float | None, int]] = {
         SUSPECTS: (limits.suspects_age, limits.suspects_bytes),
         WITHDRAWN: (None, limits.withdrawn_bytes),
-        MARKS: (limits.letters_age, limits.letters_bytes),
-        FURNITURE: (None, limits.furniture_bytes),
+        DEAD_LETTER_STATUS: (limits.letters_age, limits.letters_bytes),
+        BOILERPLATE: (None, limits.furniture_bytes),
         ACCOUNTING: (None, 16 * MB),
         TOKENS: (None, 4 * MB),
         SEARCHES: (None, 4 * MB),

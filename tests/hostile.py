@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from nats.aio.client import Client
 
-from shared.topology import FEEDS, FURNITURE, MARKS, SEARCHES, SUSPECTS, WITHDRAWN
+from shared.topology import BOILERPLATE, DEAD_LETTER_STATUS, FEEDS, SEARCHES, SUSPECTS, WITHDRAWN
 from wireroom.bench.raw_nats import Publication, RawConnection, Refused, connected
 
 TERMINAL = (  # clipboard, window title, clear screen, colour, 8-bit CSI, overwriting, markup of rich
@@ -214,9 +214,9 @@ def buckets() -> list[Publication]:
     """Return values of the buckets that no release of ours wrote, at the keys of ours and at others."""
     keys = {
         WITHDRAWN: ARTICLE_ID.encode(),
-        MARKS: b"1",
+        DEAD_LETTER_STATUS: b"1",
         SUSPECTS: b"INBOX.ingest.1",
-        FURNITURE: b"tide-times",
+        BOILERPLATE: b"tide-times",
         FEEDS: b"3f9a0c5d1b22",
         SEARCHES: b"harbour",
     }
@@ -258,17 +258,20 @@ def _well_formed() -> dict[str, tuple[str, bytes]]:
             f"{WITHDRAWN}.{ARTICLE_ID[:-1]}1",
             tombstone | {"id": ARTICLE_ID[:-1] + "1"},
         ),
-        "mark with a hostile service": (f"{MARKS}.500001", mark),
-        "mark of a number below zero": (f"{MARKS}.-1", mark),
-        "mark of a number beyond 64 bits": (f"{MARKS}.{2**64}", mark),
-        "mark of arabic digits": (f"{MARKS}.٣", mark),
-        "mark of a fate unknown": (f"{MARKS}.500002", mark | {"fate": "eaten"}),
-        "mark replayed in the year 1": (f"{MARKS}.500003", mark | {"fate": "replayed", "at": "0001-01-01T00:00:00Z"}),
-        "table of a hostile line": (f"{FURNITURE}.north-wire", table),
-        "table of another version": (f"{FURNITURE}.south-wire", table | {"v": 2}),
-        "table at no source": (f"{FURNITURE}.North_Wire", table),
-        "table at many tokens": (f"{FURNITURE}.a.b.east-wire", table),
-        "table not finite": (f"{FURNITURE}.west-wire", table | {"articles": float("inf")}),
+        "mark with a hostile service": (f"{DEAD_LETTER_STATUS}.500001", mark),
+        "mark of a number below zero": (f"{DEAD_LETTER_STATUS}.-1", mark),
+        "mark of a number beyond 64 bits": (f"{DEAD_LETTER_STATUS}.{2**64}", mark),
+        "mark of arabic digits": (f"{DEAD_LETTER_STATUS}.٣", mark),
+        "mark of a fate unknown": (f"{DEAD_LETTER_STATUS}.500002", mark | {"fate": "eaten"}),
+        "mark replayed in the year 1": (
+            f"{DEAD_LETTER_STATUS}.500003",
+            mark | {"fate": "replayed", "at": "0001-01-01T00:00:00Z"},
+        ),
+        "table of a hostile line": (f"{BOILERPLATE}.north-wire", table),
+        "table of another version": (f"{BOILERPLATE}.south-wire", table | {"v": 2}),
+        "table at no source": (f"{BOILERPLATE}.North_Wire", table),
+        "table at many tokens": (f"{BOILERPLATE}.a.b.east-wire", table),
+        "table not finite": (f"{BOILERPLATE}.west-wire", table | {"articles": float("inf")}),
         "count that is long": (f"{SUSPECTS}.INBOX.ingest.900001", int(LONG_NUMBER[:4000])),
         "count below zero": (f"{SUSPECTS}.INBOX.ingest.900002", -5),
         "count not whole": (f"{SUSPECTS}.INBOX.ingest.900003", 1.5),

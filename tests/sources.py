@@ -51,7 +51,7 @@ class Generated:
 
 
 def generated(count: int, seed: int = 4) -> Iterator[Generated]:
-    """Yield articles; the furniture of the site changes five times, two in five repeat a sentence of their own."""
+    """Yield articles; the boilerplate of the site changes five times, two in five repeat a sentence of their own."""
     draw = random.Random(seed)
     for number in range(count):
         above, below, between = _SITES[number * len(_SITES) // count]

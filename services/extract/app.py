@@ -1,4 +1,4 @@
-"""news.v1.raw -> extract -> news.v1.extracted: clean text with entities, and what was taken away and why."""
+"""news.v1.raw -> extract -> news.v1.extracted: clean text with entities, what was removed and why."""
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager

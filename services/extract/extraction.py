@@ -67,8 +67,8 @@ def _clean(
     began = time.time_ns()
     try:
         article = cleaner.clean(raw.body, raw.media_type, title=raw.title, source=raw.source, learned=learned)
-    except Rejected as verdict:
-        return verdict, StepTimes(began, time.time_ns())
+    except Rejected as rejection:
+        return rejection, StepTimes(began, time.time_ns())
     language = cleaner.languages.identify("\n\n".join(article.paragraphs), raw.language)
     return Cleaned(raw, article, language), StepTimes(began, time.time_ns())
 

@@ -2,7 +2,7 @@
 
 Only a worker decodes an article and encodes its result, once each. Beside the bytes of the result it tells what the
 service needs of it: its identity, the lines that are counted of its source, and when each step began and ended.
-A reply is one byte for its kind, the times, and then a line of JSON and the bytes of the result, or a verdict in JSON.
+A reply is one byte for its kind, the times, and then a line of JSON and the result, or a rejection in JSON.
 """
 
 import json
@@ -40,7 +40,7 @@ class StepTimes(NamedTuple):
 
     @classmethod
     def of(cls, reply: bytes) -> Self:
-        """Return the times in a reply, which a verdict has too."""
+        """Return the times in a reply, which a rejection has too."""
         return cls(*_TIMES.unpack(reply[1:_BODY]))
 
     def spans(self) -> list[tuple[str, int, int, int]]:
@@ -96,7 +96,7 @@ def requested(payload: bytes) -> Request:
 
 
 def reply(result: Extracted | Exception, times: StepTimes = _NOT_MEASURED) -> bytes:
-    """Return what the service is told of one article; raises what is no verdict about it."""
+    """Return what the service is told of one article; raises what is no rejection about it."""
     if isinstance(result, Extracted):
         data = result.article.model_dump_json().encode()
         if len(data) <= MAX_MESSAGE_BYTES:
@@ -109,7 +109,7 @@ def reply(result: Extracted | Exception, times: StepTimes = _NOT_MEASURED) -> by
 
 
 def replied(payload: bytes) -> tuple[Encoded, Reply]:
-    """Return the extracted article and what is told of it, or raise Rejected with the worker's verdict."""
+    """Return the extracted article and what is told of it, or raise Rejected with the worker's rejection."""
     if payload.startswith(_EXTRACTED):
         head, _, data = payload[_BODY:].partition(b"\n")
         told = Reply.model_validate_json(head)

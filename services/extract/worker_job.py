@@ -44,8 +44,8 @@ def _reply(result: ArticleExtracted | Exception, times: transport.StepTimes, cle
 def _decoded(request: transport.Request) -> ArticleIngested | Rejected:
     try:
         return request.decoded()
-    except Rejected as verdict:
-        return verdict
+    except Rejected as rejection:
+        return rejection
 
 
 def _article(media_type: str, body: str) -> ArticleIngested:

@@ -50,7 +50,7 @@ async def _setup(settings: Settings, limits: Limits, wish: Wish) -> list[str]:
         if not wish.compare:
             return await _topology(js, settings, limits, wish)
         async with database(settings) as articles:
-            stored = await known(articles, limits.raw_age)  # before anything is made: it is the part that may be away
+            stored = await known(articles, limits.raw_age)  # before anything is made, for it may be unavailable
             ended = await last_number(js)
             done = await _topology(js, settings, limits, wish)
             start = await beginning(js, stored, ended, restored=wish.restored)

@@ -38,7 +38,7 @@ class Known:
 
 @asynccontextmanager
 async def database(settings: Settings) -> AsyncIterator[Database]:
-    """Yield the database of articles; raises Unavailable, also where it goes away in between.
+    """Yield the database of articles; raises Unavailable, also where it is lost in between.
 
     Raises WrongSetting where the address is none, or the database does not let us in.
     """

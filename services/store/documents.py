@@ -115,7 +115,7 @@ def encode(content: Document) -> RawBSONDocument:
 
 
 def not_storable(detail: str) -> Rejected:
-    """Return the verdict with a detail short enough for a table; the database's own can hold the whole document."""
+    """Return the rejection with a detail short enough for a table; the database's own can hold the whole document."""
     return Rejected(Reason.NOT_STORABLE, detail[:_MAX_DETAIL])
 
 
@@ -149,8 +149,8 @@ class Write:
 def prepare(article: ArticleExtracted) -> Write | Rejected:
     try:
         return Write(article, encode(document(article)))
-    except Rejected as verdict:
-        return verdict
+    except Rejected as rejection:
+        return rejection
 
 
 def next_of_each(writes: Iterable[Write]) -> dict[str, Write]:

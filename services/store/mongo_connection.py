@@ -1,4 +1,4 @@
-"""The connection to MongoDB: what it promises, and when it counts as away."""
+"""The connection to MongoDB: what it promises, and when it counts as unavailable."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
@@ -72,8 +72,8 @@ def refused(where: str, error: PyMongoError) -> WrongSetting | None:
 async def open_check(settings: Settings) -> AsyncIterator[Callable[[], Awaitable[None]]]:
     """Yield what asks whether MongoDB takes writes now; it raises Unavailable within seconds if not.
 
-    It has a connection of its own: the one that writes waits longer, and may have its hands full. It raises
-    WrongSetting where MongoDB no longer lets us in, which a write takes for away, so that no message suffers for it.
+    It has a connection of its own, because the one that writes waits longer and may be busy. It raises WrongSetting
+    where MongoDB refuses the login; a write treats that as unavailable, so that no message is dead-lettered for it.
     """
     async with AsyncMongoClient[dict[str, Any]](
         settings.mongo_url, appname="wireroom-store-check", timeoutMS=_CHECK_PATIENCE_MS, maxPoolSize=1
@@ -86,18 +86,19 @@ async def open_check(settings: Settings) -> AsyncIterator[Callable[[], Awaitable
                     {"_id": ""}, {"_id": 1}
                 )  # hello is free
             except PyMongoError as error:
-                raise refused(_where(client), error) or _away(client.admin, error) from error
+                raise refused(_where(client), error) or _unavailable(client.admin, error) from error
             if not hello.get("isWritablePrimary"):
-                raise _away(client.admin, NotPrimaryError("it takes no writes"))
+                raise _unavailable(client.admin, NotPrimaryError("it takes no writes"))
 
         yield check
 
 
 @contextmanager
 def unavailable(database: AsyncDatabase[dict[str, Any]], *, starting: bool = False) -> Iterator[None]:
-    """Turn the errors of a database that is away, and only those, into Unavailable.
+    """Turn the errors of a database that is unavailable, and only those, into Unavailable.
 
-    A refusal counts as away, for no message is to blame; ``starting`` it is a WrongSetting, later the check ends us.
+    A refused login counts as unavailable, because no message is at fault; while ``starting`` it is a WrongSetting, and
+    later the periodic check ends the process.
     """
     try:
         yield
@@ -106,10 +107,10 @@ def unavailable(database: AsyncDatabase[dict[str, Any]], *, starting: bool = Fal
             raise wrong from None
         if not _passes(error):
             raise
-        raise _away(database, error) from error
+        raise _unavailable(database, error) from error
 
 
-def _away(database: AsyncDatabase[dict[str, Any]], error: PyMongoError) -> Unavailable:
+def _unavailable(database: AsyncDatabase[dict[str, Any]], error: PyMongoError) -> Unavailable:
     cause = str(error).partition(", Timeout:")[0][:200]  # the rest describes the topology once more
     return Unavailable("MongoDB", _where(database.client), f"{type(error).__name__}: {cause}")
 

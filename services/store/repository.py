@@ -63,7 +63,7 @@ class Articles:
     async def write(self, batch: Sequence[ArticleExtracted]) -> list[Outcome | Rejected | Withdrawn]:
         """Return one answer for each article in the same order; what it answers is durable, in any order and twice.
 
-        Raises Unavailable while MongoDB is away; writing the same batch again then is safe.
+        Raises Unavailable while MongoDB is unavailable; writing the same batch again then is safe.
         """
         prepared = await off_loop(sum(map(_size, batch)), lambda: [prepare(article) for article in batch])
         writes = [write for write in prepared if isinstance(write, Write)]

@@ -1,4 +1,4 @@
-"""A connection for one job: found at once or told to be away, unlike a service's, which waits for ever."""
+"""A connection for one job: open at once or reported as unavailable, unlike a service's, which waits for ever."""
 
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -48,7 +48,7 @@ async def lasting_connection(url: str, lost: Callback, back: Callback) -> AsyncI
         yield connection
     finally:
         is_open = False
-        with suppress(OSError):  # while the broker is away the client fails at writing what it has left
+        with suppress(OSError):  # while the broker is unavailable the client fails at writing what it has left
             await connection.close()
 
 

@@ -1,8 +1,8 @@
-"""Dead letters: what is set aside keeps its bytes, and headers say who, what, when and why.
+"""Dead letters: a message that is rejected keeps its bytes, and headers say who, what, when and why.
 
 A dead letter that the broker cannot take whole is cut: it has the beginning, the size and the hash of the original,
-which also stays in its stream while that keeps it. What a source sets aside beyond its quota is summed up: one letter
-for many, with their places in the streams and without their bytes, so that no source can fill DEAD.
+which also stays in its stream while that keeps it. What a source has beyond its quota is summed up: one dead letter for
+many, with their places in the streams and without their bytes, so that no source can fill DEAD.
 """
 
 import hashlib
@@ -26,26 +26,26 @@ from shared.runtime.quotas import Quota
 
 log = logging.getLogger(__name__)
 
-CUT = "wireroom-cut"  # of a cut letter: bytes of the original
+CUT = "wireroom-cut"  # of a cut dead letter: bytes of the original
 SHA256 = "wireroom-sha256"  # of the original, hexadecimal
 PLACES = "wireroom-places"  # of a summary: places in INBOX, such as 3-17,21
 UNKNOWN_SOURCE = "-"  # of a message that does not say its source
 
 _MAX_DETAIL = 1000
-_KEPT_BYTES = 1024  # of a letter that is cut
+_KEPT_BYTES = 1024  # of a dead letter that is cut
 _SUMMED_UP_AT_ONCE = 512
-_ENOUGH = 64  # for a letter at once: half of what ingest has in flight, so that the others still have a place
-_PATIENCE = 0.25  # seconds to wait for so many: at most four letters a second where they come slowly
+_ENOUGH = 64  # for a dead letter at once: half of what ingest has in flight, so that the others still have a place
+_PATIENCE = 0.25  # seconds to wait for so many: at most four dead letters a second where they come slowly
 _DIGITS = re.compile(r"[0-9]{1,19}")
 _SOURCE = re.compile(rb'"source"\s*:\s*"([a-z0-9-]{1,64})"')
 
 
 @dataclass(frozen=True)
 class _Entry:
-    """A message that was set aside beyond its source's quota."""
+    """A message that was dead-lettered beyond its source's quota."""
 
     raw: Msg
-    verdict: Rejected
+    rejection: Rejected
     source: str
 
 
@@ -64,33 +64,33 @@ class DeadLetters:
         async with self._summaries.running():
             yield self
 
-    async def put(self, raw: Msg, verdict: Rejected) -> None:
+    async def put(self, raw: Msg, rejection: Rejected) -> None:
         """Set a message aside and wait for the broker's word; repeating it changes nothing.
 
-        Raises Unavailable while the broker is away or DEAD is full.
+        Raises Unavailable while the broker is unavailable or DEAD is full.
         """
         source = source_of(raw)
-        if verdict.reason is Reason.OVER_QUOTA or not self._has_room(source, len(raw.data)):
-            await self._summaries.submit(_Entry(raw, verdict, source))
+        if rejection.reason is Reason.OVER_QUOTA or not self._has_room(source, len(raw.data)):
+            await self._summaries.submit(_Entry(raw, rejection, source))
             return
         try:
-            await self._publish(verdict, raw.data, self._facts(raw, verdict))
+            await self._publish(rejection, raw.data, self._facts(raw, rejection))
         except Rejected as refusal:
             digest = hashlib.sha256(raw.data).hexdigest()
             cut = {CUT: str(len(raw.data)), SHA256: digest, "wireroom-cut-because": _ascii(refusal.detail, 200)}
-            await self._publish(verdict, raw.data[:_KEPT_BYTES], self._facts(raw, verdict) | cut)
-        log.warning("set aside %s as %s: %s", raw.subject, verdict.reason, verdict.detail[:200])
+            await self._publish(rejection, raw.data[:_KEPT_BYTES], self._facts(raw, rejection) | cut)
+        log.warning("dead-lettered %s as %s: %s", raw.subject, rejection.reason, rejection.detail[:200])
 
     def _has_room(self, source: str, size: int) -> bool:
         return self._quota is None or self._quota.take(source, size + _KEPT_BYTES)
 
-    def _facts(self, raw: Msg, verdict: Rejected) -> dict[str, str]:
+    def _facts(self, raw: Msg, rejection: Rejected) -> dict[str, str]:
         place = raw.metadata
         return {
             **accepted(raw.headers),
             **foreign(raw.headers),
             "Nats-Msg-Id": f"{place.stream}:{place.sequence.stream}:{place.consumer}:{place.timestamp.timestamp()}",
-            **self._common(verdict.reason, verdict.detail, raw),
+            **self._common(rejection.reason, rejection.detail, raw),
             "wireroom-sequence": str(place.sequence.stream),
             "wireroom-attempts": str(place.num_delivered),
         }
@@ -105,35 +105,35 @@ class DeadLetters:
             "wireroom-at": datetime.now(UTC).isoformat(),
         }
 
-    async def _publish(self, verdict: Rejected, data: bytes, headers: dict[str, str]) -> None:
-        subject = f"news.dead.{self._service}.{verdict.reason}"
+    async def _publish(self, rejection: Rejected, data: bytes, headers: dict[str, str]) -> None:
+        subject = f"news.dead.{self._service}.{rejection.reason}"
 
         def same(stored_at: str, stored: bytes) -> bool:
-            """After a death the same message may be set aside once more, for another reason: one letter is enough."""
+            """After a crash the message may be rejected once more, for another reason: one dead letter is enough."""
             return stored_at.startswith(f"news.dead.{self._service}.") and stored == data
 
         await publish(self._js, subject, data, stream="DEAD", headers=headers, same=same)
 
     async def _sum_up(self, entries: Sequence[_Entry]) -> Sequence[Exception | None]:
-        """Write one letter for each source and reason among the entries."""
+        """Write one dead letter for each source and reason among the entries."""
         groups: dict[tuple[str, Reason], list[_Entry]] = {}
         for entry in entries:
-            groups.setdefault((entry.source, entry.verdict.reason), []).append(entry)
+            groups.setdefault((entry.source, entry.rejection.reason), []).append(entry)
         for (source, reason), group in groups.items():
             await self._write_summary(source, reason, group)
         return [None] * len(entries)
 
     async def _write_summary(self, source: str, reason: Reason, group: Sequence[_Entry]) -> None:
         first, size = group[0], sum(len(entry.raw.data) for entry in group)
-        detail = first.verdict.detail
+        detail = first.rejection.detail
         if self._quota and reason is not Reason.OVER_QUOTA:
             detail += f"; beyond the quota of {self._quota.allowance} for dead letters of its source, so without bytes"
         places = [place for entry in group if (place := place_of(entry.raw)) is not None]
         sequences = [entry.raw.metadata.sequence.stream for entry in group]
         body = {"source": source, "messages": len(group), "bytes": size, "sequences": as_ranges(sequences)}
         headers = self._common(reason, detail, first.raw) | {PLACES: as_ranges(places), CUT: str(size)}
-        await self._publish(first.verdict, json.dumps(body).encode(), headers)
-        log.warning("set aside %d messages of source %s as %s: %s", len(group), source, reason, detail[:200])
+        await self._publish(first.rejection, json.dumps(body).encode(), headers)
+        log.warning("dead-lettered %d messages of source %s as %s: %s", len(group), source, reason, detail[:200])
 
 
 def source_of(raw: Msg) -> str:

@@ -44,7 +44,7 @@ def table(downstream: Iterable[str] = ()) -> Mapping[str, Access]:
 
     ``downstream`` are services that stand in no list: each reads NEWS with a durable of its own name.
     """
-    furniture, withdrawn = f"$KV.{topology.FURNITURE}", f"$KV.{topology.WITHDRAWN}"
+    boilerplate, withdrawn = f"$KV.{topology.BOILERPLATE}", f"$KV.{topology.WITHDRAWN}"
     submissions = (ArticleSubmitted.subject_pattern, f"{ArticleSubmitted.subject_pattern}.*")
     users = {
         "ingest": (
@@ -60,8 +60,8 @@ def table(downstream: Iterable[str] = ()) -> Mapping[str, Access]:
             *_service("extract", EXTRACT, ArticleExtracted, ArticleWithdrawn),
             *_scan(EXTRACT.stream),
             *_entries(topology.ACCOUNTING, accounting.TRIMMED),
-            *_scan(f"KV_{topology.FURNITURE}"),
-            *_entries(topology.FURNITURE, "*"),
+            *_scan(f"KV_{topology.BOILERPLATE}"),
+            *_entries(topology.BOILERPLATE, "*"),
         ),
         "store": (
             *_service("store", STORE, ArticleStored, ArticleWithdrawn),
@@ -79,9 +79,9 @@ def table(downstream: Iterable[str] = ()) -> Mapping[str, Access]:
         OPERATOR: _operator(),
     } | {name: _downstream(name) for name in downstream}
     hears = {
-        "extract": (f"{furniture}.>",),
+        "extract": (f"{boilerplate}.>",),
         DESK: (_pattern(ArticleMatched), "wireroom.desk.*.*"),
-        OPERATOR: ("news.>", f"{furniture}.>", "wireroom.import.*", "_INBOX.>"),
+        OPERATOR: ("news.>", f"{boilerplate}.>", "wireroom.import.*", "_INBOX.>"),
     }
     return {
         name: Access(tuple(dict.fromkeys(publish)), (f"{inbox(name)}.>", f"{withdrawn}.>", *hears.get(name, ())))
@@ -100,7 +100,7 @@ def reading(stream: str, durable: str) -> tuple[str, ...]:
 
 
 def _service(name: str, reads: Consumer, *writes: type[Message]) -> tuple[str, ...]:
-    """Return what a service of the pipeline does: read, publish, set aside, and trim the stream it reads."""
+    """Return what a service of the pipeline does: read, publish, dead-letter, and trim the stream it reads."""
     others = [each for each in CONSUMERS if each.stream == reads.stream and each != reads]
     return (
         *reading(reads.stream, reads.durable),
@@ -166,7 +166,7 @@ def _desk() -> tuple[str, ...]:
         *_saved_searches(),
         *(_pattern(model) for model in (ArticleSubmitted, ArticleIngested, ArticleExtracted)),
         f"{ArticleSubmitted.subject_pattern}.*",
-        *(f"{_API}.STREAM.MSG.DELETE.DEAD", f"$KV.{topology.MARKS}.*"),
+        *(f"{_API}.STREAM.MSG.DELETE.DEAD", f"$KV.{topology.DEAD_LETTER_STATUS}.*"),
         f"{inbox(OPERATOR)}.>",  # answers `wireroom desk`
     )
 

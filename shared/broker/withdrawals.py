@@ -92,7 +92,7 @@ class Withdrawals:
             log.warning("%d values of bucket %s are no tombstones of ours and are skipped", foreign, WITHDRAWN)
 
     def load_soon(self, js: JetStreamContext) -> None:
-        """Read all of them anew beside other work; if the broker goes away meanwhile its return comes here again."""
+        """Read all of them anew beside other work; if the connection is lost meanwhile, its return calls this again."""
 
         async def load() -> None:
             with suppress(NatsError, TimeoutError):

@@ -4,7 +4,7 @@ closed  all are worked on; of the last 20 messages it is known whether they fail
 open    one at a time is tried, the others wait. First those that never failed, at growing intervals: one that succeeds
         closes it, one that fails says that the service is broken. Where only messages wait that failed before, they are
         tried one after the other at a short interval, and what failed alone three times is given up: poison leaves
-A verdict on the message, such as a bad submission, speaks neither for nor against us.
+A rejection, such as a bad submission, speaks neither for nor against us.
 """
 
 import logging

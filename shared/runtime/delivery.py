@@ -25,7 +25,7 @@ from nats.aio.msg import Msg
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from shared.broker.dead_letter_status import Fate, tell
+from shared.broker.dead_letter_status import DeadLetterState, report_state
 from shared.broker.dead_letters import DeadLetters
 from shared.errors import Reason, Rejected, Unavailable
 from shared.observability.process_state import InFlight
@@ -173,7 +173,7 @@ class DeliveryAttempt:
         raw, context = self._raw, self._context
         context.breaker.succeeded(_key(raw))
         context.progress.done_at = time.monotonic()
-        await tell(raw, Fate.SUCCEEDED, context.service, context.js)
+        await report_state(raw, DeadLetterState.SUCCEEDED, context.service, context.js)
         await raw.ack()
         self.outcome = ACK
 
@@ -200,24 +200,24 @@ class DeliveryAttempt:
         await raw.nak(delay=context.attempts.delay(attempt))
         self.outcome = RETRY
 
-    async def _dead_letter(self, verdict: Rejected) -> None:
+    async def _dead_letter(self, rejection: Rejected) -> None:
         """Publish the dead letter and only then end the message; while DEAD is full or unavailable it is held."""
         raw, context = self._raw, self._context
 
         async def put() -> None:
-            await context.dead_letters.put(raw, verdict)
+            await context.dead_letters.put(raw, rejection)
 
         try:
             await self._hold(put)
         except Exception:  # neither lost nor held: it would keep a place from the others
-            what = (context.service, raw.subject, verdict.reason)
+            what = (context.service, raw.subject, rejection.reason)
             log.exception("%s cannot dead-letter %s as %s; trying it again later", *what)
             await raw.nak(delay=_LONGEST_DELAY)
             self.outcome = RETRY
             return
-        await tell(raw, Fate.FAILED_AGAIN, context.service, context.js)
+        await report_state(raw, DeadLetterState.FAILED_AGAIN, context.service, context.js)
         await raw.term()
-        self.outcome = verdict.reason
+        self.outcome = rejection.reason
 
     def _end_process(self) -> None:
         log.critical("work on %s does not end; ending this process, what it holds comes again", self._raw.subject)

@@ -10,7 +10,7 @@ _MAX_MEMBERS = 1_000  # of one gzip file
 _DEFLATED = 8  # method in the low half of the first byte of a zlib stream
 
 
-class TooLarge(Exception):  # noqa: N818 - a verdict about the bytes
+class TooLarge(Exception):  # noqa: N818 - it describes the bytes
     """More bytes than the limit; ``bomb``: more than the ratio allows."""
 
     def __init__(self, said: str, *, bomb: bool = False) -> None:
@@ -18,7 +18,7 @@ class TooLarge(Exception):  # noqa: N818 - a verdict about the bytes
         self.bomb = bomb
 
 
-class NotDecodable(ValueError):  # noqa: N818 - a verdict about the bytes
+class NotDecodable(ValueError):  # noqa: N818 - it describes the bytes
     """The bytes are not in this encoding, or end before they should."""
 
 

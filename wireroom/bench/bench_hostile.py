@@ -93,7 +93,7 @@ class Result:
 
 
 def _explained(name: str, dead: Mapping[str, int]) -> int:
-    """Return how often the crash guard lets a process end for the messages that were set aside as fatal."""
+    """Return how often the crash guard lets a process end for the messages that were dead-lettered as fatal."""
     return _DEATHS * sum(dead.get(f"{name} {reason}", 0) for reason in _FATAL)
 
 
@@ -193,7 +193,7 @@ async def _unanswered(js: JetStreamContext) -> dict[str, int]:
 
 
 async def _dead(js: JetStreamContext) -> dict[str, int]:
-    """Count the letters of our services by their subjects, which needs to read none of them."""
+    """Count the dead letters of our services by their subjects, which needs to read none of them."""
     subjects = (await js.stream_info("DEAD", subjects_filter="news.dead.>")).state.subjects or {}
     ours = {f"news.dead.{name}.{reason}": f"{name} {reason}" for name in sorted(_SERVICES) for reason in Reason}
     return {ours[subject]: count for subject, count in subjects.items() if subject in ours}

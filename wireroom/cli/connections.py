@@ -1,4 +1,4 @@
-"""Connections of the command line: found at once, or a message that says which is away, where, and what to do."""
+"""Connections of the command line: open at once, or a message says which is unavailable, where, and what to do."""
 
 import os
 from collections.abc import AsyncIterator, Iterator
@@ -36,7 +36,7 @@ def tell_default(setting: str, url: str) -> None:
 
 @asynccontextmanager
 async def nats_connection(url: str) -> AsyncIterator[Client]:
-    """Yield a connection to the broker, or end with exit code 69, also where it goes away in between.
+    """Yield a connection to the broker, or end with exit code 69, also where it is lost in between.
 
     Raises WrongSetting where the broker does not let us in.
     """
@@ -48,7 +48,7 @@ async def nats_connection(url: str) -> AsyncIterator[Client]:
         fail(EX_UNAVAILABLE, f"{outage}. {_WHAT_NOW.format(setting='WIREROOM_NATS_URL')}")
     except (ConnectionClosedError, NoRespondersError, TimeoutError) as error:
         cause = str(error) or type(error).__name__
-        said = f"NATS at {without_password(url)} went away: {cause}"
+        said = f"NATS at {without_password(url)} became unavailable: {cause}"
         fail(EX_UNAVAILABLE, f"{said}. What it had acknowledged is safe; try again.")
 
 
@@ -66,7 +66,7 @@ async def lasting_nats_connection(url: str, lost: Callback, back: Callback) -> A
 
 @contextmanager
 def mongo_articles(settings: Settings) -> Iterator[Database[dict[str, Any]]]:
-    """Yield the database of articles, or end with exit code 69, also where it goes away in between.
+    """Yield the database of articles, or end with exit code 69, also where it is lost in between.
 
     Raises WrongSetting where the address is none, or MongoDB does not let us in.
     """

@@ -15,7 +15,7 @@ from pydantic import ValidationError
 
 from shared.broker.accounting import Gap, moved, place_of, trimmed
 from shared.broker.accounting import gaps as left_out
-from shared.broker.dead_letter_status import Fate, Marks
+from shared.broker.dead_letter_status import DeadLetterState, DeadLetterStatuses
 from shared.broker.stream_reader import all_of, get
 from shared.messages import ArticleStored, ArticleWithdrawn
 from shared.topology import EXTRACT, MATCHED, STORE
@@ -35,7 +35,7 @@ class AuditSnapshot:
     stored: dict[int, ArticleStored] = field(default_factory=dict)
     withdrawn: dict[int, str] = field(default_factory=dict)  # places and the ids of their articles
     dead: dict[int, str] = field(default_factory=dict)
-    dropped: frozenset[int] = frozenset()  # places whose letter was deleted with `wireroom dead drop`
+    dropped: frozenset[int] = frozenset()  # places whose dead letter was deleted with `wireroom dead drop`
     raw: frozenset[int] = frozenset()
     extracted: frozenset[int] = frozenset()
     inbox: frozenset[int] = frozenset()
@@ -90,7 +90,9 @@ async def look(js: JetStreamContext) -> AuditSnapshot:
     news = await _places(js, "NEWS", STORE.subject)
     unanswered_news = await _unanswered(js, news, STORE.stream, STORE.durable)
     stored, withdrawn = await _outcomes(js)
-    dropped = frozenset(m.place for m in (await Marks(js).all()).values() if m.fate is Fate.DROPPED and m.place)
+    dropped = frozenset(
+        m.place for m in (await DeadLetterStatuses(js).all()).values() if m.state is DeadLetterState.DROPPED and m.place
+    )
     dead = {origin: reason async for origin, reason in _letters(js)}
     first = (await trimmed(js) or 0) + 1
     known = stored.keys() | withdrawn.keys() | dead.keys() | dropped | raw.keys() | news.keys()

@@ -7,7 +7,7 @@ from nats.js import JetStreamContext
 from nats.js.api import ConsumerInfo, StreamConfig
 from nats.js.errors import NotFoundError
 
-from shared.broker.dead_letter_status import Fate
+from shared.broker.dead_letter_status import DeadLetterState
 from shared.limits import age_text
 from shared.topology import CONSUMERS, KEEP, Consumer, streams
 from wireroom.ops import dead_letter_queue
@@ -92,7 +92,7 @@ async def expiring_letters(js: JetStreamContext) -> str | None:
         age = (await js.stream_info(dead_letter_queue.STREAM)).config.max_age
     except NotFoundError:
         return None
-    async for letter, _ in dead_letter_queue.choose(js, Choice(fates={Fate.OPEN})):
+    async for letter, _ in dead_letter_queue.choose(js, Choice(states={DeadLetterState.OPEN})):
         old = (datetime.now(UTC) - letter.at).total_seconds()
         if age and old > _SHARE * age:
             left = _rounded(age - old)

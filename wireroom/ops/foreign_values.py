@@ -9,12 +9,12 @@ from nats.js.errors import NotFoundError
 
 from services.extract.boilerplate.shared_table import TABLES
 from services.ingest.feeds.registry import RECORDS
-from shared.broker.dead_letter_status import MARKED
+from shared.broker.dead_letter_status import STATUSES
 from shared.broker.kv import Bucket
 from shared.broker.withdrawals import TOMBSTONES
 from shared.runtime.crash_guard import COUNTS
 
-_BUCKETS: tuple[Bucket[Any, Any], ...] = (COUNTS, TOMBSTONES, MARKED, TABLES, RECORDS)
+_BUCKETS: tuple[Bucket[Any, Any], ...] = (COUNTS, TOMBSTONES, STATUSES, TABLES, RECORDS)
 _SOURCE = r"[a-z0-9](?:[a-z0-9-]{0,62}[a-z0-9])?"
 _OURS: Mapping[str, re.Pattern[str]] = {  # INBOX takes one subject only
     "RAW": re.compile(rf"news\.v1\.raw\.{_SOURCE}"),

@@ -7,7 +7,7 @@ from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 
 from services.ingest.feeds import registry, schedule
-from shared.broker.dead_letter_status import Fate
+from shared.broker.dead_letter_status import DeadLetterState
 from shared.topology import CONSUMERS, Consumer, buckets, streams
 from wireroom.ops import dead_letter_queue
 from wireroom.ops import foreign_values as foreign
@@ -100,7 +100,9 @@ class PipelineState:
         ]
         if self.replay_seconds is not None and self.replay_seconds > oldest:
             waits = f"for {self.replay_seconds:.0f} s"
-            found.append(f"a replayed letter waits {waits} for its service. See `wireroom dead ls --state replayed`.")
+            found.append(
+                f"a replayed dead letter waits {waits} for its service. See `wireroom dead ls --state replayed`."
+            )
         found += [
             f"{name}: {number} skipped that no service of ours wrote. See docs/operations.md."
             for name, number in sorted(self.foreign.items())
@@ -115,11 +117,13 @@ async def look(js: JetStreamContext) -> PipelineState:
     held = [await _stream(js, name) for name in names]
     letters_expire = await expiring_letters(js)
     dead = await dead_letter_queue.summary(js)
-    handled = {fate.value: sum(dead.of(fate).values()) for fate in Fate if fate is not Fate.OPEN}
+    handled = {
+        state.value: sum(dead.of(state).values()) for state in DeadLetterState if state is not DeadLetterState.OPEN
+    }
     return PipelineState(
         services=tuple(services),
         streams=tuple(stream for stream in held if stream),
-        dead=dead.of(Fate.OPEN),
+        dead=dead.of(DeadLetterState.OPEN),
         handled={name: count for name, count in handled.items() if count},
         replay_seconds=_age(dead.replayed),
         foreign=await foreign.count(js),

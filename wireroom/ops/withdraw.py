@@ -77,7 +77,7 @@ class Wanted:
 async def find(js: JetStreamContext, wanted: Wanted, stored: Iterable[Mapping[str, Any]]) -> dict[str, Found]:
     """Look through the streams for every message of the articles; ``stored`` are the documents of those that are.
 
-    What waits in INBOX is found for a source only. Letters that name no article are under "".
+    What waits in INBOX is found for a source only. Dead letters that name no article are under "".
     """
     found = defaultdict[str, Found](Found)
     for document in stored:

@@ -44,13 +44,13 @@ class Refusing(Exception):  # noqa: N818 - a state of the broker that may pass
     """The broker answers and takes nothing now: a full stream or disk, most likely."""
 
 
-class Away(Exception):  # noqa: N818 - a state of the broker that may pass
+class BrokerLost(Exception):  # noqa: N818 - a state of the broker that may pass
     """The broker did not come back within the patience."""
 
 
 @dataclass
 class Outage:
-    """How long the broker has been away, and how long that is borne; the clock runs from the first failure."""
+    """For how long the broker has been unavailable since the first failure, and for how long that is tolerated."""
 
     patience: float = 0.0
     began: float | None = None
@@ -123,7 +123,7 @@ class Sender:
     _ahead: ReadAhead | None = None
 
     async def send(self, submissions: Iterable[Submission]) -> None:
-        """Send all; raises Unreadable, Unavailable, Refusing or Away after what was out is answered or given up."""
+        """Send all; raises Unreadable, Unavailable, Refusing or BrokerLost, after those in flight have ended."""
         ahead = self._ahead = ReadAhead(submissions)
         ended = await asyncio.gather(*(self._work(ahead) for _ in range(IN_FLIGHT)), return_exceptions=True)
         for error in ended:
@@ -206,7 +206,7 @@ class Sender:
         if isinstance(meaning, Refusing) and tries >= _TRIES:
             raise meaning from None
         left = self.outage.failed()
-        if isinstance(meaning, Away) and (left <= 0 or self._stopped):
+        if isinstance(meaning, BrokerLost) and (left <= 0 or self._stopped):
             raise meaning from None
         await asyncio.sleep(min(0.5 * tries, _LONGEST_DELAY))
         if not self.outage.connected.is_set():
@@ -215,7 +215,7 @@ class Sender:
             except TimeoutError:
                 raise meaning from None
 
-    def _meaning(self, error: Exception, submission: Submission) -> Rejected | Refusing | Away | Unavailable:
+    def _meaning(self, error: Exception, submission: Submission) -> Rejected | Refusing | BrokerLost | Unavailable:
         """Return Rejected for what no repetition changes; after our own check only a lower limit refuses a size."""
         if isinstance(error, NoStreamResponseError) and not self.acknowledged:
             return Unavailable("the stream INBOX", "the broker", "it was never made; run `wireroom setup`")
@@ -227,7 +227,7 @@ class Sender:
             cause = f"{error.description} (code {error.err_code})"
             told = f"the broker refuses {submission.origin}, {_TRIES} times: {cause}"
             return Refusing(f"{told}. `wireroom status` shows what is full")
-        return Away(f"{str(error) or type(error).__name__}")
+        return BrokerLost(f"{str(error) or type(error).__name__}")
 
 
 async def published(js: JetStreamContext, submissions: Iterable[Submission], tell: Tell | None = None) -> list[int]:

@@ -321,8 +321,8 @@ def _checked(origin: str, fields: Mapping[str, object], number: int | None = Non
         check_fields(fields, ArticleSubmitted)
     except TypeError:  # a lone surrogate
         return Submission(origin, data, Rejected(Reason.NOT_UTF8, "a field holds half of a character"), number)
-    except Rejected as verdict:
-        return Submission(origin, data, verdict, number)
+    except Rejected as rejection:
+        return Submission(origin, data, rejection, number)
     return Submission(origin, data, None, number)
 
 

@@ -51,8 +51,8 @@ class Matching:
             for name in names:
                 if self._withdrawals.reason(article.id) is None:
                     await self._publish(matched(name, article), given.get("traceparent"))
-        except Rejected as verdict:  # the store dead-letters it
-            log.warning("%s is not matched: %s", raw.subject, verdict)
+        except Rejected as rejection:  # the store dead-letters it
+            log.warning("%s is not matched: %s", raw.subject, rejection)
             await raw.term()
         except Unavailable as outage:
             log.warning("%s; the article is matched again later", outage)

@@ -90,10 +90,10 @@ class Receiver:
         else:
             await raw.ack()
 
-    async def _put(self, raw: Msg, verdict: Rejected) -> None:
+    async def _put(self, raw: Msg, rejection: Rejected) -> None:
         """Dead-letter a match and only then end it."""
         try:
-            await self._dead_letters.put(raw, verdict)
+            await self._dead_letters.put(raw, rejection)
         except Unavailable as outage:
             log.warning("%s; the match is tried again later", outage)
             await raw.nak(delay=_ACK_WAIT)

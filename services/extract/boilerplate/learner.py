@@ -27,8 +27,8 @@ _PAUSE = 5.0  # seconds between two rounds of writing
 _SOURCES = 50  # written in one round, those with most to count first: each costs some 3 ms of the event loop
 _ENOUGH = 200  # articles that are counted without waiting for the next round
 _PATIENCE = 2.0  # seconds a starting service waits for what was learned before it, and a stopping one to write
-_MAX_WAITING = 1000  # articles that were not counted yet; what is beyond them while the broker is away is not learned
-_AWAY = (NatsError, OSError, TimeoutError, Unavailable)
+_MAX_WAITING = 1000  # articles not counted yet; more of them, while the broker is unavailable, are not learned from
+_UNAVAILABLE = (NatsError, OSError, TimeoutError, Unavailable)
 
 
 class Learner:
@@ -77,7 +77,7 @@ class Learner:
                     await asyncio.sleep(self._pause)
                 self._enough.clear()
         finally:
-            with suppress(*_AWAY):
+            with suppress(*_UNAVAILABLE):
                 await asyncio.wait_for(self._finish(connection), self._patience)
 
     async def _connect(self, connection: Client) -> None:
@@ -101,11 +101,11 @@ class Learner:
         try:
             if not self._loaded.is_set():
                 async for source, table in shared_table.tables(connection.jetstream(timeout=5)):
-                    self._known[source] = table.furniture()
+                    self._known[source] = table.boilerplate()
                 self._loaded.set()
             await self._write(connection)
             self._away = False
-        except _AWAY as error:
+        except _UNAVAILABLE as error:
             if not self._away:
                 cause = str(error) or type(error).__name__
                 log.warning("learning waits, cleaning goes on with what it knows: %s", cause)
@@ -116,7 +116,7 @@ class Learner:
         for source, seen in waiting[:most]:
             edit = partial(learn, sightings=tuple(seen), now=datetime.now(UTC))
             table = await shared_table.change(connection.jetstream(timeout=5), source, edit)
-            self._known[source] = table.furniture()
+            self._known[source] = table.boilerplate()
             del self._waiting[source][: len(seen)]
             if not self._waiting[source]:
                 del self._waiting[source]
@@ -129,4 +129,4 @@ class Learner:
     async def _hear(self, message: Msg) -> None:
         if found := shared_table.parse(message):
             source, table = found
-            self._known[source] = table.furniture()
+            self._known[source] = table.boilerplate()

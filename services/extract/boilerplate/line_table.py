@@ -1,4 +1,4 @@
-"""What was counted of one source: a bounded table of lines, and the rules by which counting makes furniture of one.
+"""Counts of the lines of one source, in a bounded table, and the rules by which a line becomes boilerplate.
 
 A line counts once for each different article. Updates, redeliveries, replays and copies of an article count nothing.
 Counts fade with time, so that a line the source no longer shows is forgotten.
@@ -63,8 +63,8 @@ class Table(Value):
     lines: dict[str, LearnedLine] = Field(default_factory=dict)
     recent: tuple[Recent, ...] = ()
 
-    def furniture(self) -> dict[str, float]:
-        """Return what cleaning acts upon: the certainty of each line that is furniture."""
+    def boilerplate(self) -> dict[str, float]:
+        """Return what cleaning acts upon: the certainty of each line that is boilerplate."""
         return {key: score for key, line in self.lines.items() if (score := certainty(line, self.articles)) is not None}
 
 
@@ -74,7 +74,7 @@ def share(line: LearnedLine, articles: float) -> float:
 
 
 def certainty(line: LearnedLine, articles: float) -> float | None:
-    """Return how sure it is that the line is furniture, below 1 if nobody approved it; None if it is not acted upon."""
+    """Return the certainty that the line is boilerplate, below 1 unless approved; None if it is not acted upon."""
     if line.decision:
         return APPROVED if line.decision == "approved" else None
     at_edge = line.edge / line.articles if line.articles else 0.0

@@ -12,7 +12,7 @@ from services.extract.boilerplate.line_table import Table
 from shared.broker.kv import Bucket, is_deleted
 from shared.errors import Unavailable
 from shared.messages import Source
-from shared.topology import FURNITURE
+from shared.topology import BOILERPLATE
 
 _SOURCE = TypeAdapter[str](Source)
 _TRIES = 20  # against other replicas; each failure is another's success
@@ -22,7 +22,7 @@ def _table(key: str, data: bytes) -> tuple[str, Table]:
     return _SOURCE.validate_python(key), Table.model_validate_json(data)
 
 
-TABLES = Bucket(FURNITURE, _table)
+TABLES = Bucket(BOILERPLATE, _table)
 
 
 async def change(js: JetStreamContext, source: str, edit: Callable[[Table], Table]) -> Table:
@@ -39,7 +39,7 @@ async def change(js: JetStreamContext, source: str, edit: Callable[[Table], Tabl
         except KeyWrongLastSequenceError:
             continue
         return edited
-    raise Unavailable("NATS bucket", f"{FURNITURE}.{source}", f"others changed it {_TRIES} times in between")
+    raise Unavailable("NATS bucket", f"{BOILERPLATE}.{source}", f"others changed it {_TRIES} times in between")
 
 
 async def tables(js: JetStreamContext) -> AsyncIterator[tuple[str, Table]]:

@@ -8,7 +8,7 @@ from services.extract.clean.rules.vocabulary import Vocabulary
 from services.extract.clean.text import count, ends_sentence, tokens
 from shared.messages import ArticleExtracted
 
-MAX_CHARS = 200  # a longer line is never furniture by counting alone: losing a paragraph is worse than keeping a notice
+MAX_CHARS = 200  # characters; a longer line is never boilerplate by counting alone: losing a paragraph is worse
 _MAX_LINES = 200  # of one article
 _LOOK_AT = 1000  # characters of a line; of a longer one the rest is not looked at
 _SKETCH = 8  # lines by which copies of an article are recognised
@@ -30,7 +30,7 @@ class Seen:
 
 @dataclass(frozen=True, slots=True)
 class Sighting:
-    """The lines of one article that may be furniture, and by what the article is known again."""
+    """The lines of one article that may be boilerplate, and by what the article is known again."""
 
     article: str
     version: int
@@ -41,7 +41,7 @@ class Sighting:
 
 
 def sighting(article: ArticleExtracted, vocabulary: Vocabulary) -> Sighting:
-    """Look at an article after its cleaning; what has a role, such as captions and dates, is nobody's furniture."""
+    """Look at an article after its cleaning; what has a role, such as captions and dates, is nobody's boilerplate."""
     kept = _lines(article.paragraphs, vocabulary)
     removed = _lines([entry.text for entry in article.removed if entry.rule in _COUNTED], vocabulary)
     learned = _lines([entry.text for entry in article.removed if entry.rule == "furniture"], vocabulary)

@@ -46,7 +46,7 @@ class WorkerEnded(Exception):  # noqa: N818 - what happened to it
 
 
 class JobFailed(Exception):  # noqa: N818 - told from another process
-    """The job raised an exception that is no verdict; its worker goes on."""
+    """The job raised an exception other than Rejected; its worker goes on."""
 
 
 class Pool:

@@ -27,7 +27,7 @@ def be_worker(connection: socket.socket, job: Job, memory: int, parent: int) -> 
         serve(connection, job)
         code = 0
     except ConnectionError:
-        code = 0  # the service went away in the middle of a batch
+        code = 0  # the service ended in the middle of a batch
     except Exception:
         log.exception("a worker could not go on")
     finally:

@@ -76,7 +76,7 @@ class FeedTools:
     now: Callable[[], datetime]
 
 
-class FeedFailed(Exception):  # noqa: N818 - a verdict about the answer
+class FeedFailed(Exception):  # noqa: N818 - it describes the answer
     """An answer that is no feed to read; ``failure`` is from the closed set, ``retry_after`` in seconds."""
 
     def __init__(self, failure: str, detail: str, retry_after: float = 0) -> None:
@@ -280,7 +280,7 @@ class _Publication:
         return await self._publish(submission_of_page(self.record, new, page, self.now), new)
 
 
-class _NoPage(Exception):  # noqa: N818 - a verdict about the page
+class _NoPage(Exception):  # noqa: N818 - it describes the page
     """``outcome`` is None where it may be there the next time."""
 
     def __init__(self, outcome: str | None) -> None:

@@ -33,7 +33,7 @@ _DAY_ONLY = 10  # characters of 2026-03-01
 Kind = Literal["rss", "atom", "json", "sitemap", "sitemap_index"]
 
 
-class NoFeed(ValueError):  # noqa: N818 - a verdict about the document
+class NoFeed(ValueError):  # noqa: N818 - it describes the document
     """The document is no feed that is read, or one that is refused."""
 
 

@@ -22,7 +22,7 @@ _ENVIRONMENT = ("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LD_LIBRARY_PATH", "
 _DOCUMENTS = 2_000  # until a process is replaced: what a library leaks is bounded
 
 
-class ParserFailed(Exception):  # noqa: N818 - a verdict about the document
+class ParserFailed(Exception):  # noqa: N818 - it describes the document
     """A document that is refused, or that ended its process; ``reason`` is malformed, time_limit or crash."""
 
     def __init__(self, reason: str, detail: str) -> None:

@@ -12,7 +12,7 @@ _PROLOG_PART = re.compile(r"\s+|<\?.*?\?>|<!--.*?-->", re.DOTALL)
 _DOCTYPE = re.compile(r"<!DOCTYPE[^\[<>]*(.?)", re.IGNORECASE | re.DOTALL)
 
 
-class XmlRefused(ValueError):  # noqa: N818 - a verdict about the document
+class XmlRefused(ValueError):  # noqa: N818 - it describes the document
     """A document that is not read: a document type with declarations, too deep, too long, or no XML."""
 
 

@@ -125,7 +125,8 @@ async def test_a_dead_letter_is_edited_replayed_and_marked(wireroom: Wireroom, b
     assert "worse.json" in refused.err
     script.write_text(EDITOR)
     edited = await wireroom("dead", "edit", "1", EDITOR=editor)
-    assert edited.out == "replayed letter 1 with your changes; the letter itself stays as it was\n", edited.err
+    said = "replayed dead letter 1 with your changes; the dead letter itself stays as it was\n"
+    assert edited.out == said, edited.err
     await stored(broker, 1)
 
     [group] = (await wireroom("dead", "ls", "--json")).lines

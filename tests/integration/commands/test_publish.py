@@ -112,7 +112,7 @@ async def test_a_broker_that_goes_away_and_comes_back_gets_everything_once(tmp_p
             command = await stack.enter_async_context(publishing(url, "-", "--json"))
             await command.write(line(1))
             assert (await command.answer())["sequence"] == 1
-        await command.said(f"NATS at {url} went away; waiting up to 60 s")
+        await command.said(f"NATS at {url} became unavailable; waiting up to 60 s")
         await command.write(line(2))
         with nats_server(tmp_path, port):
             await command.said("is back")
@@ -138,11 +138,11 @@ async def test_a_broker_that_stays_away_is_named_with_what_was_acknowledged(tmp_
                 while not await messages(connection):  # noqa: ASYNC110 - the command says nothing until its end
                     await asyncio.sleep(0.02)
             await connection.close()
-        await command.said("went away")
+        await command.said("became unavailable")
         await command.write(line(2))
         code, out, err = await command.ended()
     assert (code, out) == (69, "acknowledged 1\n"), err
-    assert f"NATS at {url} went away and was not back within 0.5 s" in err
+    assert f"NATS at {url} became unavailable and was not back within 0.5 s" in err
     assert "1 more was sent and not answered." in err
     assert "Traceback" not in err
 

@@ -16,7 +16,7 @@ from services.extract.clean.rules.line_facts import line_key
 from shared.errors import Unavailable
 from shared.messages import ArticleExtracted
 from shared.settings import Settings
-from shared.topology import FURNITURE
+from shared.topology import BOILERPLATE
 from tests.cleaning import RULES
 from tests.commands import wireroom
 from tests.running import idle, read, real_extract, running
@@ -83,7 +83,7 @@ async def test_what_one_replica_learns_the_others_hear(broker: Client, settings:
         async with asyncio.timeout(10):
             while not other.known(SOURCE):  # noqa: ASYNC110 - what is heard sets no event
                 await asyncio.sleep(0.01)
-    assert other.known(SOURCE) == (await table(broker)).furniture()
+    assert other.known(SOURCE) == (await table(broker)).boilerplate()
     assert other.known("tide-times") == {}
 
 
@@ -99,9 +99,9 @@ async def test_without_a_broker_or_bucket_work_goes_on(empty_broker: Client, url
 
 
 async def test_a_table_that_cannot_be_read_is_made_anew(broker: Client) -> None:
-    await (await broker.jetstream().key_value(FURNITURE)).put(SOURCE, b"{]")
+    await (await broker.jetstream().key_value(BOILERPLATE)).put(SOURCE, b"{]")
     await count(broker, range(10))
-    assert KEY in (await table(broker)).furniture()
+    assert KEY in (await table(broker)).boilerplate()
 
 
 async def test_lines_are_listed_approved_and_vetoed(broker: Client, settings: Settings) -> None:
@@ -114,19 +114,19 @@ async def test_lines_are_listed_approved_and_vetoed(broker: Client, settings: Se
 
     code, said = await wireroom(settings, "rules", "approve", KEY[:6])
     assert (code, "is approved" in said) == (0, True)
-    assert (await table(broker)).furniture() == {KEY: 1.0}
+    assert (await table(broker)).boilerplate() == {KEY: 1.0}
     code, said = await wireroom(settings, "rules", "veto", KEY, "--source", SOURCE, "--json")
     assert (code, json.loads(said)["state"]) == (0, "vetoed")
     code, said = await wireroom(settings, "rules", "approve", KEY)
     assert (code, "is vetoed" in said) == (1, True)
     await count(broker, range(4, 30))
-    assert (await table(broker)).furniture() == {}
+    assert (await table(broker)).boilerplate() == {}
     code, said = await wireroom(settings, "rules", "show", KEY, "--json")
     assert (json.loads(said)["state"], json.loads(said)["inside"]) == ("vetoed", 0)
 
     code, said = await wireroom(settings, "rules", "veto", KEY, "--lift")
     assert (code, "is learned" in said) == (0, True)
-    assert KEY in (await table(broker)).furniture()
+    assert KEY in (await table(broker)).boilerplate()
     code, said = await wireroom(settings, "rules", "ls", "--source", SOURCE)
     assert (code, NOTICE in said) == (0, True)
 

@@ -21,7 +21,7 @@ from pymongo.database import Database
 
 from services.extract.boilerplate import shared_table as learned
 from services.extract.boilerplate.line_table import LearnedLine, Table
-from shared.broker.dead_letter_status import Marks
+from shared.broker.dead_letter_status import DeadLetterStatuses
 from shared.broker.nats_client import connect
 from shared.broker.stream_reader import all_of, get
 from shared.logs import JsonLine, PlainLine
@@ -29,7 +29,7 @@ from shared.messages import ArticleStored
 from shared.runtime.crash_guard import CrashGuard
 from shared.sanitizing import harmless
 from shared.settings import Settings
-from shared.topology import MARKS
+from shared.topology import DEAD_LETTER_STATUS
 from tests import hostile
 from tests.paths import ROOT
 from tests.running import PATIENCE, everything, publish, running
@@ -74,8 +74,11 @@ async def test_each_stored_message_is_read_whatever_it_holds(broker: Client, set
 async def test_a_value_of_others_at_a_key_of_ours_is_as_none_and_gives_way(broker: Client) -> None:
     js = broker.jetstream()
     await hostile.put(broker, hostile.buckets())
-    marks = Marks(js)
-    assert await marks.get(1) == (None, (await js.get_last_msg(f"KV_{MARKS}", f"$KV.{MARKS}.1")).seq)
+    marks = DeadLetterStatuses(js)
+    assert await marks.get(1) == (
+        None,
+        (await js.get_last_msg(f"KV_{DEAD_LETTER_STATUS}", f"$KV.{DEAD_LETTER_STATUS}.1")).seq,
+    )
     assert 500001 not in await marks.all()
     raw = FakeMsg(place=metadata(1, stream="INBOX", consumer="ingest"))
     guard = CrashGuard(js)
@@ -246,7 +249,7 @@ def cases(good: Good) -> dict[str, list[Case]]:
             Case(("dead", "export", "--reason", "unknown_field"), shows="unknown_field"),
             Case(("dead", "export", "--all", "--to", str(export)), codes=(0, 73)),
         ],
-        "dead edit": [Case(("dead", "edit", good.letter, "--file", str(edited)), shows="replayed letter")],
+        "dead edit": [Case(("dead", "edit", good.letter, "--file", str(edited)), shows="replayed dead letter")],
         "dead replay": [
             Case(("dead", "replay", good.letter), shows="replayed 1"),
             Case(("dead", "replay", "--from", str(export)), codes=(1,), shows="replayed "),

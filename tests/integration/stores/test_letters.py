@@ -17,13 +17,13 @@ from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
 from services.ingest.app import app as ingest
-from shared.broker.dead_letter_status import Fate, Marks
+from shared.broker.dead_letter_status import DeadLetterState, DeadLetterStatuses
 from shared.broker.envelope import REPLAYED_FROM
 from shared.errors import Reason, Rejected
 from shared.settings import Settings
 from tests.running import idle, running
 from wireroom.ops import dead_letter_queue
-from wireroom.ops.dead_letter_queue import Choice, Letter, NotReplayable, as_line, from_line, replay, replay_line
+from wireroom.ops.dead_letter_queue import Choice, DeadLetter, NotReplayable, as_line, from_line, replay, replay_line
 
 BODY = b'{"source": "tide-times"}'
 
@@ -89,13 +89,14 @@ async def test_a_letter_that_does_not_say_where_it_came_from_is_read_and_stays(b
     assert (await js.stream_info("DEAD")).state.messages == 1
 
 
-async def some(js: JetStreamContext, **choice: Any) -> list[Letter]:  # noqa: ANN401 - as a choice takes them
+async def some(js: JetStreamContext, **choice: Any) -> list[DeadLetter]:  # noqa: ANN401 - as a choice takes them
     return [letter async for letter, _ in dead_letter_queue.choose(js, Choice(**choice))]
 
 
 async def states(js: JetStreamContext) -> dict[int, str]:
     return {
-        letter.sequence: fate.value async for letter, fate in dead_letter_queue.choose(js, Choice(fates=tuple(Fate)))
+        letter.sequence: state.value
+        async for letter, state in dead_letter_queue.choose(js, Choice(states=tuple(DeadLetterState)))
     }
 
 
@@ -145,8 +146,8 @@ async def test_what_became_of_a_replayed_letter_is_told_by_its_service(broker: C
     expected = {mended: "succeeded", wrong: "failed_again", left: "open", foreign: "replayed"}
     assert await states(js) == expected | {again: "open", again + 1: "open"}
     counted = await dead_letter_queue.summary(js)
-    assert counted.of(Fate.OPEN) == {"ingest schema": 3}
-    assert counted.of(Fate.SUCCEEDED) == {"ingest schema": 1}
+    assert counted.of(DeadLetterState.OPEN) == {"ingest schema": 3}
+    assert counted.of(DeadLetterState.SUCCEEDED) == {"ingest schema": 1}
     assert counted.replayed is not None
 
 
@@ -158,9 +159,9 @@ async def test_an_edited_letter_is_checked_before_it_is_sent(broker: Client) -> 
     assert await states(js) == {number: "open"}
     assert (await js.stream_info("INBOX")).state.messages == 0
     assert await replayed(js, number, GOOD)
-    mark, _ = await Marks(js).get(number)
-    assert mark
-    assert mark.edited
+    status, _ = await DeadLetterStatuses(js).get(number)
+    assert status
+    assert status.edited
     found = await dead_letter_queue.get(js, number)
     assert found
     assert found[1] == BODY, "the letter stays as it was"
@@ -170,9 +171,11 @@ async def test_a_replay_that_the_broker_has_already_leaves_the_mark_as_it_was(br
     js = broker.jetstream()
     number = await set_aside(js)
     assert await replayed(js, number)
-    mark, revision = await Marks(js).get(number)
-    assert mark
-    assert await Marks(js).put(number, mark.model_copy(update={"fate": Fate.SUCCEEDED}), revision)
+    status, revision = await DeadLetterStatuses(js).get(number)
+    assert status
+    assert await DeadLetterStatuses(js).put(
+        number, status.model_copy(update={"state": DeadLetterState.SUCCEEDED}), revision
+    )
     assert not await replayed(js, number)
     assert await states(js) == {number: "succeeded"}
 
@@ -201,7 +204,7 @@ async def test_letters_go_through_a_file_and_back(broker: Client) -> None:
     number = await set_aside(js)
     found = await dead_letter_queue.get(js, number)
     assert found
-    line = orjson.dumps(as_line(*found, Fate.OPEN))
+    line = orjson.dumps(as_line(*found, DeadLetterState.OPEN))
     assert from_line(line) == found
     elsewhere = replace(found[0], headers=found[0].headers | {"wireroom-at": "another broker's"})
     assert await replay_line(js, elsewhere, BODY)

@@ -202,7 +202,7 @@ def test_an_article_from_right_to_left_comes_out_of_its_page() -> None:
     assert plain(*page).paragraphs == body
 
 
-FURNITURE = """
+BOILERPLATE = """
 Tidewell Echo
 Home
 News
@@ -230,7 +230,7 @@ Privacy policy
 @pytest.mark.parametrize("times", [1, 3])
 def test_a_page_that_holds_only_furniture_is_no_article(times: int) -> None:
     with pytest.raises(Rejected) as verdict:
-        clean(FURNITURE * times, "text/plain")
+        clean(BOILERPLATE * times, "text/plain")
     assert verdict.value.reason is Reason.NO_ARTICLE_TEXT
 
 

@@ -1,4 +1,4 @@
-"""Lines that many different articles of a source share are its furniture; what the source says itself is not."""
+"""Lines that many different articles of a source share are its boilerplate; what the source says itself is not."""
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def key(text: str) -> str:
 
 def seen(body: str, number: int, table: Table | None = None, **fields: str) -> Sighting:
     """Return what an article shows after it was cleaned with what is known."""
-    article = clean(body, "text/plain", learned=table.furniture() if table else None)
+    article = clean(body, "text/plain", learned=table.boilerplate() if table else None)
     named: dict[str, object] = {"guid": str(number), "version": number + 1} | fields
     return sighting(
         an_extracted_article(paragraphs=article.paragraphs, removed=article.removed, **named), RULES.vocabulary
@@ -51,15 +51,15 @@ def own(number: int) -> list[str]:
 
 def test_a_line_at_the_edge_of_many_articles_is_furniture() -> None:
     table = learned([*own(number), NOTICE] for number in range(8))
-    assert table.furniture()[key(NOTICE)] > 0.8
-    article = clean("\n\n".join([*own(20), NOTICE]), "text/plain", learned=table.furniture())
+    assert table.boilerplate()[key(NOTICE)] > 0.8
+    article = clean("\n\n".join([*own(20), NOTICE]), "text/plain", learned=table.boilerplate())
     assert list(article.paragraphs) == own(20)
     [entry] = article.removed
-    assert (entry.text, entry.rule, entry.score) == (NOTICE, "furniture", table.furniture()[key(NOTICE)])
+    assert (entry.text, entry.rule, entry.score) == (NOTICE, "furniture", table.boilerplate()[key(NOTICE)])
 
 
 def test_a_few_articles_are_not_enough() -> None:
-    assert learned([*own(number), NOTICE, LABEL] for number in range(3)).furniture() == {}
+    assert learned([*own(number), NOTICE, LABEL] for number in range(3)).boilerplate() == {}
 
 
 def test_case_figures_and_punctuation_make_no_other_line() -> None:
@@ -69,28 +69,28 @@ def test_case_figures_and_punctuation_make_no_other_line() -> None:
 
 def test_a_sentence_that_stands_between_the_articles_own_is_never_furniture() -> None:
     table = learned([own(number)[0], REPEATED, *own(number)[1:]] for number in range(40))
-    assert key(REPEATED) not in table.furniture()
+    assert key(REPEATED) not in table.boilerplate()
 
 
 def test_what_was_learned_at_the_edge_stays_between_the_articles_own_sentences() -> None:
     table = learned([*own(number), NOTICE] for number in range(10))
     body = [own(20)[0], NOTICE, *own(20)[1:]]
-    assert list(clean("\n\n".join(body), "text/plain", learned=table.furniture()).paragraphs) == body
+    assert list(clean("\n\n".join(body), "text/plain", learned=table.boilerplate()).paragraphs) == body
 
 
 def test_a_sentence_that_closes_some_articles_is_not_furniture() -> None:
     table = learned([*own(number), *([CLOSING] if number % 20 == 0 else [])] for number in range(60))
-    assert table.furniture() == {}
+    assert table.boilerplate() == {}
 
 
 def test_the_same_sentence_with_other_numbers_is_news() -> None:
     table = learned([*own(number), f"The tide will stand {number} metres high at noon."] for number in range(20))
-    assert table.furniture() == {}
+    assert table.boilerplate() == {}
 
 
 def test_a_long_line_is_never_learned() -> None:
     table = learned([*own(number), NOTICE[:-1] + " and of the hills behind" * 8 + "."] for number in range(20))
-    assert table.furniture() == {}
+    assert table.boilerplate() == {}
 
 
 def test_updates_of_one_article_count_once() -> None:
@@ -113,30 +113,30 @@ def test_an_old_article_that_is_replayed_counts_nothing() -> None:
 
 def test_an_article_of_nothing_but_learned_lines_keeps_them() -> None:
     table = learned([*own(number), NOTICE, LABEL] for number in range(10))
-    assert {key(NOTICE), key(LABEL)} <= table.furniture().keys()
-    assert clean(NOTICE, "text/plain", learned=table.furniture()).paragraphs == (NOTICE,)
+    assert {key(NOTICE), key(LABEL)} <= table.boilerplate().keys()
+    assert clean(NOTICE, "text/plain", learned=table.boilerplate()).paragraphs == (NOTICE,)
 
 
 def test_what_is_not_shown_any_more_is_forgotten() -> None:
     table = learned([*own(number), NOTICE] for number in range(10))
     later = learn(table, [], NOW + timedelta(days=28))
     assert later.lines[key(NOTICE)].articles == pytest.approx(2.5)
-    assert key(NOTICE) not in later.furniture()
+    assert key(NOTICE) not in later.boilerplate()
     assert learn(table, [], NOW + timedelta(days=140)).lines == {}
 
 
 @pytest.mark.parametrize(("decision", "score"), [("approved", 1.0), ("vetoed", None)])
 def test_what_people_decide_counts_at_once_and_for_ever(decision: Decision, score: float | None) -> None:
     table = decide(learned([*own(number), NOTICE] for number in range(3)), key(NOTICE), decision)
-    assert table.furniture().get(key(NOTICE)) == score
+    assert table.boilerplate().get(key(NOTICE)) == score
     table = learn(learned(([*own(number), NOTICE] for number in range(3, 30)), table), [], NOW + timedelta(days=900))
-    assert table.furniture().get(key(NOTICE)) == score
+    assert table.boilerplate().get(key(NOTICE)) == score
 
 
 def test_what_is_approved_goes_from_between_sentences_too() -> None:
-    furniture = {key(NOTICE): 1.0}
+    boilerplate = {key(NOTICE): 1.0}
     body = "\n\n".join([own(20)[0], NOTICE, *own(20)[1:]])
-    assert NOTICE not in clean(body, "text/plain", learned=furniture).paragraphs
+    assert NOTICE not in clean(body, "text/plain", learned=boilerplate).paragraphs
 
 
 def test_the_text_of_a_line_is_kept_only_if_articles_share_it() -> None:
@@ -152,7 +152,7 @@ def test_a_table_is_bounded() -> None:
 
 
 def test_a_worker_is_given_what_is_known_as_the_service_has_it() -> None:
-    known = learned([*own(number), NOTICE] for number in range(10)).furniture()
+    known = learned([*own(number), NOTICE] for number in range(10)).boilerplate()
     article = a_raw_article(body="\n\n".join([*own(20), NOTICE]))
     message = Undecoded(article.source, {}, article.model_dump_json().encode())
     request = transport.requested(transport.request(message, known))
@@ -165,7 +165,7 @@ def cleaned(articles: Sequence[Generated], *, learning: bool) -> list[list[str]]
     for start in range(0, len(articles), 10):  # as a service does: what it sees counts some articles later
         sightings = []
         for number, article in enumerate(articles[start : start + 10], start):
-            found = clean(article.body, "text/plain", learned=table.furniture())
+            found = clean(article.body, "text/plain", learned=table.boilerplate())
             results.append(list(found.paragraphs))
             made = an_extracted_article(
                 guid=str(number), version=number + 1, paragraphs=found.paragraphs, removed=found.removed

@@ -13,14 +13,14 @@ from typing import IO, Annotated
 import typer
 from nats.js import JetStreamContext
 
-from shared.broker.dead_letter_status import Fate, Mark, Marks
+from shared.broker.dead_letter_status import DeadLetterState, DeadLetterStatus, DeadLetterStatuses
 from shared.errors import Reason
 from shared.settings import Settings
 from wireroom.cli import subject_arguments
 from wireroom.cli.connections import nats_connection
 from wireroom.cli.output import as_json, counted, err, fail, json_line, one_line, out, table, tell
 from wireroom.ops import dead_letter_queue
-from wireroom.ops.dead_letter_queue import Choice, Letter
+from wireroom.ops.dead_letter_queue import Choice, DeadLetter
 
 EX_NOT_FOUND = 1
 EX_USAGE = 2
@@ -32,29 +32,31 @@ ByReason = Annotated[Reason | None, typer.Option(help="Only with this reason.")]
 ByService = Annotated[
     str | None, typer.Option(callback=subject_arguments.service, help="Only dead-lettered by this service.")
 ]
-ByState = Annotated[list[Fate] | None, typer.Option("--state", help="Only with this state; can be given again.")]
+ByState = Annotated[
+    list[DeadLetterState] | None, typer.Option("--state", help="Only with this state; can be given again.")
+]
 Everything = Annotated[bool, typer.Option("--all", help="All that are there.")]
 AsJson = Annotated[bool, typer.Option("--json", help="JSON, one object per line.")]
 
 
 def need_a_choice(numbers: Collection[int] | None, *, otherwise: bool, options: str) -> None:
-    """End with a usage error unless letters are named in exactly one way: both could mean two things."""
+    """End with a usage error unless dead letters are named in exactly one way: both could mean two things."""
     if bool(numbers) == otherwise:
         fail(EX_USAGE, f"which ones? Give either numbers or some of {options}.")
 
 
-async def meant(js: JetStreamContext, numbers: Collection[int] | None, choice: Choice) -> list[Letter]:
-    """Return the letters in the order in which they were dead-lettered, which is that of an article's versions.
+async def meant(js: JetStreamContext, numbers: Collection[int] | None, choice: Choice) -> list[DeadLetter]:
+    """Return the dead letters in the order in which they were dead-lettered, which is that of an article's versions.
 
-    A number that names no letter ends the command before it acts.
+    A number that names no dead letter ends the command before it acts.
     """
     if not numbers:
         return [letter async for letter, _ in dead_letter_queue.choose(js, choice)]
     return [(await one(js, number))[0] for number in sorted(set(numbers))]
 
 
-async def one(js: JetStreamContext, number: int) -> tuple[Letter, bytes]:
-    """Return one letter with its bytes, or end the command."""
+async def one(js: JetStreamContext, number: int) -> tuple[DeadLetter, bytes]:
+    """Return one dead letter with its bytes, or end the command."""
     if (found := await dead_letter_queue.get(js, number)) is None:
         fail(EX_NOT_FOUND, NO_LETTER.format(number))
     return found
@@ -67,7 +69,7 @@ _LONGEST_NAME = 28  # characters
 
 @dataclass
 class _Group:
-    """Letters with one reason, service and state."""
+    """Dead letters with one reason, service and state."""
 
     count: int
     first: datetime
@@ -79,7 +81,7 @@ def list_letters(
     reason: ByReason = None,
     service: ByService = None,
     state: ByState = None,
-    each: Annotated[bool, typer.Option("--each", help="One line for each letter, with its number.")] = False,
+    each: Annotated[bool, typer.Option("--each", help="One line for each dead letter, with its number.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """List dead letters by reason and by what became of them: open, replayed, succeeded, failed again.
@@ -100,7 +102,7 @@ def list_letters(
 
 
 def _short(columns: tuple[str, ...], row: tuple[object, ...]) -> list[object]:
-    """Return the cells with no name longer than ours are: anyone may write a letter, and none hides other columns."""
+    """Return the cells with names cut to the length of ours: anyone may write a dead letter, and hides no column."""
     cells = zip(columns, row, strict=True)
     return [one_line(str(cell), _LONGEST_NAME) if column in {"service", "reason"} else cell for column, cell in cells]
 
@@ -110,16 +112,16 @@ async def _each(choice: Choice) -> tuple[tuple[str, ...], list[tuple[object, ...
     return columns, [
         (
             *(letter.sequence, f"{letter.at:{_AT}}", letter.fact("service"), letter.fact("reason")),
-            *(fate, letter.size, letter.origin, letter.fact("detail")),
+            *(state, letter.size, letter.origin, letter.fact("detail")),
         )
-        async for letter, fate in _letters(choice)
+        async for letter, state in _letters(choice)
     ]
 
 
 async def _by_reason(choice: Choice) -> tuple[tuple[str, ...], list[tuple[object, ...]]]:
-    groups: dict[tuple[str, str, Fate], _Group] = {}
-    async for letter, fate in _letters(choice):
-        key = (letter.fact("reason"), letter.fact("service"), fate)
+    groups: dict[tuple[str, str, DeadLetterState], _Group] = {}
+    async for letter, state in _letters(choice):
+        key = (letter.fact("reason"), letter.fact("service"), state)
         group = groups.setdefault(key, _Group(0, letter.at, letter.at, ""))
         group.count += 1
         group.last = letter.at
@@ -130,7 +132,7 @@ async def _by_reason(choice: Choice) -> tuple[tuple[str, ...], list[tuple[object
     ]
 
 
-async def _letters(choice: Choice) -> AsyncIterator[tuple[Letter, Fate]]:
+async def _letters(choice: Choice) -> AsyncIterator[tuple[DeadLetter, DeadLetterState]]:
     async with nats_connection(Settings().nats_url) as connection:
         async for found in dead_letter_queue.choose(connection.jetstream(timeout=5), choice):
             yield found
@@ -148,7 +150,7 @@ def show(
 
     Examples: `wireroom dead show 12`, `wireroom dead show 12 --raw > letter.json`
     """
-    letter, data, mark = asyncio.run(_one(number))
+    letter, data, status = asyncio.run(_one(number))
     if raw:
         if sys.stdout.isatty() and not force:
             fail(
@@ -157,15 +159,21 @@ def show(
             )
         sys.stdout.buffer.write(data)
         return
-    state = mark.fate if mark else Fate.OPEN
+    state = status.state if status else DeadLetterState.OPEN
     if as_json:
-        facts = {"number": number, "at": letter.at, "state": state, "since": mark and mark.at}
+        facts = {"number": number, "at": letter.at, "state": state, "since": status and status.at}
         json_line(
-            {"v": 1, **facts, "edited": bool(mark and mark.edited), "origin": letter.origin, "headers": letter.headers}
+            {
+                "v": 1,
+                **facts,
+                "edited": bool(status and status.edited),
+                "origin": letter.origin,
+                "headers": letter.headers,
+            }
             | _as_text(data)
         )
         return
-    since = f" since {mark.at:{_AT}}{', edited' if mark.edited else ''}" if mark else ""
+    since = f" since {status.at:{_AT}}{', edited' if status.edited else ''}" if status else ""
     out.print(f"state: {state}{since}")
     if letter.origin:
         out.print(f"origin: {one_line(letter.origin, 2000)}")
@@ -177,11 +185,11 @@ def show(
         err.print(f"{len(data) - _SHOWN_BYTES} more bytes: `wireroom dead show {number} --raw`")
 
 
-async def _one(number: int) -> tuple[Letter, bytes, Mark | None]:
+async def _one(number: int) -> tuple[DeadLetter, bytes, DeadLetterStatus | None]:
     async with nats_connection(Settings().nats_url) as connection:
         js = connection.jetstream(timeout=5)
         letter, data = await one(js, number)
-        return letter, data, (await Marks(js).all()).get(number)
+        return letter, data, (await DeadLetterStatuses(js).all()).get(number)
 
 
 def _as_text(data: bytes) -> dict[str, str]:
@@ -205,7 +213,7 @@ def export(
 ) -> None:
     """Write dead letters as JSON Lines: number, state, error, headers, and the original bytes as base64.
 
-    The letters stay. `wireroom dead replay --from FILE` sends such a file back, also after you changed it.
+    The dead letters stay. `wireroom dead replay --from FILE` sends such a file back, also after you changed it.
 
     Examples: `wireroom dead export --reason schema --to schema.jsonl`,
     `wireroom dead export 12 | jq -r .body_base64 | base64 -d`
@@ -222,12 +230,12 @@ async def _export(numbers: list[int] | None, choice: Choice, to: Path) -> int:
     async with nats_connection(Settings().nats_url) as connection:
         js = connection.jetstream(timeout=5)
         chosen = await meant(js, numbers, choice)
-        marks = await Marks(js).all()
+        statuses = await DeadLetterStatuses(js).all()
         with _opened(to) as file:
             for letter in chosen:
                 if found := await dead_letter_queue.get(js, letter.sequence):
-                    fate = marks[letter.sequence].fate if letter.sequence in marks else Fate.OPEN
-                    line = dead_letter_queue.as_line(*found, fate)
+                    state = statuses[letter.sequence].state if letter.sequence in statuses else DeadLetterState.OPEN
+                    line = dead_letter_queue.as_line(*found, state)
                     file.write(as_json(line).encode() + b"\n")
                     count += 1
     return count
@@ -255,10 +263,10 @@ def drop(
     """
     otherwise = bool(reason or service or succeeded or everything)
     need_a_choice(numbers, otherwise=otherwise, options="--reason, --service, --succeeded and --all")
-    choice = Choice(service, reason, (Fate.SUCCEEDED,) if succeeded else ())
+    choice = Choice(service, reason, (DeadLetterState.SUCCEEDED,) if succeeded else ())
     chosen = asyncio.run(_chosen(numbers, choice))
     if chosen and not yes:
-        those = counted(len(chosen), "letter")
+        those = counted(len(chosen), "dead letter")
         if not sys.stdin.isatty():
             fail(EX_USAGE, f"{those} would be deleted for good; say --yes where nobody can be asked.")
         typer.confirm(f"Delete {those} for good?", abort=True, err=True)
@@ -266,11 +274,11 @@ def drop(
     tell(f"dropped {len(chosen)}", {"dropped": len(chosen)}, as_json=as_json)
 
 
-async def _chosen(numbers: list[int] | None, choice: Choice) -> list[Letter]:
+async def _chosen(numbers: list[int] | None, choice: Choice) -> list[DeadLetter]:
     async with nats_connection(Settings().nats_url) as connection:
         return await meant(connection.jetstream(timeout=5), numbers, choice)
 
 
-async def _drop(chosen: list[Letter], every: Choice | None) -> None:
+async def _drop(chosen: list[DeadLetter], every: Choice | None) -> None:
     async with nats_connection(Settings().nats_url) as connection:
         await dead_letter_queue.drop(connection.jetstream(timeout=30), chosen, every)

@@ -16,7 +16,7 @@ import typer
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 
-from shared.broker.dead_letter_status import Fate
+from shared.broker.dead_letter_status import DeadLetterState
 from shared.errors import Rejected
 from shared.settings import Settings
 from wireroom.cli.commands.dead_command import (
@@ -34,18 +34,18 @@ from wireroom.cli.commands.dead_command import (
 from wireroom.cli.connections import nats_connection
 from wireroom.cli.output import err, fail, tell
 from wireroom.ops import dead_letter_queue
-from wireroom.ops.dead_letter_queue import Choice, Letter, NotReplayable, paced
+from wireroom.ops.dead_letter_queue import Choice, DeadLetter, NotReplayable, paced
 
 EX_PARTLY = 1
 EX_DATA = 65
 EX_TEMPORARY = 75
-_FATES = {"replayed": 0, "there_already": 0, "stay": 0}
+_RESULTS = {"replayed": 0, "there_already": 0, "stay": 0}
 
 AtRate = Annotated[float | None, typer.Option(min=0.1, help="At most so many a second.")]
 Again = Annotated[bool, typer.Option("--again", help="Also those that were replayed before, whatever came of it.")]
-FromFile = Annotated[Path | None, typer.Option("--from", help="Letters of `dead export`; - for standard input.")]
+FromFile = Annotated[Path | None, typer.Option("--from", help="Dead letters of `dead export`; - for standard input.")]
 
-Send = Callable[[JetStreamContext, Letter, bytes], Awaitable[bool]]
+Send = Callable[[JetStreamContext, DeadLetter, bytes], Awaitable[bool]]
 
 
 def replay(
@@ -56,14 +56,14 @@ def replay(
     file: FromFile = None,
     again: Again = False,
     rate: AtRate = None,
-    drop: Annotated[bool, typer.Option("--drop", help="Drop each letter once the broker has it again.")] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Drop each dead letter once the broker has it again.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be replayed.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Put dead letters back where they came from, unchanged, or as a file has them. They stay, marked, unless `--drop`.
 
-    By reason or service only open letters are meant. Repeating it within an hour is safe: the broker takes each once.
-    Exit code 1 if a letter cannot be replayed.
+    By reason or service only open ones are meant. Repeating it within an hour is safe: the broker takes each once.
+    Exit code 1 if a dead letter cannot be replayed.
 
     Examples: `wireroom dead replay 12 13`, `wireroom dead replay --reason retries_exhausted --rate 20`,
     `wireroom dead replay --from letters.jsonl`
@@ -71,10 +71,10 @@ def replay(
     otherwise = bool(reason or service or everything)
     if file is None:
         need_a_choice(numbers, otherwise=otherwise, options="--reason, --service and --all")
-        choice = Choice(service, reason, () if again else (Fate.OPEN,))
+        choice = Choice(service, reason, () if again else (DeadLetterState.OPEN,))
         done = asyncio.run(_replay(numbers, choice, rate, drop=drop, dry_run=dry_run))
     elif numbers or otherwise or drop:
-        fail(EX_USAGE, "--from means the letters of the file, and can neither choose among them nor drop them.")
+        fail(EX_USAGE, "--from means the dead letters of the file, and can neither choose among them nor drop them.")
     else:
         done = asyncio.run(_replay_file(file, rate, dry_run=dry_run))
     if dry_run:
@@ -83,7 +83,7 @@ def replay(
     said = f"replayed {done['replayed']}{' and dropped them' if drop else ''}"
     if done["there_already"]:
         said += f"; {done['there_already']} had been replayed within the last hour, the broker takes each once"
-    tell(said, _FATES | done, as_json=as_json)
+    tell(said, _RESULTS | done, as_json=as_json)
     raise typer.Exit(EX_PARTLY if done["stay"] else 0)
 
 
@@ -133,23 +133,23 @@ def _opened(file: Path) -> IO[bytes]:
     return held
 
 
-def _letters(file: Path, lines: Iterable[bytes]) -> Iterator[tuple[Letter, bytes]]:
+def _letters(file: Path, lines: Iterable[bytes]) -> Iterator[tuple[DeadLetter, bytes]]:
     for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 yield dead_letter_queue.from_line(line)
             except ValueError as error:
-                fail(EX_DATA, f"{file} line {number} is no letter of `wireroom dead export`: {error}.")
+                fail(EX_DATA, f"{file} line {number} is no dead letter of `wireroom dead export`: {error}.")
 
 
-async def _send(js: JetStreamContext, letter: Letter, data: bytes, send: Send, done: Counter[str]) -> str:
+async def _send(js: JetStreamContext, letter: DeadLetter, data: bytes, send: Send, done: Counter[str]) -> str:
     try:
         return "replayed" if await send(js, letter, data) else "there_already"
     except (NotReplayable, Rejected) as refusal:
-        err.print(f"letter {letter.sequence}: {refusal}")
+        err.print(f"dead letter {letter.sequence}: {refusal}")
         return "stay"
     except NatsError as error:
-        said = f"letter {letter.sequence} was not taken: {error}. {done['replayed']} were replayed before it"
+        said = f"dead letter {letter.sequence} was not taken: {error}. {done['replayed']} were replayed before it"
         fail(EX_TEMPORARY, f"{said}. `wireroom status --check` may tell why; then run it again.")
 
 
@@ -163,7 +163,7 @@ def edit(
     file: Annotated[Path | None, typer.Option(help="Bytes to send instead of asking an editor; - for stdin.")] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Change a dead letter in your $EDITOR and replay it: first it is checked as its service would. The letter stays.
+    """Change a dead letter in your $EDITOR and replay it: first it is checked as its service would. It stays.
 
     Exit code 65 if the contract refuses it; then your text is kept, and nothing was sent.
 
@@ -184,16 +184,18 @@ def edit(
         fail(EX_TEMPORARY, f"the broker did not take it: {error}. Give {kept} with --file to try again.")
     if file is None:
         kept.unlink()
-    said = f"replayed letter {number} with your changes" if taken else "that had been replayed within the last hour"
-    tell(f"{said}; the letter itself stays as it was", {"number": number, "replayed": int(taken)}, as_json=as_json)
+    said = (
+        f"replayed dead letter {number} with your changes" if taken else "that had been replayed within the last hour"
+    )
+    tell(f"{said}; the dead letter itself stays as it was", {"number": number, "replayed": int(taken)}, as_json=as_json)
 
 
-async def _one(number: int) -> tuple[Letter, bytes]:
+async def _one(number: int) -> tuple[DeadLetter, bytes]:
     async with nats_connection(Settings().nats_url) as connection:
         return await one(connection.jetstream(timeout=5), number)
 
 
-async def _send_edited(letter: Letter, data: bytes) -> bool:
+async def _send_edited(letter: DeadLetter, data: bytes) -> bool:
     async with nats_connection(Settings().nats_url) as connection:
         return await dead_letter_queue.replay(connection.jetstream(timeout=5), letter, data, edited=True)
 

@@ -26,7 +26,7 @@ from wireroom.publisher.archives.records import Skipped
 from wireroom.publisher.archives.tables import FIELDS
 from wireroom.publisher.import_control import ImportControl
 from wireroom.publisher.input_formats import Format
-from wireroom.publisher.sender import Answer, Away, Outage, Pace, Refusing, Sender, new_run
+from wireroom.publisher.sender import Answer, BrokerLost, Outage, Pace, Refusing, Sender, new_run
 from wireroom.publisher.submissions import Submission
 
 EX_PARTLY = 1
@@ -129,7 +129,7 @@ def publish(
         bool, typer.Option("--wait", help="Wait until each is stored or dead-lettered, and count.")
     ] = False,
     patience: Annotated[
-        float, typer.Option(min=0, help="Seconds to wait for a broker that goes away to come back.")
+        float, typer.Option(min=0, help="Seconds to wait for a broker that becomes unavailable to come back.")
     ] = 60.0,
     form: Annotated[Format, typer.Option("--format", help="Of every input; else by its name or its beginning.")] = (
         Format.AUTO
@@ -223,7 +223,7 @@ def _ending(report: Report, ledger_path: Path | None) -> Iterator[None]:
         fail(EX_DATA, f"{error}. Nothing was published.")
     except ledger.Unwritable as error:
         fail(EX_DATA, f"{error}.")
-    except (Unavailable, Refusing, Away) as outage:
+    except (Unavailable, Refusing, BrokerLost) as outage:
         fail(EX_UNAVAILABLE, f"{outage}. {again}")
     except Cancelled:
         undo = f"`wireroom import undo {report.run}` takes back what was acknowledged."
@@ -248,7 +248,7 @@ async def _run(
 
     async def lost() -> None:
         outage.connected.clear()
-        err.print(f"NATS at {address} went away; waiting up to {patience:g} s for it to come back")
+        err.print(f"NATS at {address} became unavailable; waiting up to {patience:g} s for it to come back")
 
     async def back() -> None:
         outage.connected.set()
@@ -258,8 +258,9 @@ async def _run(
         began = await outcomes.ends(connection.jetstream(timeout=10)) if wait else {}
         try:
             await _send(connection, _left(submissions, report, notes), report, notes, outage, pace)
-        except Away as away:
-            raise Away(f"NATS at {address} went away and was not back within {patience:g} s ({away})") from None
+        except BrokerLost as error:
+            said = f"NATS at {address} became unavailable and was not back within {patience:g} s ({error})"
+            raise BrokerLost(said) from None
     return await _outcomes(url, report, began) if wait else 0
 
 

@@ -97,7 +97,7 @@ def _setup(data: Path, from_stack: frozenset[str], **wish: bool) -> list[str]:
         fail(EX_UNAVAILABLE, f"{outage}. Start one with `wireroom up`, or name yours in {setting}.{more}")
     except (ConnectionClosedError, NoRespondersError, TimeoutError) as error:
         where = without_password(settings.nats_url)
-        fail(EX_UNAVAILABLE, f"NATS at {where} went away: {str(error) or type(error).__name__}. Run it again.")
+        fail(EX_UNAVAILABLE, f"NATS at {where} became unavailable: {str(error) or type(error).__name__}. Run it again.")
     except APIError as error:
         more = " Raise max_file_store in its configuration." if error.err_code == NO_STORAGE else ""
         fail(EX_UNAVAILABLE, f"the broker refuses: {error.description or error}.{more}")

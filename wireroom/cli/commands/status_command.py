@@ -97,7 +97,7 @@ def full_disks(data: Path) -> list[str]:
 
 
 def _attempt(ask: Any) -> Any:  # noqa: ANN401 - whatever the question answers
-    """Return the answer, or None where the server is away: that has been said, and the rest is shown all the same."""
+    """Return the answer, or None where the server is unavailable: that was printed, and the rest is shown."""
     try:
         return ask()
     except typer.Exit:

@@ -61,7 +61,7 @@ def tail(
 ) -> None:
     """Follow what flows through the queue; nothing is taken from it.
 
-    A broker that goes away is waited for, and nothing is missed or shown twice.
+    A broker that becomes unavailable is waited for, and nothing is missed or shown twice.
 
     Examples: `wireroom tail --all --entity ORG:Reuters`, `wireroom tail stored --since 10m --until-idle 2s --json`
     """
@@ -80,7 +80,7 @@ async def _tail(wanted: _Wanted, *, everything: bool, since: datetime | None, as
     follower = Follower(STREAMS[wanted.stage], wanted.subject, err.print)
 
     async def lost() -> None:
-        err.print(f"NATS at {without_password(url)} went away; waiting for it to come back")
+        err.print(f"NATS at {without_password(url)} became unavailable; waiting for it to come back")
         await follower.lost()
 
     async def back() -> None:

@@ -98,8 +98,8 @@ def _ingested(submission: intake.Submission, number: int, now: datetime) -> Arti
         return submission.refusal
     try:
         return ingested(decode(submission.data, ArticleSubmitted), version=number, received_at=now)
-    except Rejected as verdict:
-        return verdict
+    except Rejected as rejection:
+        return rejection
 
 
 def as_object(submission: intake.Submission, result: ArticleExtracted | Exception) -> dict[str, Any]:

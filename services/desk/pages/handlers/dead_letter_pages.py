@@ -1,4 +1,4 @@
-"""The pages of dead letters: by reason, one letter safe to look at, and for an administrator replay and drop."""
+"""The pages of dead letters: by reason, one dead letter safe to look at, and for an administrator replay and drop."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -18,11 +18,11 @@ from services.desk.pages.page_errors import PageError, not_found
 from services.desk.pages.page_renderer import Renderer
 from services.desk.pages.page_sources import Sources
 from services.desk.search_engine import InvalidQueryError
-from shared.broker.dead_letter_status import Fate, Marks
+from shared.broker.dead_letter_status import DeadLetterState, DeadLetterStatuses
 from wireroom.ops import dead_letter_queue
-from wireroom.ops.dead_letter_queue import Choice, Letter, NotReplayable
+from wireroom.ops.dead_letter_queue import Choice, DeadLetter, NotReplayable
 
-_SHOWN = 200  # letters of a page
+_SHOWN = 200  # dead letters of a page
 _SHOWN_BYTES = 16_384  # as text; as hex a quarter of it
 _WIDTH = 16  # bytes of a line of hex
 _COLUMNS = ("number", "at", "service", "reason", "state", "bytes", "origin", "detail")
@@ -31,11 +31,11 @@ _SEE_OTHER = 303
 
 @dataclass
 class Group:
-    """Letters with one reason, service and state."""
+    """Dead letters with one reason, service and state."""
 
     reason: str
     service: str
-    state: Fate
+    state: DeadLetterState
     count: int
     first: datetime
     last: datetime
@@ -50,42 +50,42 @@ class DeadLetterPages:
     sources: Sources
 
     async def show(self, request: Request) -> Response:
-        """Answer with the letters by reason and, the newest first, one by one."""
+        """Answer with the dead letters by reason and, the newest first, one by one."""
         choice = _choice(request)
         letters = [found async for found in dead_letter_queue.choose(self.sources.broker, choice)]
         if kind := request.path_params.get("format"):
             return listing(kind, "dead-letters", (_row(*found) for found in letters), _COLUMNS)
         newest = list(islice(reversed(letters), _SHOWN))
-        states = Counter(fate for _, fate in letters)
+        counts = Counter(state for _, state in letters)
         return self.renderer.page(
             "dead.html",
             groups=_groups(letters),
             letters=newest,
             total=len(letters),
-            states=states,
+            counts=counts,
             choice=choice,
             address=_address,
-            fates=tuple(Fate),
+            states=tuple(DeadLetterState),
             administration=self.sources.administration,
             csrf=self.sources.administration.csrf_of(request),
         )
 
     async def letter(self, request: Request) -> Response:
-        """Answer with one letter: why, its headers, its bytes as text and as hex."""
+        """Answer with one dead letter: why, its headers, its bytes as text and as hex."""
         letter, data = await self._letter(request)
-        mark = (await Marks(self.sources.broker).all()).get(letter.sequence)
-        fate = mark.fate if mark else Fate.OPEN
+        status = (await DeadLetterStatuses(self.sources.broker).all()).get(letter.sequence)
+        state = status.state if status else DeadLetterState.OPEN
         match request.path_params.get("format"):
             case "json":
-                return list_formats.one(dead_letter_queue.as_line(letter, data, fate))
+                return list_formats.one(dead_letter_queue.as_line(letter, data, state))
             case "txt":
                 name = f'attachment; filename="dead-letter-{letter.sequence}.bin"'
                 return Response(data, 200, {"Content-Disposition": name}, "application/octet-stream")
         return self.renderer.page(
             "dead_letter.html",
             letter=letter,
-            mark=mark,
-            fate=fate,
+            found=status,
+            state=state,
             text=data[:_SHOWN_BYTES].decode("utf-8", "replace"),
             hex=hex_lines(data[: _SHOWN_BYTES // 4]),
             size=len(data),
@@ -96,7 +96,7 @@ class DeadLetterPages:
         )
 
     async def replay(self, request: Request) -> Response:
-        """Replay a letter for an administrator, and show it again."""
+        """Replay a dead letter for an administrator, and show it again."""
         await self.sources.administration.check(request)
         letter, data = await self._letter(request)
         try:
@@ -107,7 +107,7 @@ class DeadLetterPages:
         return RedirectResponse(f"/dead/{letter.sequence}?done={done}", _SEE_OTHER)
 
     async def drop(self, request: Request) -> Response:
-        """Drop a letter for an administrator, and show the list."""
+        """Drop a dead letter for an administrator, and show the list."""
         await self.sources.administration.check(request)
         letter, _ = await self._letter(request)
         await dead_letter_queue.drop(self.sources.broker, [letter])
@@ -126,7 +126,7 @@ class DeadLetterPages:
         response.delete_cookie(COOKIE)
         return response
 
-    async def _letter(self, request: Request) -> tuple[Letter, bytes]:
+    async def _letter(self, request: Request) -> tuple[DeadLetter, bytes]:
         number = request.path_params["number"]
         if (found := await dead_letter_queue.get(self.sources.broker, number)) is None:
             raise not_found(
@@ -136,38 +136,38 @@ class DeadLetterPages:
 
 
 def _choice(request: Request) -> Choice:
-    """Return which letters an address asks for; raises InvalidQueryError."""
+    """Return which dead letters an address asks for; raises InvalidQueryError."""
     given = {name: request.query_params.get(name) or None for name in ("service", "reason", "state")}
     for name, text in given.items():
         if text and not (text.isascii() and text.replace("_", "").replace("-", "").isalnum()):
             raise InvalidQueryError(f"{name} is {text!r:.40}; choose one of the list")
     state = given["state"]
-    if state and state not in set(Fate):
-        raise InvalidQueryError(f"state is {state!r:.40}; it has to be one of {', '.join(Fate)}")
-    return Choice(given["service"], given["reason"], (Fate(state),) if state else ())
+    if state and state not in set(DeadLetterState):
+        raise InvalidQueryError(f"state is {state!r:.40}; it has to be one of {', '.join(DeadLetterState)}")
+    return Choice(given["service"], given["reason"], (DeadLetterState(state),) if state else ())
 
 
 def _address(choice: Choice, path: str = "/dead", **changes: str | None) -> str:
-    """Return the address of the letters of this choice, with changes; None takes a filter away."""
-    state = next(iter(choice.fates), None)
+    """Return the address of the dead letters of this choice, with changes; None takes a filter away."""
+    state = next(iter(choice.states), None)
     pairs = {"service": choice.service, "reason": choice.reason, "state": state} | changes
     encoded = urlencode({name: value for name, value in pairs.items() if value})
     return f"{path}?{encoded}" if encoded else path
 
 
-def _groups(letters: Sequence[tuple[Letter, Fate]]) -> list[Group]:
-    groups: dict[tuple[str, str, Fate], Group] = {}
-    for letter, fate in letters:
-        key = (letter.fact("reason"), letter.fact("service"), fate)
+def _groups(letters: Sequence[tuple[DeadLetter, DeadLetterState]]) -> list[Group]:
+    groups: dict[tuple[str, str, DeadLetterState], Group] = {}
+    for letter, state in letters:
+        key = (letter.fact("reason"), letter.fact("service"), state)
         group = groups.setdefault(key, Group(*key, 0, letter.at, letter.at, ""))
         group.count += 1
         group.last, group.example = letter.at, letter.fact("detail")
     return sorted(groups.values(), key=lambda group: -group.count)
 
 
-def _row(letter: Letter, fate: Fate) -> Mapping[str, Any]:
+def _row(letter: DeadLetter, state: DeadLetterState) -> Mapping[str, Any]:
     facts = {name: letter.fact(name) for name in ("service", "reason", "detail")}
-    told = {"number": letter.sequence, "at": letter.at, "state": fate, "bytes": letter.size, "origin": letter.origin}
+    told = {"number": letter.sequence, "at": letter.at, "state": state, "bytes": letter.size, "origin": letter.origin}
     return facts | told
 
 
