@@ -1,4 +1,4 @@
-"""Lets INBOX go on above every number it may have given, after the broker lost its data or was given older data.
+"""Advances the sequence of INBOX beyond every number it may have given, after the broker lost its data or was restored.
 
 A version is a place in INBOX, so a broker that starts from the beginning, or from a backup, gives numbers again: what
 is new looks older than what is stored, or like a repetition of something else.

@@ -1,4 +1,4 @@
-"""What `wireroom audit` has to know beside the streams: what left them in order, noted before it left.
+"""Records for `wireroom audit` in a bucket: numbers left out, moved or expired, written before messages leave a stream.
 
 Kept in the broker and not in a process, so it is lost with what it tells of, and restored with it.
 """

@@ -1,4 +1,4 @@
-"""The address of the broker, as a setting has it: its servers, and who we are to them."""
+"""Parses the NATS URL of a setting: servers, user and password or token, inbox prefix."""
 
 import re
 from typing import TypedDict

@@ -1,1 +1,1 @@
-"""What a process tells of itself: probes, metrics, traces, and how late its event loop is."""
+"""Probes, Prometheus metrics, OpenTelemetry traces and event loop delay of a process."""

@@ -1,4 +1,4 @@
-"""Micro-batches behind one-message handlers: each message keeps its own answer, the work is done together."""
+"""Micro-batching behind handlers of single messages: items are processed together, each gets its own result."""
 
 import asyncio
 import time

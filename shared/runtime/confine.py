@@ -1,4 +1,4 @@
-"""What a process of the pool asks of the kernel: to end with its parent, and to be bounded."""
+"""Kernel limits of a child process: parent-death signal, address space, no core files."""
 
 import ctypes
 import os

@@ -1,4 +1,4 @@
-"""How good found names are: exact mentions against those that were expected, and groups of mentions by B³."""
+"""Precision, recall and F1 of exact mentions, and of groups of mentions by B³."""
 
 from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping, Sequence

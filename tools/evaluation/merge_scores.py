@@ -1,4 +1,4 @@
-"""What our rules make of a model's names, beside what they are without: each surface a group of its own."""
+"""Scores of names before and after our rules; before, each surface form is a group of its own."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence

@@ -1,4 +1,4 @@
-"""How good a cleaned text is: word tokens and whole paragraphs against those that were expected."""
+"""Precision, recall and F1 of a cleaned text, over word tokens and over whole paragraphs."""
 
 import re
 from collections import Counter

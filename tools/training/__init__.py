@@ -1,1 +1,1 @@
-"""How the trained parts are made; nothing of it runs where articles are processed."""
+"""Training of the line and page classifiers; nothing of it is imported by a service."""

@@ -1,4 +1,4 @@
-"""Which lines of a text belong to its article, found by laying them along the expected paragraphs."""
+"""Labels the lines of a text as article or not, by aligning their words with the expected paragraphs."""
 
 import itertools
 from collections import Counter

@@ -1,4 +1,4 @@
-"""The model of lines: examples from a pack of articles as plain text."""
+"""Training examples of the line classifier, from a pack of articles as plain text."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass

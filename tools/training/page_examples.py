@@ -1,4 +1,4 @@
-"""The model of pages: examples from a pack of articles as HTML."""
+"""Training examples of the page classifier, from a pack of articles as HTML."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""Marks: which lines of a page belong to its article, told by their numbers, so that they hold none of its text.
+"""Labels of the lines of a page, by line number and checksum, so that they hold none of its text.
 
 Someone read the page line by line. With the page itself, which is to be had elsewhere, marks become a record of a pack.
 """

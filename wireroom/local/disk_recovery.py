@@ -1,4 +1,4 @@
-"""A broker whose disk was full goes on refusing to write when there is room again, until it is started anew."""
+"""Restarts a nats-server whose disk was full: it refuses writes until a restart, even when there is room again."""
 
 import asyncio
 import shutil

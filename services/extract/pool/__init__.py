@@ -1,4 +1,4 @@
-"""A pool of processes that may hang, grow or die: what they hold is told apart, and the service lives.
+"""Process pool whose workers may hang, exceed their memory or crash without harm to the service or other messages.
 
 ``template`` loads the models once and then only forks; ``worker`` is what it forks; ``processes`` is how the service
 speaks with both; ``pool`` gives batches to workers and judges what ends them; ``frames`` is their language.

@@ -1,4 +1,4 @@
-"""What the processes say to each other: short packets with the template, and with workers lists of byte strings.
+"""Framing between the service, the template and its workers: JSON packets, and length-prefixed lists of byte strings.
 
 Never objects: what comes from a worker, where parsers run, is only data.
 """

@@ -1,4 +1,4 @@
-"""Gives batches to workers, and finds out whose fault it is when one hangs, grows too large or dies."""
+"""Assigns batches to workers with limits of time and memory, and isolates the message that ends a worker."""
 
 import asyncio
 import logging

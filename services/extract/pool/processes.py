@@ -1,4 +1,4 @@
-"""The service's side of the template and its workers: processes to speak with, without a thread."""
+"""Asyncio client of the template process and of its workers, over Unix sockets."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Loads what a job needs, once, and then only forks: ``python -m services.extract.pool.template JOB MEMORY SOCKET``.
+"""Fork server: loads the models once and forks workers. ``python -m services.extract.pool.template JOB MEMORY SOCKET``.
 
 It has one thread and takes one request at a time, so a fork copies nothing that is half done. Each packet on its
 socket is a request, answered by one packet of JSON:

@@ -1,4 +1,4 @@
-"""The worker's side: one process, forked from the template, that does batch after batch until it is closed."""
+"""Worker process, forked from the template: reads a batch from its socket, runs the job, writes the result."""
 
 import logging
 import os

@@ -1,4 +1,4 @@
-"""The environment of the processes that parse articles: what they need, by name, and no secret of the service."""
+"""Environment variables of the processes that parse articles: an allow-list, without any secret of the service."""
 
 from collections.abc import Mapping
 
