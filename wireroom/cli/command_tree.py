@@ -297,8 +297,7 @@ TREE: Tree = MappingProxyType({
         ),
         "edit": Entry(
             f"{_C}.dead_replay_command:edit",
-            "Change a dead letter in your $EDITOR and replay it: first it is checked as its service would. The letter "
-            "stays.",
+            "Change a dead letter in your $EDITOR and replay it: first it is checked as its service would. It stays.",
         ),
         "export": Entry(
             f"{_C}.dead_command:export",
