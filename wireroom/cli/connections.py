@@ -7,6 +7,7 @@ from typing import Any
 
 from nats.aio.client import Client
 from nats.errors import ConnectionClosedError, NoRespondersError
+from nats.js import JetStreamContext
 from pymongo import MongoClient
 from pymongo.database import Database
 from pymongo.errors import ConnectionFailure, PyMongoError
@@ -50,6 +51,19 @@ async def nats_connection(url: str) -> AsyncIterator[Client]:
         cause = str(error) or type(error).__name__
         said = f"NATS at {without_password(url)} became unavailable: {cause}"
         fail(EX_UNAVAILABLE, f"{said}. What it had acknowledged is safe; try again.")
+
+
+@asynccontextmanager
+async def jetstream(seconds: float = 10) -> AsyncIterator[JetStreamContext]:
+    """Yield JetStream on the broker of the settings; a request may take ``seconds``.
+
+    Ends with exit code 69 where the broker, a stream or a bucket is unavailable.
+    """
+    async with nats_connection(Settings().nats_url) as connection:
+        try:
+            yield connection.jetstream(timeout=seconds)
+        except Unavailable as error:
+            fail(EX_UNAVAILABLE, f"{error}.")
 
 
 @asynccontextmanager

@@ -159,7 +159,7 @@ async def test_dead_letters_are_exported_changed_and_replayed_from_the_file(wire
     (wireroom.folder / "some.jsonl").write_text("{}\n")
     refused = await wireroom("dead", "replay", "--from", "some.jsonl")
     assert refused.code == 65
-    assert "some.jsonl line 1 is no letter" in refused.err
+    assert "some.jsonl line 1 is no dead letter" in refused.err
     assert (await wireroom("dead", "replay", "--from", "some.jsonl", "--all")).code == 2
     line_bytes = json.dumps(line).encode()
     sent = await wireroom("dead", "replay", "--from", "-", "--rate", "50", "--json", stdin=line_bytes)

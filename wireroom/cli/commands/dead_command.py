@@ -15,9 +15,8 @@ from nats.js import JetStreamContext
 
 from shared.broker.dead_letter_status import DeadLetterState, DeadLetterStatus, DeadLetterStatuses
 from shared.errors import Reason
-from shared.settings import Settings
 from wireroom.cli import subject_arguments
-from wireroom.cli.connections import nats_connection
+from wireroom.cli.connections import jetstream
 from wireroom.cli.output import as_json, counted, err, fail, json_line, one_line, out, table, tell
 from wireroom.ops import dead_letter_queue
 from wireroom.ops.dead_letter_queue import Choice, DeadLetter
@@ -133,8 +132,8 @@ async def _by_reason(choice: Choice) -> tuple[tuple[str, ...], list[tuple[object
 
 
 async def _letters(choice: Choice) -> AsyncIterator[tuple[DeadLetter, DeadLetterState]]:
-    async with nats_connection(Settings().nats_url) as connection:
-        async for found in dead_letter_queue.choose(connection.jetstream(timeout=5), choice):
+    async with jetstream() as js:
+        async for found in dead_letter_queue.choose(js, choice):
             yield found
 
 
@@ -186,8 +185,7 @@ def show(
 
 
 async def _one(number: int) -> tuple[DeadLetter, bytes, DeadLetterStatus | None]:
-    async with nats_connection(Settings().nats_url) as connection:
-        js = connection.jetstream(timeout=5)
+    async with jetstream() as js:
         letter, data = await one(js, number)
         return letter, data, (await DeadLetterStatuses(js).all()).get(number)
 
@@ -227,8 +225,7 @@ def export(
 
 async def _export(numbers: list[int] | None, choice: Choice, to: Path) -> int:
     count = 0
-    async with nats_connection(Settings().nats_url) as connection:
-        js = connection.jetstream(timeout=5)
+    async with jetstream() as js:
         chosen = await meant(js, numbers, choice)
         statuses = await DeadLetterStatuses(js).all()
         with _opened(to) as file:
@@ -275,10 +272,10 @@ def drop(
 
 
 async def _chosen(numbers: list[int] | None, choice: Choice) -> list[DeadLetter]:
-    async with nats_connection(Settings().nats_url) as connection:
-        return await meant(connection.jetstream(timeout=5), numbers, choice)
+    async with jetstream() as js:
+        return await meant(js, numbers, choice)
 
 
 async def _drop(chosen: list[DeadLetter], every: Choice | None) -> None:
-    async with nats_connection(Settings().nats_url) as connection:
-        await dead_letter_queue.drop(connection.jetstream(timeout=30), chosen, every)
+    async with jetstream(30) as js:
+        await dead_letter_queue.drop(js, chosen, every)

@@ -18,7 +18,6 @@ from nats.js import JetStreamContext
 
 from shared.broker.dead_letter_status import DeadLetterState
 from shared.errors import Rejected
-from shared.settings import Settings
 from wireroom.cli.commands.dead_command import (
     EX_USAGE,
     AsJson,
@@ -31,7 +30,7 @@ from wireroom.cli.commands.dead_command import (
     need_a_choice,
     one,
 )
-from wireroom.cli.connections import nats_connection
+from wireroom.cli.connections import jetstream
 from wireroom.cli.output import err, fail, tell
 from wireroom.ops import dead_letter_queue
 from wireroom.ops.dead_letter_queue import Choice, DeadLetter, NotReplayable, paced
@@ -91,8 +90,7 @@ async def _replay(
     numbers: list[int] | None, choice: Choice, rate: float | None, *, drop: bool, dry_run: bool
 ) -> Counter[str]:
     done: Counter[str] = Counter()
-    async with nats_connection(Settings().nats_url) as connection:
-        js = connection.jetstream(timeout=5)
+    async with jetstream() as js:
         chosen = await meant(js, numbers, choice)
         if dry_run:
             return Counter(replayed=len(chosen))
@@ -114,8 +112,7 @@ async def _replay_file(file: Path, rate: float | None, *, dry_run: bool) -> Coun
         if dry_run:
             return Counter(replayed=count)
         lines.seek(0)
-        async with nats_connection(Settings().nats_url) as connection:
-            js = connection.jetstream(timeout=5)
+        async with jetstream() as js:
             async for letter, data in paced(_letters(file, lines), rate):
                 done[await _send(js, letter, data, dead_letter_queue.replay_line, done)] += 1
     return done
@@ -191,13 +188,13 @@ def edit(
 
 
 async def _one(number: int) -> tuple[DeadLetter, bytes]:
-    async with nats_connection(Settings().nats_url) as connection:
-        return await one(connection.jetstream(timeout=5), number)
+    async with jetstream() as js:
+        return await one(js, number)
 
 
 async def _send_edited(letter: DeadLetter, data: bytes) -> bool:
-    async with nats_connection(Settings().nats_url) as connection:
-        return await dead_letter_queue.replay(connection.jetstream(timeout=5), letter, data, edited=True)
+    async with jetstream() as js:
+        return await dead_letter_queue.replay(js, letter, data, edited=True)
 
 
 def _edited(number: int, original: bytes) -> Path:

@@ -14,7 +14,7 @@ from shared.broker.withdrawals import lift
 from shared.errors import Unavailable
 from shared.settings import Settings
 from wireroom.cli.commands.withdraw_command import take_down
-from wireroom.cli.connections import mongo_articles, nats_connection
+from wireroom.cli.connections import jetstream, mongo_articles, nats_connection
 from wireroom.cli.output import counted, err, fail, json_line, table, tell
 from wireroom.ops import import_runs, withdraw
 from wireroom.ops.withdraw import Found, Wanted
@@ -60,8 +60,8 @@ def list_runs(
 
 
 async def _runs() -> dict[str, import_runs.Run]:
-    async with nats_connection(Settings().nats_url) as connection:
-        return await import_runs.runs(connection.jetstream(timeout=10))
+    async with jetstream() as js:
+        return await import_runs.runs(js)
 
 
 def undo(

@@ -14,7 +14,7 @@ from services.store import queries
 from shared.errors import Unavailable
 from shared.settings import Settings
 from wireroom.cli import subject_arguments
-from wireroom.cli.connections import mongo_articles, nats_connection
+from wireroom.cli.connections import jetstream, mongo_articles
 from wireroom.cli.output import err, fail, tell
 from wireroom.cli.time_arguments import since as moment
 from wireroom.ops import replay as raw_replay
@@ -96,8 +96,7 @@ def _run(choose: Choose, source: str | None, rate: float | None, *, dry_run: boo
     """Return how many were chosen, and how many were sent or would be."""
 
     async def run() -> tuple[int, int]:
-        async with nats_connection(Settings().nats_url) as connection:
-            js = connection.jetstream(timeout=10)
+        async with jetstream() as js:
             chosen = choose(await raw_replay.raw_articles(js, source))
             return len(chosen), len(chosen) if dry_run else await _send(js, chosen, rate)
 

@@ -1,23 +1,19 @@
 """``wireroom rules``: what was learned of the sources' lines, and what people decide about it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from nats.js import JetStreamContext
 
 from services.extract.boilerplate import shared_table
 from services.extract.boilerplate.line_table import SHOWN_FROM, Decision, LearnedLine, Table, certainty, decide, share
 from services.extract.clean.rules import packs
-from shared.errors import Unavailable
-from shared.settings import Settings
 from wireroom.cli import subject_arguments
-from wireroom.cli.connections import nats_connection
+from wireroom.cli.connections import jetstream
 from wireroom.cli.output import err, fail, json_line, out, table
 
 EX_NOT_FOUND = 1
@@ -166,7 +162,7 @@ def _one(lines: list[Known], line_id: str) -> Known:
 
 
 async def _lines(source: str | None) -> list[Known]:
-    async with _jetstream() as js:
+    async with jetstream() as js:
         return [
             Known(name, key, line, state.articles)
             async for name, state in shared_table.tables(js)
@@ -176,14 +172,5 @@ async def _lines(source: str | None) -> list[Known]:
 
 
 async def _change(source: str, edit: Callable[[Table], Table]) -> Table:
-    async with _jetstream() as js:
+    async with jetstream() as js:
         return await shared_table.change(js, source, edit)
-
-
-@asynccontextmanager
-async def _jetstream() -> AsyncIterator[JetStreamContext]:
-    async with nats_connection(Settings().nats_url) as connection:
-        try:
-            yield connection.jetstream(timeout=5)
-        except Unavailable as outage:
-            fail(EX_UNAVAILABLE, f"{outage}.")

@@ -8,10 +8,8 @@ from nats.js.errors import KeyWrongLastSequenceError
 
 from services.ingest.http import access_tokens
 from services.ingest.http.access_tokens import Token
-from shared.errors import Unavailable
-from shared.settings import Settings
 from wireroom.cli import subject_arguments
-from wireroom.cli.connections import nats_connection
+from wireroom.cli.connections import jetstream
 from wireroom.cli.output import err, fail, json_line, out, table
 
 EX_NOT_FOUND = 1
@@ -59,24 +57,19 @@ def revoke(token_id: Annotated[str, typer.Argument(help="As `wireroom token ls` 
 
 
 async def _add(source: str, note: str) -> tuple[str, Token]:
-    async with nats_connection(Settings().nats_url) as connection:
+    async with jetstream() as js:
         try:
-            return await access_tokens.add(connection.jetstream(timeout=10), source, note)
-        except Unavailable as error:
-            fail(EX_UNAVAILABLE, f"{error}.")
+            return await access_tokens.add(js, source, note)
         except KeyWrongLastSequenceError:
             fail(EX_UNAVAILABLE, "the id was taken already; try again.")
 
 
 async def _all() -> list[Token]:
-    async with nats_connection(Settings().nats_url) as connection:
-        found = await access_tokens.BUCKET.all(connection.jetstream(timeout=10))
+    async with jetstream() as js:
+        found = await access_tokens.BUCKET.all(js)
     return sorted(found.values.values(), key=lambda token: (token.source, token.created_at))
 
 
 async def _revoke(token_id: str) -> bool:
-    async with nats_connection(Settings().nats_url) as connection:
-        try:
-            return await access_tokens.revoke(connection.jetstream(timeout=10), token_id)
-        except Unavailable as error:
-            fail(EX_UNAVAILABLE, f"{error}.")
+    async with jetstream() as js:
+        return await access_tokens.revoke(js, token_id)

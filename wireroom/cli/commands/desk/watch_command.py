@@ -9,10 +9,8 @@ import typer
 
 from services.desk.subscriptions import saved_search
 from services.desk.subscriptions.saved_search import SavedSearch, TooManySearchesError
-from shared.errors import Unavailable
-from shared.settings import Settings
 from wireroom.cli import subject_arguments
-from wireroom.cli.connections import nats_connection
+from wireroom.cli.connections import jetstream
 from wireroom.cli.output import err, fail, json_line, out, table
 
 EX_NOT_FOUND = 1
@@ -114,23 +112,19 @@ def _secret(path: Path | None) -> str:
 
 
 async def _add(search: SavedSearch) -> bool:
-    async with nats_connection(Settings().nats_url) as connection:
+    async with jetstream() as js:
         try:
-            return await saved_search.add(connection.jetstream(timeout=10), search)
-        except (Unavailable, TooManySearchesError) as error:
+            return await saved_search.add(js, search)
+        except TooManySearchesError as error:
             fail(EX_UNAVAILABLE, f"{error}.")
 
 
 async def _all() -> list[tuple[SavedSearch, int | None]]:
-    async with nats_connection(Settings().nats_url) as connection:
-        js = connection.jetstream(timeout=10)
+    async with jetstream() as js:
         found = (await saved_search.BUCKET.all(js)).values
         return [(each, await saved_search.waiting(js, each)) for _, each in sorted(found.items())]
 
 
 async def _remove(name: str) -> bool:
-    async with nats_connection(Settings().nats_url) as connection:
-        try:
-            return await saved_search.remove(connection.jetstream(timeout=10), name)
-        except Unavailable as error:
-            fail(EX_UNAVAILABLE, f"{error}.")
+    async with jetstream() as js:
+        return await saved_search.remove(js, name)

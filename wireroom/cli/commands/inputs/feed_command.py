@@ -23,13 +23,11 @@ from services.ingest.feeds.schedule import quiet_for
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
-from shared.errors import Unavailable
-from shared.settings import Settings
 from wireroom.cli import subject_arguments
-from wireroom.cli.connections import nats_connection
+from wireroom.cli.connections import jetstream
 from wireroom.cli.output import counted, err, fail, json_line, one_line, out, table
 
-EX_NOT_FOUND, EX_DATA, EX_UNAVAILABLE = 1, 65, 69
+EX_NOT_FOUND, EX_DATA = 1, 65
 _GUARDED = frozenset({"address", "port"})
 _ALLOW = "A feed of your own network needs WIREROOM_INGEST_FETCH_ALLOW, in this shell as well as for ingest."
 Json = Annotated[bool, typer.Option("--json", help="JSON, one object per line.")]
@@ -195,23 +193,14 @@ def _unknown(feed: str) -> NoReturn:
     fail(EX_NOT_FOUND, f"There is no feed {one_line(feed, 200)}. `wireroom feed ls` lists them.")
 
 
-@asynccontextmanager
-async def _broker() -> AsyncIterator[JetStreamContext]:
-    async with nats_connection(Settings().nats_url) as connection:
-        try:
-            yield connection.jetstream(timeout=10)
-        except Unavailable as error:
-            fail(EX_UNAVAILABLE, f"{error}.")
-
-
 async def _added(records: Iterable[FeedRecord]) -> int:
-    async with _broker() as js:
+    async with jetstream() as js:
         known = {record.url for record in (await registry.everything(js)).values.values()}
         return sum([await registry.add(js, record) for record in records if record.url not in known])
 
 
 async def _all() -> list[tuple[str, FeedRecord]]:
-    async with _broker() as js:
+    async with jetstream() as js:
         found = (await registry.everything(js)).values
     return sorted(found.items(), key=lambda each: (each[1].source, each[1].url))
 
@@ -226,7 +215,7 @@ async def _named(js: JetStreamContext, feed: str) -> str | None:
 
 def _changed(feed: str, **fields: Any) -> None:  # noqa: ANN401 - of any field
     async def change() -> bool:
-        async with _broker() as js:
+        async with jetstream() as js:
             name = await _named(js, feed)
             changed = name and await registry.change(js, name, lambda r: r.model_copy(update=fields))
             return bool(changed)
@@ -236,7 +225,7 @@ def _changed(feed: str, **fields: Any) -> None:  # noqa: ANN401 - of any field
 
 
 async def _removed(feed: str) -> bool:
-    async with _broker() as js:
+    async with jetstream() as js:
         name = await _named(js, feed)
         return bool(name and await registry.remove(js, name))
 
@@ -252,7 +241,7 @@ async def _checked(feed: str) -> FeedCheck:
     if "://" in feed:
         record = _record(feed, None)
     else:
-        async with _broker() as js:
+        async with jetstream() as js:
             name = await _named(js, feed)
             known = (await registry.everything(js)).values.get(name or "")
         record = known or _unknown(feed)
@@ -265,7 +254,7 @@ def _due_now(record: FeedRecord) -> FeedRecord:
 
 
 async def _run(feeds: list[str]) -> tuple[dict[str, Any], dict[str, FeedRecord]]:
-    async with _broker() as js, _tools() as tools:
+    async with jetstream() as js, _tools() as tools:
         names = []
         for feed in feeds:
             names.append(await _named(js, feed) or _unknown(feed))
