@@ -13,8 +13,8 @@ from services.extract.clean.html.elements import (
     MAX_ELEMENTS,
     Attributes,
     Element,
+    hides,
     is_drop_cap,
-    is_hidden,
     is_note,
     is_panel,
     paragraphs,
@@ -26,6 +26,7 @@ from services.extract.clean.text import Line, limited, rejoin, split, visible
 _UNSEEN = frozenset(
     "script style noscript template title meta link svg iframe object select textarea rt rp rtc".split()  # noqa: SIM905
 )
+_MAY_BE_UNDRAWN = _UNSEEN | {"sup", "button"}
 _PAID = 3  # hidden paragraphs,
 # what is only read aloud, or shown only when it is pointed at
 _UNDRAWN_STYLE = re.compile(
@@ -40,8 +41,9 @@ _UNDRAWN_CLASS = re.compile(
     re.IGNORECASE,
 )
 _PREFORMATTED_STYLE = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.IGNORECASE)
-_SHOWING = frozenset({"class", "style", "role"})  # attributes that say how an element is shown
-_UNDRAWN, _CAPTION, _PREFORMATTED = 1, 2, 4  # what they may say
+_SHOWING = frozenset({"class", "style", "role", "hidden"})  # attributes that say how an element is shown
+_UNDRAWN, _CAPTION, _PREFORMATTED, _HIDDEN = 1, 2, 4, 8  # what they may say
+_SAYS_MORE = re.compile("hidden|sr-only|screen|assistive|tooltip|glossary|caption")  # no other class says any of it
 _INLINE_BLOCKS = frozenset({"button", "label", "div"})  # that authors put into sentences
 _GOES_ON = re.compile(r"\s*(?:[^\W\d_A-Z]|[,.;:!?)”’»])")
 _SENTENCE_END = (".", "!", "?", ":", "…", "。", "！", "？")
@@ -126,16 +128,13 @@ def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
     skipped = False
     for event, element in walk:
         if event == "start":
-            attributes = element.items()
+            tag, attributes = element.tag, element.items()
             shown_as = reader.shown_as(attributes) if attributes else 0
-            skipped = reader.is_undrawn(element, shown_as)
-            if not skipped and (is_hidden(attributes) if attributes else False) and left_out(element):
+            skipped = (tag in _MAY_BE_UNDRAWN or shown_as != 0) and reader.is_undrawn(element, shown_as)
+            if shown_as & _HIDDEN and not skipped and left_out(element):
                 skipped = True
-                reader.end_block(element)
-            if skipped:
-                walk.skip_subtree()
-                continue
-            if reader.begin(element, attributes, shown_as):
+                reader.end_block(tag)
+            if skipped or reader.begin(element, tag, attributes, shown_as):
                 walk.skip_subtree()
                 continue
             text = element.text
@@ -144,7 +143,7 @@ def _read(tree: Element, left_out: Callable[[Element], bool]) -> Page:
                 skipped = False
                 reader.end_skipped(element)
             else:
-                reader.end(element)
+                reader.end(element, element.tag)
             text = element.tail
         if text and (reader.pieces or _shows(text)):
             reader.say(text)
@@ -198,9 +197,14 @@ def _joined(page: Page, heads: Sequence[int]) -> Page:
 def _meaning(name: str, value: str) -> int:
     """Return what one attribute says of how its element is shown."""
     if name == "class":
+        if not _SAYS_MORE.search(value.casefold()):
+            return 0
         return _UNDRAWN * bool(_UNDRAWN_CLASS.search(value)) | _CAPTION * bool(_CAPTION_CLASS.search(value))
     if name == "style":
-        return _UNDRAWN * bool(_UNDRAWN_STYLE.search(value)) | _PREFORMATTED * bool(_PREFORMATTED_STYLE.search(value))
+        drawn = _UNDRAWN * bool(_UNDRAWN_STYLE.search(value)) | _PREFORMATTED * bool(_PREFORMATTED_STYLE.search(value))
+        return drawn | _HIDDEN * hides(value)
+    if name == "hidden":
+        return _HIDDEN
     return _UNDRAWN * (value == "tooltip")
 
 
@@ -222,7 +226,7 @@ class _Reader:
         self._begun = self._linked = self._meets = self._lowest = 0
 
     def shown_as(self, attributes: Attributes) -> int:
-        """Return what the attributes of an element say of how it is shown: _UNDRAWN, _CAPTION and _PREFORMATTED."""
+        """Return what the attributes of an element say of how it is shown, as the sum of such numbers."""
         found = 0
         for attribute in attributes:
             if attribute[0] in _SHOWING:
@@ -241,8 +245,8 @@ class _Reader:
             return True
         return bool(shown_as & _UNDRAWN) and tag not in HEADINGS
 
-    def end_block(self, element: Element) -> None:
-        if element.tag in BLOCKS:
+    def end_block(self, tag: str) -> None:
+        if tag in BLOCKS:
             self._brs = -1
             if self.pieces:
                 self.end_line()
@@ -250,15 +254,14 @@ class _Reader:
     def end_skipped(self, element: Element) -> None:
         """End the line at an element that was not read, unless nobody sees that there is one."""
         if element.tag in BLOCKS and not self.is_undrawn(element, self.shown_as(element.items())):
-            self.end_block(element)
+            self.end_block(element.tag)
 
-    def begin(self, element: Element, attributes: Attributes, shown_as: int) -> bool:
+    def begin(self, element: Element, tag: str, attributes: Attributes, shown_as: int) -> bool:
         """Open an element; return whether its text was read as well, line by line."""
-        tag = element.tag
         if tag in _INLINE_BLOCKS and self.pieces and self._in_sentence(element):
             self._inlined.append(element)
         elif tag in BLOCKS:
-            self._end_before(element)
+            self._end_before(element, tag)
         self.open(tag, attributes, shown_as)
         if tag == "q":
             quoted = (element.text or "").lstrip()[:1] in _QUOTATION or "".join(self.pieces)[-1:] in _QUOTATION
@@ -269,10 +272,10 @@ class _Reader:
             self._preformatted.append(element)
         return bool(self._preformatted) and tag in BLOCKS and self._read_lines(element)
 
-    def _end_before(self, element: Element) -> None:
+    def _end_before(self, element: Element, tag: str) -> None:
         if self.pieces:
             self.end_line()
-        if element.tag == "br":
+        if tag == "br":
             self._brs += self._brs >= 0
             return
         self._brs = -1
@@ -303,14 +306,12 @@ class _Reader:
             self._brs = -1
         return True
 
-    def end(self, element: Element) -> None:
+    def end(self, element: Element, tag: str) -> None:
         """Close an element."""
-        tag = element.tag
-        inlined = bool(self._inlined) and self._inlined[-1] is element
-        if inlined:
+        if self._inlined and self._inlined[-1] is element:
             self._inlined.pop()
-        elif tag in BLOCKS and tag != "br":
-            self.end_block(element)
+        elif tag != "br":
+            self.end_block(tag)
         if tag == "q" and (mark := self._quotes.pop()):
             self.say(mark)
         if self._preformatted and self._preformatted[-1] is element:
@@ -343,7 +344,8 @@ class _Reader:
         boxes.ends[box] = len(boxes.tags)
         self._box = boxes.parents[box]
         self._depth = depth = self._depth - 1
-        self._lowest = min(self._lowest, depth)
+        if depth < self._lowest:
+            self._lowest = depth
         if tag == "a":
             self._links -= 1
         if self._caption_boxes and self._caption_boxes[-1] == box:

@@ -43,8 +43,8 @@ _DOCUMENT_TAG = re.compile(r"<(?:!doctype|html|head|body)\b", re.IGNORECASE)
 _ATTRIBUTE = r"""[\s/=]*+[^\s/>=]++(?:\s*+=\s*+(?:"[^"]*+"|'[^']*+'|[^\s>]*+))?+"""
 # comments and scripts, in which a sign that is less than begins no tag; and tags. What is read is never tried again
 _MARKUP = re.compile(
-    rf"<!--[^-]*+(?:-(?!->)[^-]*+)*+|<(script|style)\b[^<]*+(?:<(?!/\1)[^<]*+)*+"
-    rf"|<[a-z][^\s/>]*+(?:(?:{_ATTRIBUTE}){{{MAX_ATTRIBUTES}}}(?P<more>(?:{_ATTRIBUTE})++)|(?:{_ATTRIBUTE})*+)",
+    rf"<(?:!--[^-]*+(?:-(?!->)[^-]*+)*+|(script|style)\b[^<]*+(?:<(?!/\1)[^<]*+)*+"
+    rf"|[a-z][^\s/>]*+(?:{_ATTRIBUTE}){{0,{MAX_ATTRIBUTES}}}+(?P<more>(?:{_ATTRIBUTE})*+))",
     re.IGNORECASE,
 )
 _DECLARATION = re.compile(r"<\?xml[^>]*\?>")
@@ -99,6 +99,11 @@ def too_large(depth: int, elements: int) -> Rejected:
     """Return the verdict on a page whose nesting or number of elements is over the limit."""
     found = f"nested {depth} deep after {elements} elements"
     return Rejected(Reason.TOO_LARGE, f"the page is {found}; at most {MAX_DEPTH} deep, {MAX_ELEMENTS} elements")
+
+
+def hides(style: str) -> bool:
+    """Tell whether a style attribute keeps its element from being shown."""
+    return _HIDDEN.search(style) is not None
 
 
 def is_hidden(attributes: Attributes) -> bool:
