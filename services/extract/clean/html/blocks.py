@@ -344,8 +344,7 @@ class _Reader:
         boxes.ends[box] = len(boxes.tags)
         self._box = boxes.parents[box]
         self._depth = depth = self._depth - 1
-        if depth < self._lowest:
-            self._lowest = depth
+        self._lowest = min(self._lowest, depth)
         if tag == "a":
             self._links -= 1
         if self._caption_boxes and self._caption_boxes[-1] == box:

@@ -97,10 +97,10 @@ def linked_data(tree: Element) -> LinkedData:
     scripts = [script for script in tree.iter("script") if "ld+json" in (script.get("type") or "").lower()]
     loaded = [_loaded(script.text or "") for script in scripts]
     by_id: dict[str, Node] = {}
-    for node in _objects(loaded, 0, [_MAX_NODES], None):
+    for node in _objects(loaded, None):
         if isinstance(node.get("@id"), str) and node.get("name"):
             by_id.setdefault(node["@id"], node)
-    nodes = list(_objects(loaded, 0, [_MAX_NODES], _WALKED))
+    nodes = list(_objects(loaded, _WALKED))
     return LinkedData(nodes, by_id)
 
 
@@ -114,18 +114,22 @@ def _loaded(text: str) -> object:
         return None
 
 
-def _objects(value: object, depth: int, left: list[int], walked: Sequence[str] | None) -> Iterator[Node]:
-    """Yield the objects in a value, through these keys or through all; ``left`` counts how many more are allowed."""
-    if depth > _MAX_DEPTH:
-        return
-    if isinstance(value, list):
-        for item in value:
-            yield from _objects(item, depth + 1, left, walked)
-    elif isinstance(value, dict) and left[0]:
-        left[0] -= 1
-        yield value
-        for name in value if walked is None else walked:
-            yield from _objects(value.get(name), depth + 1, left, walked)
+def _objects(value: object, walked: Sequence[str] | None) -> Iterator[Node]:
+    """Yield the objects in a value in document order, through these keys or through all; no more than _MAX_NODES."""
+    left, waiting = _MAX_NODES, [(value, 0)]
+    while waiting:
+        value, depth = waiting.pop()
+        if depth > _MAX_DEPTH:
+            continue
+        if isinstance(value, list):
+            inner = value
+        elif isinstance(value, dict) and left:
+            left -= 1
+            yield value
+            inner = list(value.values()) if walked is None else [value.get(name) for name in walked]
+        else:
+            continue
+        waiting += [(item, depth + 1) for item in reversed(inner) if isinstance(item, (dict, list))]
 
 
 def _is_of(node: Node, kind: re.Pattern[str]) -> bool:

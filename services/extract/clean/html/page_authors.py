@@ -7,7 +7,7 @@ from itertools import islice
 
 from services.extract.clean.html.elements import Element
 from services.extract.clean.html.jsonld import Statements
-from services.extract.clean.html.page_scope import Scope
+from services.extract.clean.html.page_scope import Scope, shown_text
 from services.extract.clean.html.page_title import Site, is_site, plain
 from services.extract.clean.rules.bylines import is_name
 from services.extract.clean.rules.dates import cut_before_day
@@ -23,6 +23,7 @@ _LABELLED = (("twitter:label1", "twitter:data1"), ("twitter:label2", "twitter:da
 _WRITTEN_BY = re.compile(r"(?:\w+ )?(?:by|von|por|par|door|da|av|af|przez)|author|autor", re.IGNORECASE)
 _EXACT = re.compile(r"\bauthor\b")
 _CLASSES = re.compile(r"(?:^|[\W_])(?:author|byline|writer|contributor|creator)s?(?:[-_]*name)?(?:$|[\W_])")
+_IN_CLASSES = re.compile("author|byline|writer|contributor|creator")
 _PROFILE = re.compile(
     r"/(?:authors?|contributors?|writers?|people|profiles?|staff|autor(?:en|es)?|auteurs?)/[^/]+", re.IGNORECASE
 )
@@ -93,10 +94,10 @@ def _marked(tree: Element, scope: Scope, roles: AbstractSet[str]) -> list[str]:
         rank = _rank(element, near)
         if rank is None or len(ranks[rank]) >= _MAX_MARKED:
             continue
-        text = visible(" ".join(element.itertext()))
+        text = shown_text(element, _BYLINE_WORDS, _words)
         if rank == _LINE and not _BY.match(text):
             continue
-        words = len(tokens(text))
+        words = _words(text)
         if not 0 < words <= _BYLINE_WORDS:
             continue
         if not scope.holds(element, boxes=True):
@@ -112,21 +113,25 @@ def _marked(tree: Element, scope: Scope, roles: AbstractSet[str]) -> list[str]:
 
 def _rank(element: Element, near: AbstractSet[Element]) -> int | None:
     """Return how sure the marks of an element are, from 0; None if nothing speaks of an author."""
-    exact = f"{element.get('rel') or ''} {element.get('itemprop') or ''}".lower()
-    if _EXACT.search(exact):
+    relation, itemprop, names = element.get("rel"), element.get("itemprop"), element.get("class")
+    if (relation or itemprop) and _EXACT.search(f"{relation or ''} {itemprop or ''}".lower()):
         return 0
-    if _CLASSES.search((element.get("class") or "").lower()):
+    if names and _IN_CLASSES.search(names := names.lower()) and _CLASSES.search(names):
         return 1
     if element not in near:
         return None
     return _LINKED if _PROFILE.search(element.get("href") or "") else _LINE
 
 
+def _words(text: str) -> int:
+    return len(tokens(text))
+
+
 def _near(tree: Element, scope: Scope) -> frozenset[Element]:
     """Return the elements around the heading in which a byline may stand without being marked."""
     if scope.heading is None:
         return frozenset()
-    elements = [element for element in tree.iter() if isinstance(element.tag, str)]
+    elements = list(tree.iter("*"))
     at = elements.index(scope.heading)
     return frozenset(elements[max(0, at - _ABOVE) : at + _BELOW])
 

@@ -9,9 +9,8 @@ from urllib.parse import urlsplit
 
 from services.extract.clean.html.elements import Element
 from services.extract.clean.html.jsonld import Statements
-from services.extract.clean.html.page_scope import Scope
+from services.extract.clean.html.page_scope import Scope, shown_text
 from services.extract.clean.rules.dates import day_in, published_day_in
-from services.extract.clean.text import visible
 
 _PUBLISHED = (
     *("article:published_time", "datepublished", "og:article:published_time", "parsely-pub-date", "sailthru.date"),
@@ -116,7 +115,7 @@ def _marked(tree: Element, scope: Scope) -> Iterator[str]:
 
 def _shown_day(element: Element) -> str | None:
     """Return the day that a time shows where it differs by its time zone: the publisher's own day counts."""
-    shown, said = day_in(visible(" ".join(element.itertext()))[:_SHOWN_CHARS]), moment(element.get("datetime"))
+    shown, said = day_in(shown_text(element, _SHOWN_CHARS)[:_SHOWN_CHARS]), moment(element.get("datetime"))
     if shown and said and shown.date() != said.date() and abs((shown - said).total_seconds()) <= _DAY_SECONDS:
         return shown.isoformat()
     return None
@@ -125,7 +124,7 @@ def _shown_day(element: Element) -> str | None:
 def _of_update(element: Element) -> bool:
     """Tell whether the words before a time, or its names, say that it is that of an update."""
     around = element.getparent()
-    before = visible(" ".join(around.itertext()))[:_SHOWN_CHARS] if around is not None else ""
+    before = shown_text(around, _SHOWN_CHARS)[:_SHOWN_CHARS] if around is not None else ""
     marks = f"{element.get('itemprop') or ''} {element.get('class') or ''}".lower()
     return "modif" in marks or "updat" in marks or (day_in(before) is not None and published_day_in(before) is None)
 
@@ -138,12 +137,15 @@ def _shown(tree: Element, scope: Scope) -> tuple[datetime | None, datetime | Non
     update = None
     if scope.heading is None:
         return None, None
-    elements = [element for element in tree.iter() if isinstance(element.tag, str)]
+    elements = list(tree.iter("*"))
     at = elements.index(scope.heading)
     for element in (*elements[at + 1 : at + 1 + _BELOW], *reversed(elements[max(0, at - _ABOVE) : at])):
-        text = visible(" ".join(element.itertext())) if element.tag not in _UNSEEN else ""
+        if element.tag in _UNSEEN:
+            continue
         marks = f"{element.tag} {element.get('class') or ''} {element.get('id') or ''} {element.get('itemprop') or ''}"
-        if len(text) > (_SHOWN_CHARS if _SHOWN.search(marks) else _DATE_CHARS):
+        most = _SHOWN_CHARS if _SHOWN.search(marks) else _DATE_CHARS
+        text = shown_text(element, most)
+        if len(text) > most:
             continue
         if (day := day_in(text)) and scope.holds(element, boxes=True):
             if not _of_update(element) and (other := published_day_in(text)):

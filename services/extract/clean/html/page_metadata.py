@@ -19,7 +19,7 @@ _DESCRIPTIONS = ("og:description", "description", "twitter:description")
 _SITES = ("og:site_name", "application-name", "apple-mobile-web-app-title", "twitter:site")
 _ALIKE = 0.6
 _HOST = re.compile(r"[a-z0-9-]{4,}")
-_LOGO = re.compile(r"logo|site[-_]?(?:title|name)|brand|masthead", re.IGNORECASE)
+_LOGO = re.compile(r"logo|site[-_]?(?:title|name)|brand|masthead")
 _BAR = re.compile(r"\s+[|–—·•»:-]+\s+")
 _HOME = frozenset({"/", "#", "./"})
 _LOGO_CHARS = 60
@@ -100,9 +100,9 @@ def _logos(tree: Element) -> list[str]:
     parts = {tuple(tokens(part)) for text in _title_elements(tree) for part in _BAR.split(text)[1:]}
     parts |= {tuple(tokens(_BAR.split(text)[0])) for text in _title_elements(tree) if _BAR.search(text)}
     found = []
-    for element in tree.iter("a", "h1", "div", "span", "p"):
+    for element in tree.iter("a", "h1", "div", "span", "p") if parts else ():
         home = element.tag == "a" and (element.get("href") or "").strip() in _HOME
-        if home or _LOGO.search(f"{element.get('class') or ''} {element.get('id') or ''}"):
+        if home or _LOGO.search(f"{element.get('class') or ''} {element.get('id') or ''}".casefold()):
             text = visible(" ".join(element.itertext())) if len(element) < _LOGO_CHARS else ""
             if text and len(text) <= _LOGO_CHARS and tuple(tokens(text)) in parts:
                 found.append(text)

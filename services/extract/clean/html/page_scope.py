@@ -1,6 +1,7 @@
 """Which elements of a page belong to its own article, and which to comments, teasers and other articles."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from services.extract.clean.html.elements import Element
@@ -42,6 +43,21 @@ class Scope:
 
 def scope_of(heading: Element | None) -> Scope:
     return Scope(heading, frozenset(heading.iterancestors()) if heading is not None else frozenset())
+
+
+def shown_text(element: Element, most: int, count: Callable[[str], int] = len) -> str:
+    """Return the text of an element as a reader sees it; where it is longer than ``most``, only a part that is longer.
+
+    ``count`` tells how long a piece of text is; an element may hold the whole page.
+    """
+    shown, length = [], 0
+    for piece in element.itertext():
+        if text := visible(piece):
+            shown.append(text)
+            length += count(text)
+            if length > most:
+                break
+    return " ".join(shown)
 
 
 def headings(tree: Element, *tags: str) -> list[tuple[Element, str]]:

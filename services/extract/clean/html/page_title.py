@@ -23,13 +23,13 @@ def title_of(tree: Element, said: Sequence[str], site: Site) -> tuple[str | None
     said = [text for text in said if text and not is_site(text, site)]
     shown = [(element, text) for element, text in headings(tree, "h1") if not is_site(text, site)]
     own = [(element, text) for element, text in shown if scope_of(None).holds(element)] or shown
-    confirmed = [
+    confirmed = (
         (element, text)
-        for element, text in [*own, *headings(tree, "h2")]
+        for element, text in own or headings(tree, "h2")
         if any(overlap(text, other) >= _ALIKE or _goes_on(text, other) for other in said)
-    ]
-    if confirmed and (confirmed[0][0].tag == "h1" or not own):
-        element, text = confirmed[0]
+    )
+    if found := next(confirmed, None):
+        element, text = found
         return _without_site(_without_kicker(text, said), site), scope_of(element)
     if own and (len(own) == 1 or not said) and (not said or _same_topic(own[0][1], said)):
         return _without_site(own[0][1], site), scope_of(own[0][0])
