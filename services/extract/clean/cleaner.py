@@ -15,7 +15,7 @@ from services.extract.clean.article import CleanArticle, assembled, bounded
 from services.extract.clean.classifier import line_classifier, page_classifier
 from services.extract.clean.classifier.network import Networks
 from services.extract.clean.classifier.page_classifier import Region, region_of
-from services.extract.clean.html.article_body import is_more, stated_lines, with_stated
+from services.extract.clean.html.article_body import is_more, may_be_part, stated_lines, with_stated
 from services.extract.clean.html.blocks import Page, read
 from services.extract.clean.html.elements import is_fragment, is_page, parse, unescaped
 from services.extract.clean.html.markup_rules import by_markup
@@ -126,6 +126,8 @@ class _Source:
                 article = self._page(page, head, title)
             except Rejected as verdict:
                 shown = verdict
+        if article and not may_be_part(article.paragraphs):
+            return article
         stated = stated_lines(head.text or "", after=len(page.lines))
         if is_more(stated, article.paragraphs if article else ()):
             facts = self._facts(stated, visible(title) or None)

@@ -141,7 +141,7 @@ def test_the_agency_is_found_in_the_byline() -> None:
     ],
 )
 def test_a_dateline_stands_before_the_first_sentence(text: str, place: str | None, agency: str | None) -> None:
-    dateline = dateline_of(text, RULES.agencies)
+    dateline = dateline_of(text, tokens(text), RULES.agencies)
     assert dateline is not None
     assert (dateline.place, dateline.agency) == (place, agency)
     assert text.removeprefix(dateline.text).strip() in {"The lock", "Die Schleuse"}
@@ -151,7 +151,7 @@ def test_a_dateline_stands_before_the_first_sentence(text: str, place: str | Non
     "text", ["NATO - the alliance - met", "I - and only I - know.", "Tidewell (pop. 300) - a town"]
 )
 def test_a_dash_makes_no_dateline(text: str) -> None:
-    assert dateline_of(text, RULES.agencies) is None
+    assert dateline_of(text, tokens(text), RULES.agencies) is None
 
 
 def test_a_score_is_no_dateline() -> None:

@@ -4,6 +4,7 @@ import pytest
 
 from services.extract.clean.article import CleanArticle
 from services.extract.clean.rules.agencies import dateline_of, signature_of
+from services.extract.clean.text import tokens
 from tests.cleaning import RULES, clean
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
@@ -65,7 +66,7 @@ def test_a_dateline_is_parted_from_the_sentence(dateline: str, place: str, agenc
     ],
 )
 def test_a_sentence_with_brackets_and_dashes_has_no_dateline(text: str) -> None:
-    assert dateline_of(text, RULES.agencies) is None
+    assert dateline_of(text, tokens(text), RULES.agencies) is None
 
 
 @pytest.mark.parametrize(

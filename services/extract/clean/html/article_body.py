@@ -18,6 +18,11 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _RULE, _PAGE_RULE = "article_body", "html_boilerplate"
 
 
+def may_be_part(shown: Sequence[str]) -> bool:
+    """Tell whether these paragraphs are so few that a page may hold the others back."""
+    return len(shown) <= _SHOWN
+
+
 def stated_lines(text: str, after: int) -> list[Line]:
     """Return the lines of an articleBody, numbered on from a page's last line; it may hold markup."""
     if not text.strip():
@@ -30,7 +35,9 @@ def stated_lines(text: str, after: int) -> list[Line]:
 
 def is_more(stated: Sequence[Line], shown: Sequence[str]) -> bool:
     """Tell whether the stated body goes far beyond what the page shows, which is a part of it."""
-    if len(shown) > _SHOWN or (shown and len(stated) == 1):  # a body without paragraphs is worse than a part with them
+    if not may_be_part(shown) or (
+        shown and len(stated) == 1
+    ):  # a body without paragraphs is worse than a part with them
         return False
     body = tokens(" ".join(line.text for line in stated))
     found = tokens(" ".join(shown))

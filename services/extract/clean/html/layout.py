@@ -34,6 +34,9 @@ CONSENT = re.compile(
     r"(?:^|[\s_-])(?:cookies?|consent|gdpr|onetrust|didomi|usercentrics|(?:qc-)?cmp2?-(?:container|banner|box|modal|wrapper))(?:[\s_-]|$)|^(?:alert)?dialog$",
     re.IGNORECASE,
 )
+_WORDS_OF_NAMES = re.compile(  # each of these names has one of them
+    "author|bio|cookie|consent|gdpr|onetrust|didomi|usercentrics|cmp|dialog|quote|zitat"
+)
 PULL_QUOTE = re.compile(r"pull(?:ed)?[-_]*quote|quote[-_]*pull|zitat[-_]*box", re.IGNORECASE)
 _NAMED = frozenset({"class", "id", "itemprop", "role", "data-testid", "data-component"})
 
@@ -136,9 +139,23 @@ class Layout:
             outer = boxes.parents[box]
             if outer in named:
                 named[box] = named[outer]
-            elif any(name in _NAMED and naming.search(value) for name, value in boxes.attributes[box]):
+            elif any(naming.search(value) for value in self._names(box)):
                 named[box] = box
         return {line: named[within[line]] for line in lines if within[line] in named}
+
+    def _names(self, box: int) -> list[str]:
+        """Return the values of a box's attributes that may say what it is."""
+        if box not in self._known_names:
+            self._known_names[box] = [
+                value
+                for name, value in self.page.boxes.attributes[box]
+                if name in _NAMED and _WORDS_OF_NAMES.search(value.casefold())
+            ]
+        return self._known_names[box]
+
+    @cached_property
+    def _known_names(self) -> dict[int, list[str]]:
+        return {}
 
     def near(self) -> Places:
         """Return the lines that stand near or beside one that may be prose, and the main headings.

@@ -1,7 +1,7 @@
 """News agencies: in lines of their own, in credits, in the dateline "CITY (AGENCY) -", in the signature "(AGENCY)"."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from services.extract.clean.rules.packs import Pack
@@ -70,6 +70,7 @@ _END_MARK = re.compile(
 )
 _AROUND_PLACE = " ,.-–—　"
 _MAX_PLACE_WORDS = 8
+_DATELINE_WORDS = 150  # more than any dateline has, in scripts without spaces too
 _MAX_DATE_WORDS = 24
 _MAX_STRANGE_WORDS = 1
 
@@ -93,6 +94,10 @@ class Agencies:
             rf"[-–—/(\[（【]*\s*({name}(?:{_SEPARATOR}{name})*)(?:[-/ ][a-z]{{2,5}})*\s*[)\]）】]*\.?"
         )
         self._line = re.compile(rf"\W*{_LEAD}?({name}(?:{_SEPARATOR}{name})*)\W*")
+
+    def may_be_in(self, found: Iterable[str]) -> bool:
+        """Tell whether the tokens of a text may name an agency; patterns of all names take far longer."""
+        return not self.last_words.isdisjoint(found)
 
     def named_by(self, text: str) -> str | None:
         """Return the agencies of a line that names nothing else, such as "AFP/Reuters"; None if it says more."""
@@ -162,10 +167,23 @@ class Dateline:
     agency: str | None
 
 
-def dateline_of(text: str, agencies: Agencies) -> Dateline | None:
-    """Return the dateline a paragraph begins with: "CITY, March 3 (AGENCY) -" or "CITY -" in capitals."""
+def dateline_of(text: str, found: Sequence[str], agencies: Agencies) -> Dateline | None:
+    """Return the dateline a paragraph begins with: "CITY, March 3 (AGENCY) -" or "CITY -" in capitals.
+
+    ``found`` are the tokens of the text.
+    """
     if not _MAY_BEGIN.match(text):
         return None
+    if agencies.may_be_in(found[:_DATELINE_WORDS]) and (dateline := _with_agency(text, agencies)):
+        return dateline
+    if (capitals := _IN_CAPITALS.match(text)) and _is_place(capitals["place"]):
+        place = capitals["place"].strip(" ,")
+        agency = agencies.named_by(place)
+        return Dateline(capitals[0].rstrip(), None if agency else place, agency)
+    return None
+
+
+def _with_agency(text: str, agencies: Agencies) -> Dateline | None:
     for form in _FORMS:
         found = form.match(text)
         if found and _is_place(found["place"]) and (agency := agencies.before(found["agency"])):
@@ -175,11 +193,6 @@ def dateline_of(text: str, agencies: Agencies) -> Dateline | None:
         for start in range(len(inner) - 1):
             if agency := agencies.before(inner[start:]):
                 return Dateline(found[0].rstrip(), inner[:start].strip(_AROUND_PLACE) or None, agency)
-    found = _IN_CAPITALS.match(text)
-    if found and _is_place(found["place"]):
-        place = found["place"].strip(" ,")
-        agency = agencies.named_by(place)
-        return Dateline(found[0].rstrip(), None if agency else place, agency)
     return None
 
 

@@ -197,7 +197,7 @@ def _one(  # noqa: PLR0913, PLR0917 - one call for each line
     topic = tuple(found) in rules.vocabulary.sections or text in rules.agencies.words
     role, caption, named = _role(line, found, title, rules, ends=ends)
     strong, cue_rule = _is_strong(text, words, ends), _cue_rule(text, words, ends, cues)
-    dateline = dateline_of(text, rules.agencies)
+    dateline = dateline_of(text, found, rules.agencies)
     return Facts(
         line, found, words, ends, strong, cues, cue_rule, copy_of, role, caption, named, dateline, signature, topic
     )
@@ -232,7 +232,7 @@ def _role(
         return "separator", None, None
     if is_title(found, title):
         return "title", None, None
-    if agency := rules.agencies.named_by(line.text):
+    if rules.agencies.may_be_in(found) and (agency := rules.agencies.named_by(line.text)):
         return "agency", None, agency
     if caption := rules.credits.caption_in(line.text, found) or (Caption(text=line.text) if line.caption else None):
         return "caption", caption, None

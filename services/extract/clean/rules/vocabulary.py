@@ -38,6 +38,9 @@ class Vocabulary:
     dates: frozenset[str] = frozenset()
     sections: frozenset[Phrase] = frozenset()  # of a site, that also head a part of an article
     gapped: dict[str, list[tuple[Phrase, Phrase, str]]] = field(default_factory=dict)  # by first word
+    second: dict[str, frozenset[str]] = field(
+        default_factory=dict
+    )  # words of ``inside``, "" for no other, by the first
 
     def cues(self, found: Sequence[str]) -> tuple[Cue, ...]:
         """Return what the words of a line say about it, the strongest first."""
@@ -54,7 +57,9 @@ class Vocabulary:
             cues.append(Cue(said[1], len(said[0]), at_start=True))
         begin = cues[0].words if cues else 0
         for position, word in enumerate(words[begin:_LOOK_AT], begin):
-            if word in self.inside and (said := _said(self.inside[word], words, position)):
+            if word not in self.second or self.second[word].isdisjoint(("", *words[position + 1 : position + 2])):
+                continue  # most of these words go on otherwise
+            if said := _said(self.inside[word], words, position):
                 cues.append(Cue(said[1], len(said[0])))
         return tuple(cues)
 
@@ -95,6 +100,9 @@ def compiled(packs: Sequence[Pack]) -> Vocabulary:
         dates=frozenset(word for text in lists["date_line.words"] for word in tokens(text)),
         sections=frozenset(phrase_of(text) for text in lists["section.names"]),
         gapped=made.gapped,
+        second={
+            first: frozenset("".join(phrase[1:2]) for phrase, _ in phrases) for first, phrases in made.inside.items()
+        },
     )
 
 
