@@ -33,7 +33,7 @@ down: setup ## stop what `make up` started
 	@$(BIN)/wireroom down
 
 test: setup ## all tests that need no Docker; with Docker the servers run in containers; AT_ONCE=1 for one process
-	@$(BIN)/python -m pytest -n $(or $(AT_ONCE),2) --dist loadfile $(PYTEST)
+	@$(BIN)/python -m pytest -n $(or $(AT_ONCE),3) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-faults: setup ## the whole fault matrix, well over half an hour; SKIPS=n where this machine allows less (no root: 7)
 	@WIREROOM_EXPECTED_SKIPS=$(or $(SKIPS),0) $(BIN)/python -m pytest tests/faults -m "nightly or not nightly" $(PYTEST)
@@ -42,7 +42,7 @@ reliability: setup ## write the table of docs/reliability.md from the last `make
 	@$(BIN)/python -m tests.faults.rig.reliability_page
 
 coverage: setup ## the same, and which lines no test runs
-	@$(BIN)/python -m pytest -n $(or $(AT_ONCE),2) --dist loadfile --cov --cov-report=term-missing:skip-covered $(PYTEST)
+	@$(BIN)/python -m pytest -n $(or $(AT_ONCE),3) --dist loadfile --no-loadscope-reorder --cov --cov-report=term-missing:skip-covered $(PYTEST)
 
 lint: setup ## style, types, and who may import whom
 	@$(BIN)/ruff check .
