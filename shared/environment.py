@@ -19,6 +19,7 @@ _DESK = (
     *("NAME", "FOLDER", "HTTP_HOST", "HTTP_PORT", "TOKEN_FILE", "ADMIN_TOKEN_FILE"),
     *("PROXY_HEADER", "PROXY_ADDRESSES", "TIME_LIMIT", "PROBES"),
 )
+_CREDENTIALS = ("FOLDER", "BROKER_DATA", "PUBLISHED_NATS", "PUBLISHED_MONGO", "ADDED_SERVICES", "DATABASE_MEMBERS")
 # what is read without a class of settings, with what it names
 OTHERS: Mapping[str, str] = MappingProxyType({
     "WIREROOM_DATA": "folder of the one-machine stack",
@@ -28,7 +29,7 @@ OTHERS: Mapping[str, str] = MappingProxyType({
 # read by Docker Compose from the same shell, see compose.yaml
 COMPOSE = frozenset({
     *(f"WIREROOM_{part}_PORT" for part in ("NATS", "MONGO", "HTTP", "DESK", "PROMETHEUS", "GRAFANA")),
-    *("WIREROOM_SITE_FOLDER", "WIREROOM_FILES", "WIREROOM_MODEL_PACKAGES"),
+    *("WIREROOM_SITE_FOLDER", "WIREROOM_FILES", "WIREROOM_MODEL_PACKAGES", "WIREROOM_ADDED_SERVICES"),
     *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("NATS", "MONGO", "INGEST", "EXTRACT", "STORE", "DESK", "TOOLS")),
     *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("PROMETHEUS", "GRAFANA")),
 })  # fmt: skip
@@ -43,6 +44,7 @@ def known() -> frozenset[str]:
         *(f"WIREROOM_INGEST_{name}" for name in _INGEST),
         *(f"WIREROOM_EXTRACT_{name}" for name in _EXTRACT),
         *(f"WIREROOM_DESK_{name}" for name in _DESK),
+        *(f"WIREROOM_CREDENTIALS_{name}" for name in _CREDENTIALS),
         *("WIREROOM_RULES", "WIREROOM_ALIASES"),
         *OTHERS,
         *COMPOSE,

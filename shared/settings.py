@@ -75,6 +75,9 @@ class Settings(EnvironmentSettings):
     mongo_database: str = "wireroom"
     health_host: str = "127.0.0.1"  # 0.0.0.0 in a container: shows lag and state to whoever reaches the port
     health_port: int = Field(8080, ge=0, le=65535)
+    # has the token for what is more than whether the service is alive and ready: why not, lag, metrics; without such a
+    # file these are shown on a loopback address alone
+    health_token_file: Path | None = None
     # spans of each article are sent there, such as http://collector.example:4318; needs the extra `tracing`, and costs
     # each service some tenths of a millisecond of processor time for an article
     otlp_endpoint: str | None = Field(None, pattern=r"^https?://[^\s/]+")

@@ -24,8 +24,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.desk.settings import DeskSettings
 from shared.errors import WrongSetting
-from shared.http.http_listener import is_loopback
 from shared.http.problem_details import Problem
+from shared.loopback import is_loopback
 
 COOKIE, LOGIN = "wireroom_desk", "/login"
 SHORTEST_TOKEN = 16  # characters

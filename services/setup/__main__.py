@@ -8,7 +8,10 @@ import time
 
 from nats.js.errors import APIError
 
+from services.setup import replica_set
 from services.setup.preparation import setup
+from services.setup.settings import ContainerSettings
+from shared.broker.permissions import SETUP
 from shared.errors import Unavailable
 from shared.limits import Limits
 from shared.runtime.run import configured
@@ -16,7 +19,7 @@ from shared.settings import Settings
 
 log = logging.getLogger("setup")
 _PATIENCE = 30.0  # seconds for servers that are starting; then it ends, and says what is missing
-_PAUSE = 2.0
+_PAUSE = 0.5
 
 
 def main() -> int:
@@ -36,8 +39,12 @@ def _setup(settings: Settings) -> int:
 
 async def _patiently(settings: Settings, limits: Limits) -> list[str]:
     deadline = time.monotonic() + _PATIENCE
+    options = ContainerSettings()
     while True:
         try:
+            if options.database_members:
+                guard = replica_set.load(options.folder / SETUP)
+                await replica_set.prepare(options.database_members.split(","), guard, settings.mongo_database)
             return await setup(settings, limits)
         except Unavailable as outage:
             if time.monotonic() > deadline:

@@ -9,6 +9,7 @@ give that. A reader is such an account too, and reaches one durable of NEWS belo
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 from shared.broker.permissions import reading, table
@@ -18,6 +19,7 @@ from shared.topology import NEWS
 ACCOUNT = "WIREROOM"  # that has JetStream, and so the name of its folder in the broker's data
 DEFAULT_PUBLISHER = "publisher"  # may submit for any source
 READER_API = "JS.wireroom.API"  # prefix of JetStream's API for readers; theirs would be another account's
+_NO_ACCOUNT = "$G"  # how the server calls the account of a configuration without accounts
 _SYSTEM = "SYS"
 _SUBMITTED = ArticleSubmitted.subject_pattern
 
@@ -65,6 +67,13 @@ def configuration(passwords: Mapping[str, str], outsiders: Outsiders = NOBODY) -
         **_accounts(passwords, everybody),
     }
     return f"accounts: {json.dumps(accounts, indent=1)}\nsystem_account: {_SYSTEM}\n"
+
+
+def adopt(folder: Path) -> None:
+    """Give our account what was stored before there were accounts; the server keeps each account in its own folder."""
+    before, ours = folder / "jetstream" / _NO_ACCOUNT, folder / "jetstream" / ACCOUNT
+    if before.exists() and not ours.exists():
+        before.rename(ours)
 
 
 def addition(passwords: Mapping[str, str], outsiders: Outsiders) -> str:

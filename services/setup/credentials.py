@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 _PASSWORDS = "passwords.json"
-_KEY = "mongo.key"
+KEY = "mongo.key"
+PUBLISHED = "published_"  # before the name of a file with an address: the one for programs outside of the containers
 _BYTES = 32  # of a password: nobody guesses it, whatever it is hashed with, and every character of it fits an address
 
 
@@ -27,7 +28,7 @@ class Credentials:
     @property
     def key_file(self) -> Path:
         """The file that mongod takes as ``--keyFile``."""
-        return self.folder / _KEY
+        return self.folder / KEY
 
     @property
     def key(self) -> str:
@@ -45,14 +46,21 @@ def kept(folder: Path, nats: Iterable[str], mongo: Iterable[str]) -> Credentials
     }
     if wanted != found:
         write_private(path, json.dumps(wanted, indent=1))
-    if not (folder / _KEY).exists():
-        write_private(folder / _KEY, secrets.token_hex(_BYTES))
+    if not (folder / KEY).exists():
+        write_private(folder / KEY, secrets.token_hex(_BYTES))
     return Credentials(folder, wanted["nats"], wanted["mongo"])
 
 
 def address_file(folder: Path, user: str, server: str) -> Path:
     """Return the file with the address that a user connects to; ``server`` is nats or mongo."""
     return folder / user / f"{server}_url"
+
+
+def own_address(folder: Path, user: str, server: str) -> str:
+    """Return what a user connects to from this machine, also where the servers are in containers; raises OSError."""
+    path = address_file(folder, user, server)
+    outside = path.with_name(f"{PUBLISHED}{path.name}")
+    return (outside if outside.exists() else path).read_text("utf-8")
 
 
 def write_addresses(credentials: Credentials, nats: str, mongo: str) -> None:
@@ -64,11 +72,18 @@ def write_addresses(credentials: Credentials, nats: str, mongo: str) -> None:
             write_private(path, address.format(f"{user}:{password}@"))
 
 
-def write_private(path: Path, text: str) -> None:
-    """Replace a file at once by one that only its owner can read, from its first byte on."""
+def write_private(path: Path, text: str, *, owner: int = -1, group: int = -1) -> None:
+    """Replace a file at once by one that only its owner can read, from its first byte on.
+
+    ``owner``: the id of another user who is to be the owner. ``group``: the id of a group that may read it too.
+    """
     fresh = path.with_name(f"{path.name}.new")
     fresh.unlink(missing_ok=True)
     with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        if group != -1:
+            os.fchmod(file.fileno(), 0o640)
+        if (owner, group) != (-1, -1):
+            os.fchown(file.fileno(), owner, group)
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

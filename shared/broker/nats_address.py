@@ -2,7 +2,7 @@
 
 import re
 from typing import TypedDict
-from urllib.parse import ParseResult, unquote, urlparse
+from urllib.parse import ParseResult, quote, unquote, urlparse
 
 
 class Login(TypedDict, total=False):
@@ -52,6 +52,17 @@ def inbox(user: str) -> str:
 def without_password(url: str) -> str:
     """Return the address as it may be shown and logged."""
     return _USER.sub("//", url)
+
+
+def with_user(url: str, user: str, password: str) -> str:
+    """Return an address without user, of one or several servers of NATS or of MongoDB, with one.
+
+    NATS has them at each server, MongoDB once, with the name of the database that knows its users.
+    """
+    who = f"{quote(user, safe='')}:{quote(password, safe='')}@"
+    if url.startswith("mongodb"):
+        return f"{url.replace('//', f'//{who}', 1)}{'&' if '?' in url else '/?'}authSource=admin"
+    return ",".join(address.replace("//", f"//{who}", 1) for address in _addresses(url))
 
 
 def check(url: object) -> object:

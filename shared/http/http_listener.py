@@ -5,7 +5,6 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
-from ipaddress import ip_address
 from typing import Any
 
 import uvicorn
@@ -93,14 +92,6 @@ def bound(host: str, port: int, what: str, names: str) -> HttpListener:
         where = f"{what} on {host}:{port}: {error.strerror}"
         raise WrongSetting(f"{names}: {where}. Name a free port of this machine.") from None
     return HttpListener(opened)
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether only this machine reaches an address; of a name only ``localhost`` counts."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 async def connected(stack: AsyncExitStack, url: str) -> Client:

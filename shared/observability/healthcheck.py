@@ -4,6 +4,7 @@ import json
 import os
 import sys
 from http.client import HTTPConnection, HTTPException
+from pathlib import Path
 
 OK = 200
 TIMEOUT = 3.0  # seconds; compose.yaml gives the whole process four
@@ -19,8 +20,8 @@ def why(port: int, host: str = "127.0.0.1") -> list[str]:
     if status == OK:
         return []
     try:
-        return [str(cause) for cause in json.loads(body)["why"]]
-    except (ValueError, KeyError, TypeError):
+        return [str(cause) for cause in json.loads(body).get("why", ["it is not ready, and says no more to us"])]
+    except (ValueError, AttributeError, TypeError):
         return ["it does not answer"]
 
 
@@ -28,13 +29,22 @@ def ask(port: int, host: str = "127.0.0.1") -> tuple[int | None, bytes]:
     """Ask this machine, unless another is named, and never through a proxy from the environment."""
     connection = HTTPConnection(host, port, timeout=TIMEOUT)
     try:
-        connection.request("GET", "/readyz")
+        connection.request("GET", "/readyz", headers=_headers())
         answer = connection.getresponse()
         return answer.status, answer.read()
     except (OSError, HTTPException):
         return None, b""
     finally:
         connection.close()
+
+
+def _headers() -> dict[str, str]:
+    """Return what shows that we may see more than whether it is ready, where a file has the token."""
+    path = os.environ.get("WIREROOM_HEALTH_TOKEN_FILE")
+    try:
+        return {"Authorization": f"Bearer {Path(path).read_text('utf-8').strip()}"} if path else {}
+    except OSError:
+        return {}
 
 
 if __name__ == "__main__":

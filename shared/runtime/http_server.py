@@ -20,6 +20,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from shared.errors import WrongSetting
+from shared.observability.health_token import VARIABLE, HealthAccess
 from shared.observability.metrics import CONTENT_TYPE
 from shared.observability.process_state import LOOK_EVERY, NOT_ALIVE
 from shared.runtime.service import Broker
@@ -36,6 +37,7 @@ class ServiceServer(uvicorn.Server):
     def __init__(self, service: FastStream) -> None:
         self._service, self._broker = service, cast("Broker", service.broker)
         self._host, self._port = self._broker.settings.health_host, self._broker.settings.health_port
+        self._access = HealthAccess(self._host, self._broker.settings.health_token_file)
         self._task: asyncio.Task[None] | None = None
         self._ready, self._end = False, asyncio.Event()
         super().__init__(uvicorn.Config(self._application(), log_config=None, lifespan="on"))
@@ -62,13 +64,18 @@ class ServiceServer(uvicorn.Server):
                 return PlainTextResponse("alive")
             return PlainTextResponse(f"nothing was done for {NOT_ALIVE * LOOK_EVERY:g} s and more", 503)
 
-        async def readyz(_: Request) -> Response:
-            return Response(state.report(), 200 if state.ready else 503, media_type=_JSON)
+        async def readyz(request: Request) -> Response:
+            report = state.report() if self._access.allows(request.headers) else "{}"
+            return Response(report, 200 if state.ready else 503, media_type=_JSON)
 
-        async def prometheus(_: Request) -> Response:
+        async def prometheus(request: Request) -> Response:
+            if not self._access.allows(request.headers):
+                return _refused()
             return Response(metrics.text(), media_type=CONTENT_TYPE)
 
-        async def asyncapi(_: Request) -> Response:
+        async def asyncapi(request: Request) -> Response:
+            if not self._access.allows(request.headers):
+                return _refused()
             return Response(self._service.schema.to_specification().to_json(), media_type=_JSON)
 
         pages = {"/livez": livez, "/readyz": readyz, "/metrics": prometheus, "/asyncapi": asyncapi}
@@ -96,6 +103,12 @@ class ServiceServer(uvicorn.Server):
 
     def _stop(self, _: asyncio.Task[None]) -> None:
         self.should_exit = True
+
+
+def _refused() -> Response:
+    """Tell those who may know whether a service is ready that this page needs a token."""
+    how = f"{VARIABLE} of this service names the file with the token: Authorization: Bearer TOKEN"
+    return PlainTextResponse(how, 401, headers={"WWW-Authenticate": "Bearer"})
 
 
 def _listening(host: str, port: int) -> socket.socket:

@@ -12,7 +12,7 @@ from wireroom.local import ports
 
 COMMAND_TIMEOUT = 600  # seconds; a test that is timed out in a thread would otherwise wait for its command for ever
 DOCKER = shutil.which("docker") or "docker"
-READ_HEALTH = "import urllib.request as u; print(u.urlopen('http://127.0.0.1:8080/readyz').read().decode())"
+READ_HEALTH = "from shared.observability.healthcheck import ask; print(ask(8080)[1].decode())"
 
 
 def no_docker() -> str | None:
@@ -61,6 +61,12 @@ class Stack:
         """Run a command of ``wireroom`` as operations.md says."""
         return self.run("run", "--rm", "-T", "tools", *arguments, stdin=stdin, **environment)
 
+    def address(self, user: str) -> str:
+        """Return what programs of this machine connect to as a user of the broker, as a newcomer learns it."""
+        shown = self.tools("user", "show", user)
+        assert shown.returncode == 0, shown.stderr
+        return shown.stdout.strip()
+
     def containers(self) -> list[dict[str, Any]]:
         """Return what docker knows of each container, also of those that have ended."""
         names = self.compose("ps", "--all", "--quiet").split()
@@ -74,7 +80,7 @@ class Stack:
     def mongo(self, expression: str) -> Any:  # noqa: ANN401 - whatever JSON says
         """Evaluate an expression in the article database, as an operator would."""
         javascript = f"print(JSON.stringify({expression}))"
-        return json.loads(self.compose("exec", "-T", "mongo", "mongosh", "wireroom", "--quiet", "--eval", javascript))
+        return json.loads(self.compose("exec", "-T", "mongo", "mongo-shell", "--eval", javascript))
 
     def outcomes(self, service: str, replica: int) -> dict[str, int]:
         """Ask one replica, inside its container, how many messages it has answered."""

@@ -26,8 +26,8 @@ PAUSE = 0.05  # seconds between two: what is published meanwhile has to be extra
 class Load:
     """Publishes an article after another, through every outage, and keeps a ledger as `publish --ledger` does."""
 
-    def __init__(self, port: int, ledger: Path) -> None:
-        self._url, self._ledger = f"nats://127.0.0.1:{port}", ledger
+    def __init__(self, url: str, ledger: Path) -> None:
+        self._url, self._ledger = url, ledger
         self.acknowledged = 0
         self._more = asyncio.Condition()
 
@@ -115,7 +115,7 @@ def fresh(stack: Stack) -> Iterator[Stack]:
 
 @pytest.fixture
 async def load(fresh: Stack) -> AsyncIterator[Load]:
-    made = Load(fresh.port, Path(fresh.environment["WIREROOM_FILES"]) / "ledger.jsonl")
+    made = Load(fresh.address("publisher"), Path(fresh.environment["WIREROOM_FILES"]) / "ledger.jsonl")
     async with made.running():
         yield made
 
@@ -156,7 +156,7 @@ async def test_down_and_up_again_loses_nothing(fresh: Stack, load: Load) -> None
 async def test_a_removed_volume_of_the_broker_is_named_to_the_number(fresh: Stack, load: Load) -> None:
     await load.more()
     await compose(fresh, "stop", *SERVICES, "nats")
-    await compose(fresh, "rm", "--force", "nats", "setup")
+    await compose(fresh, "rm", "--force", "nats", "setup", "credentials")
     stored = set(fresh.mongo("db.articles.find({}, {version: 1}).toArray().map(each => Number(each.version))"))
     before = load.acknowledged
     await asyncio.to_thread(subprocess.run, [DOCKER, "volume", "rm", f"{fresh.project}_nats"], check=True)

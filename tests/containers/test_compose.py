@@ -1,5 +1,6 @@
 """The containers of compose.yaml at work: articles go through, replicas share them, nothing is kept unnamed."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
@@ -34,13 +35,18 @@ def _article(number: int) -> ArticleSubmitted:
 
 @asynccontextmanager
 async def _stored_events(stack: Stack) -> AsyncIterator[tuple[Client, Subscription]]:
-    connection = await nats.connect(f"nats://127.0.0.1:{stack.port}", connect_timeout=5)
+    """Yield a publisher's connection and what an operator hears of stored articles, from programs on this machine."""
+    publisher, operator = [
+        await nats.connect(await asyncio.to_thread(stack.address, user), connect_timeout=5)
+        for user in ("publisher", "operator")
+    ]
     try:
-        events = await connection.subscribe("news.v1.stored.>")
-        await connection.flush()
-        yield connection, events
+        events = await operator.subscribe("news.v1.stored.>")
+        await operator.flush()
+        yield publisher, events
     finally:
-        await connection.close()
+        await publisher.close()
+        await operator.close()
 
 
 async def _publish(connection: Client, article: ArticleSubmitted) -> None:
@@ -85,7 +91,7 @@ print(json.dumps({
     "uid": os.getuid(),
     "version": importlib.metadata.version("wireroom"),
     "writable": [place for place in ("/", "/app", "/venv") if os.access(place, os.W_OK)],
-    "told_of_mongodb": "WIREROOM_MONGO_URL" in os.environ,
+    "told_of_mongodb": "WIREROOM_MONGO_URL_FILE" in os.environ,
     "services": sorted(path.name for path in pathlib.Path("services").iterdir() if not path.name.startswith("__")),
 }))
 """
@@ -106,7 +112,7 @@ def test_an_image_holds_one_service_which_cannot_change_it(stack: Stack, service
 def test_nothing_is_kept_in_a_volume_without_a_name_and_every_container_is_bounded(stack: Stack) -> None:
     containers = stack.containers()
     volumes = {mount["Name"] for found in containers for mount in found["Mounts"] if mount["Type"] == "volume"}
-    assert {re.sub(r"^.*_", "", name) for name in volumes} == {"nats", "mongo", "desk"}
+    assert {re.sub(r"^.*_", "", name) for name in volumes} == {"nats", "mongo", "desk", "credentials"}
     for found in containers:
         assert found["HostConfig"]["Memory"] > 0, found["Name"]
         assert found["HostConfig"]["PidsLimit"] > 0, found["Name"]
@@ -126,7 +132,7 @@ def test_a_setup_that_cannot_succeed_ends_and_the_services_do_not_start() -> Non
         pytest.skip(reason)
     wrong = Stack(WIREROOM_STREAM_REPLICAS="9")
     try:
-        wrong.compose("build", "--quiet", "setup", "ingest")
+        wrong.compose("build", "--quiet", "credentials", "setup", "ingest")
         started = wrong.run("up", "--wait", "--wait-timeout", "120", "--quiet-pull", "ingest")
         assert started.returncode != 0
         state = {found["Config"]["Labels"]["com.docker.compose.service"]: found for found in wrong.containers()}

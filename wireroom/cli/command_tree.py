@@ -197,6 +197,10 @@ TREE: Tree = MappingProxyType({
         "ls": Entry(
             f"{_C}.access.user_command:list_users", "List the publishers and readers, without their passwords."
         ),
+        "show": Entry(
+            f"{_C}.access.user_command:show",
+            "Print the address, with its password, that one of the installation's own users connects to.",
+        ),
         "revoke": Entry(
             f"{_C}.access.user_command:revoke", "Remove a user: the broker cuts its connections and lets it in no more."
         ),

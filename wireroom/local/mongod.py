@@ -7,14 +7,13 @@ from typing import Any
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
-from services.setup import database_users
+from services.setup import database_users, replica_set
 from services.setup.credentials import Credentials
 from wireroom.local import server_binaries
 from wireroom.local.child_process import Program
 from wireroom.local.ports import LOOPBACK
 
 USUAL_PORT = 27017
-_SET = "rs0"
 _NOT_YET_INITIALIZED = 94
 _TIMEOUT_MS = 2000
 _CACHE_GB = "0.25"  # the default is half of the machine's memory
@@ -51,7 +50,7 @@ def program(data: Path, port: int, guard: Guard | None = None) -> Program:
     folder.mkdir(parents=True, exist_ok=True)
     command = (
         *(str(server_binaries.mongod()), "--dbpath", str(folder), "--port", str(port), "--bind_ip", LOOPBACK),
-        *("--replSet", _SET, "--oplogSize", _OPLOG_MB, "--wiredTigerCacheSizeGB", _CACHE_GB),
+        *("--replSet", replica_set.SET, "--oplogSize", _OPLOG_MB, "--wiredTigerCacheSizeGB", _CACHE_GB),
         *("--nounixsocket", "--quiet", *HARDENING),  # no file in /tmp
         *("--setParameter", "diagnosticDataCollectionEnabled=false"),  # writes to the disk every second
         *((*_GUARDED, "--keyFile", str(guard.credentials.key_file)) if guard else ()),
@@ -65,9 +64,7 @@ def program(data: Path, port: int, guard: Guard | None = None) -> Program:
 
 async def version(port: int, guard: Guard | None = None) -> str | None:
     """Return the server's version once it takes writes; makes the replica set if there is none, and its users."""
-    ourselves: dict[str, Any] = {}
-    if guard:
-        ourselves = {"username": "__system", "password": guard.credentials.key, "authSource": "local"}
+    ourselves: dict[str, Any] = replica_set.as_member(guard.credentials.key) if guard else {}
     async with AsyncMongoClient[dict[str, Any]](
         url(port),
         serverSelectionTimeoutMS=_TIMEOUT_MS,
@@ -93,7 +90,9 @@ async def _make_set(client: Client, address: str) -> None:
         found = (await client.admin.command("replSetGetConfig"))["config"]
     except OperationFailure as error:
         if error.code == _NOT_YET_INITIALIZED:
-            await client.admin.command("replSetInitiate", {"_id": _SET, "members": [{"_id": 0, "host": address}]})
+            await client.admin.command(
+                "replSetInitiate", {"_id": replica_set.SET, "members": [{"_id": 0, "host": address}]}
+            )
         return
     if found["members"][0]["host"] != address:
         found["members"][0]["host"] = address

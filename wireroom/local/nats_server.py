@@ -10,7 +10,7 @@ from pathlib import Path
 
 from nats.errors import Error as NatsError
 
-from services.setup.broker_accounts import ACCOUNT
+from services.setup import broker_accounts
 from services.setup.credentials import write_private
 from shared.broker import nats_client
 from shared.broker.connect import is_refusal
@@ -24,7 +24,6 @@ USUAL_PORT = 4222
 _TIMEOUT = 2
 _ACCOUNTS = "nats-accounts.conf"  # in the folder of the configuration that includes it
 _RELOADS, _LOOKS, _PAUSE = 10, 3, 0.1  # times the server is told, looks after each, and seconds between two
-_NO_ACCOUNT = "$G"  # how the server calls the account of a configuration without accounts
 _CONFIGURATION = """# Written at every start.
 server_name: wireroom
 host: {host}
@@ -63,7 +62,7 @@ def program(
     write_private(configuration, _CONFIGURATION.format(**values, folder=json.dumps(str(folder))) + monitor + include)
     if accounts:
         write_private(data / _ACCOUNTS, accounts)
-        _adopt(folder)
+        broker_accounts.adopt(folder)
 
     async def probe() -> str | None:
         return await version(probed_as or url(port), guarded=bool(accounts))
@@ -87,13 +86,6 @@ async def change_accounts(data: Path, process: int, accounts: str, in_force: Cal
             if await in_force():
                 return True
     return False
-
-
-def _adopt(folder: Path) -> None:
-    """Give our account what was stored before there were accounts; the server keeps each account in its own folder."""
-    before, ours = folder / "jetstream" / _NO_ACCOUNT, folder / "jetstream" / ACCOUNT
-    if before.exists() and not ours.exists():
-        before.rename(ours)
 
 
 async def version(address: str, *, guarded: bool = False) -> str | None:

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 CREDENTIALS = "credentials"  # folder: services/setup/credentials.py
+FOLDER_OF_CONTAINERS = "WIREROOM_CREDENTIALS_FOLDER"
 _OPERATOR = "operator"  # as in shared/broker/permissions.py, which takes a tenth of a second to import
 _LOCK = "lock"
 _STATE = "state.json"
@@ -105,6 +106,11 @@ def apply_running_stack(data: Path) -> frozenset[str]:
     missing = {name: url for name, url in known.items() if name not in named}
     os.environ.update(missing)
     return frozenset(missing)
+
+
+def credentials_folder(data: Path) -> Path:
+    """Return where the credentials of each user are: those of the containers, where they are named, or of the stack."""
+    return Path(os.environ.get(FOLDER_OF_CONTAINERS) or data / CREDENTIALS)
 
 
 def address_files(data: Path, user: str) -> dict[str, Path]:

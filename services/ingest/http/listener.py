@@ -13,7 +13,8 @@ from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
 from shared.errors import Unavailable
-from shared.http.http_listener import HttpListener, bound, connected, is_loopback
+from shared.http.http_listener import HttpListener, bound, connected
+from shared.loopback import is_loopback
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)

@@ -21,7 +21,7 @@ from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
 from shared.errors import WrongSetting
-from shared.http.http_listener import is_loopback
+from shared.loopback import is_loopback
 from shared.messages import ArticleIngested, ArticleSubmitted
 from shared.runtime.run import load
 from shared.settings import Settings

@@ -12,15 +12,19 @@ import yaml  # type: ignore[import-untyped] # it has no types
 from services.desk.settings import DeskSettings
 from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
+from services.setup.container_credentials import GROUPS
+from services.setup.settings import ContainerSettings
 from shared.environment import COMPOSE
 from shared.limits import Limits
-from shared.settings import EnvironmentSettings, Settings, variable
+from shared.settings import IN_FILE, SECRET, EnvironmentSettings, Settings, variable
 from tests.documents import documented_service
 from tests.paths import ROOT
 
 SERVICES: dict[str, dict[str, Any]] = yaml.safe_load(documented_service.compose_file())["services"]
 each_container = pytest.mark.parametrize("name", SERVICES)
-_OF_DATABASE = {"WIREROOM_MONGO_URL", "WIREROOM_MONGO_DATABASE"}
+_OF_BROKER = "WIREROOM_NATS_URL_FILE"  # in place of the address, which has a password
+_OF_DATABASE = {"WIREROOM_MONGO_URL_FILE", "WIREROOM_MONGO_DATABASE"}
+_FOLDER = "WIREROOM_CREDENTIALS_FOLDER"
 _INSIDE = {"WIREROOM_HEALTH_HOST", "WIREROOM_HEALTH_PORT"}  # of the container alone, where nothing else is
 
 
@@ -30,14 +34,20 @@ def environment(name: str) -> dict[str, str | None]:
 
 
 def variables(*classes: type[EnvironmentSettings]) -> set[str]:
-    return {variable(settings, field) for settings in classes for field in settings.model_fields}
+    """Return the variables of settings; what holds a password is named by its file."""
+    return {
+        f"{variable(settings, field)}{IN_FILE if field in SECRET else ''}"
+        for settings in classes
+        for field in settings.model_fields
+    }
 
 
 def test_every_setting_reaches_whom_it_is_for() -> None:
     common = variables(Settings) - _OF_DATABASE - _INSIDE - {"WIREROOM_STREAM_REPLICAS"}
     scraped = {"WIREROOM_HEALTH_HOST"}
     of_setup = variables(Limits) | {"WIREROOM_STREAM_REPLICAS"}
-    assert set(environment("setup")) == common | of_setup | _OF_DATABASE
+    of_users = {_FOLDER, "WIREROOM_CREDENTIALS_DATABASE_MEMBERS"}
+    assert set(environment("setup")) == common | of_setup | _OF_DATABASE | of_users
     assert set(environment("ingest")) == common | scraped | variables(IngestSettings)
     assert set(environment("extract")) == common | scraped | variables(ExtractSettings)
     assert set(environment("store")) == common | scraped | _OF_DATABASE
@@ -45,13 +55,53 @@ def test_every_setting_reaches_whom_it_is_for() -> None:
     assert set(environment(documented_service.NAME)) == common | scraped
     tools = {name for name in environment("tools") if name.startswith("WIREROOM_")}
     assert tools == variables(Settings, Limits, IngestSettings, ExtractSettings, DeskSettings) - _INSIDE | {
-        "WIREROOM_DATA"
+        *("WIREROOM_DATA", _FOLDER)
     }
+    of_credentials = variables(ContainerSettings) - {"WIREROOM_CREDENTIALS_DATABASE_MEMBERS"}
+    addresses = {"WIREROOM_NATS_URL", "WIREROOM_MONGO_URL"}  # without users, which it adds
+    assert set(environment("credentials")) == of_credentials | addresses | {"WIREROOM_LOG_LEVEL"}
 
 
 def test_only_setup_the_store_the_desk_and_the_command_are_told_where_the_database_is() -> None:
     told = {name for name in SERVICES if "mongodb://" in str(SERVICES[name]) or "MONGO_URL" in str(SERVICES[name])}
-    assert told == {"setup", "store", "desk", "tools"}
+    assert told == {"credentials", "setup", "store", "desk", "tools"}
+    connected = {name for name in SERVICES if "data" in SERVICES[name].get("networks", [])}
+    assert connected - {"mongo"} == told - {"credentials"}
+    assert SERVICES["credentials"]["network_mode"] == "none"
+
+
+@each_container
+def test_a_container_is_confined(name: str) -> None:
+    service = SERVICES[name]
+    assert service["read_only"] is True
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert re.fullmatch(r"[1-9]\d*:\d+" if name != "credentials" else "0:0", service["user"])
+    assert ("cap_add" in service) == (name == "credentials")
+    assert not {"privileged", "pid", "ipc", "devices"} & set(service)
+    assert all(port.startswith("127.0.0.1:") for port in service.get("ports", []))
+    assert service.get("networks") or service["network_mode"] == "none", "the default network reaches the internet"
+
+
+def test_only_what_fetches_or_calls_is_in_a_network_with_the_internet() -> None:
+    networks = yaml.safe_load((ROOT / "compose.yaml").read_text())["networks"]
+    assert {name for name, options in networks.items() if (options or {}).get("internal")} == {"queue", "data"}
+    assert {name for name in SERVICES if "outside" in SERVICES[name].get("networks", [])} == {"ingest", "desk", "tools"}
+
+
+def test_a_container_has_the_groups_of_the_files_that_it_reads() -> None:
+    groups = {**GROUPS, documented_service.NAME: 10030}
+    for name in set(SERVICES) - {"credentials", "tools"}:
+        needed = {
+            str(groups[part]) for part in re.findall(r"/credentials/(\w+)/", str(SERVICES[name])) if part in groups
+        }
+        if name == "nats":
+            needed = {str(groups["broker"])}
+        if name == "mongo":
+            needed = {str(groups["operator"])}  # of its shell
+        assert set(SERVICES[name].get("group_add", [])) | {str(groups["health"])} == needed | {str(groups["health"])}, (
+            name
+        )
 
 
 @each_container
@@ -71,7 +121,7 @@ def test_a_volume_has_a_name_or_is_a_folder_of_this_machine(name: str) -> None:
 
 
 def test_setup_and_the_command_are_not_started_again() -> None:
-    assert {name for name in SERVICES if SERVICES[name]["restart"] == "no"} == {"setup", "tools"}
+    assert {name for name in SERVICES if SERVICES[name]["restart"] == "no"} == {"credentials", "setup", "tools"}
 
 
 def test_what_only_compose_reads_is_no_unknown_variable() -> None:

@@ -66,7 +66,9 @@ def test_the_broker_of_compose_reads_the_configuration_that_is_tested() -> None:
 
 def test_the_database_of_compose_is_hardened_as_the_embedded_one() -> None:
     [command] = re.findall(r"--bind_ip_all[^\]]*", (ROOT / "compose.yaml").read_text())
-    assert tuple(command.split(", "))[-len(HARDENING) :] == HARDENING
+    words = tuple(re.findall(r"[^\s,]+", command))
+    assert words[-len(HARDENING) :] == HARDENING
+    assert {"--keyFile", "enableLocalhostAuthBypass=false"} < set(words)
 
 
 def test_no_consumer_asks_for_headers_only() -> None:

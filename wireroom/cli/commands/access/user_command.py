@@ -86,6 +86,30 @@ def list_users(
         err.print("There is no user. `wireroom user add NAME --source SOURCE` makes one.")
 
 
+def show(
+    context: typer.Context,
+    name: Annotated[str, typer.Argument(callback=subject_arguments.user_name, help="Such as publisher or operator.")],
+    database: Annotated[
+        bool, typer.Option("--database", help="The address of MongoDB instead of the broker's.")
+    ] = False,
+) -> None:
+    """Print the address, with its password, that one of the installation's own users connects to.
+
+    Examples: `wireroom user show publisher`, `docker compose run --rm tools user show publisher`
+    """
+    folder = stack_state.credentials_folder(_data(context))
+    try:
+        address = credentials.own_address(folder, name, "mongo" if database else "nats")
+    except OSError as error:
+        what = "database user" if database else "user"
+        fail(
+            EX_UNAVAILABLE,
+            f"There is no {what} {name} in {folder}, or its address is not for you: {error.strerror}. "
+            "What `user add` and `user rotate` printed is kept by nobody.",
+        )
+    out.print(address, soft_wrap=True, markup=False, highlight=False)
+
+
 def revoke(context: typer.Context, name: _Name) -> None:
     """Remove a user: the broker cuts its connections and lets it in no more.
 
