@@ -29,6 +29,8 @@ DESK = "desk"  # user and durable of a reader that is part of the installation
 SEARCHES = "desk-searches"  # durable of what saved searches are tried on; all desks share it
 OPERATOR = "operator"  # of the command line
 SETUP = "setup"
+SNAPSHOTS, RESTORES = f"{_API}.STREAM.SNAPSHOT", f"{_API}.STREAM.RESTORE"  # of a stream; `wireroom backup|restore`
+RESETS = f"{_API}.CONSUMER.RESET"  # of a stream's consumer
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def table(downstream: Iterable[str] = ()) -> Mapping[str, Access]:
         ),
         DESK: _desk(),
         SETUP: (
-            *("$JS.API.>", "$JS.FC.>"),
+            *("$JS.API.>", "$JS.FC.>", *_backup(), "$JS.SNAPSHOT.RESTORE.>"),
             *_service("ingest", INGEST, ArticleIngested, ArticleWithdrawn),  # it ingests what a backup brought back
             *submissions,
             "news.held.submitted",
@@ -175,10 +177,11 @@ def _operator() -> tuple[str, ...]:
     """Return what the command line does: everything but making, changing, emptying and deleting streams.
 
     It may make readers of NEWS, and read as them. It hears all inboxes: it may read every stream anyway, and so any
-    client of NATS works as this user.
+    client of NATS works as this user. It saves streams, and cannot restore one, which makes it.
     """
     return (
         *_everything(),
+        *_backup(),
         *_readers(),
         *(f"{_API}.STREAM.MSG.DELETE.*", f"{_API}.STREAM.PURGE.DEAD"),
         "news.v1.>",  # submits, replays and withdraws
@@ -198,6 +201,11 @@ def _everything() -> tuple[str, ...]:
         f"{_API}.CONSUMER.INFO.*.*",
         *(subject for name in names for subject in (*_scan(name), *_get(name))),
     )
+
+
+def _backup() -> tuple[str, ...]:
+    """Return what saving whole streams takes, with the acknowledgements that let the broker send more."""
+    return (f"{SNAPSHOTS}.*", "$JS.SNAPSHOT.ACK.>")
 
 
 def _readers() -> tuple[str, ...]:

@@ -80,6 +80,7 @@ CASES = {
     "try": Case("Quillfeather"),
     "config check": Case("can be used"),
     "doctor": Case("INBOX"),
+    "backup": Case("backed up"),
 }
 
 
@@ -97,6 +98,8 @@ def files() -> Iterator[Path]:
         folder = Path(name)
         folder.chmod(0o755)
         (folder / "article.txt").write_text("Tidewell opens its lock\n\n" + str(ARTICLE["body"]))
+        (folder / "backups").mkdir()
+        (folder / "backups").chmod(0o777)
         lines = [*sample_lines(), json.dumps(ARTICLE).encode()]
         (folder / "articles.jsonl").write_bytes(b"\n".join(lines))
         yield folder

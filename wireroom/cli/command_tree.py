@@ -83,6 +83,14 @@ TREE: Tree = MappingProxyType({
         f"{_C}.audit_command:audit",
         "Check that everything accepted is accounted for: stored, withdrawn, dead-lettered, dropped or in flight.",
     ),
+    "backup": Entry(
+        f"{_C}.backups.backup_command:backup",
+        "Save all that broker and database hold into a new folder, while everything goes on.",
+    ),
+    "restore": Entry(
+        f"{_C}.backups.backup_command:restore",
+        "Put a backup into an empty broker and database, while no service runs; every file is checked first.",
+    ),
     "withdraw": Entry(
         f"{_C}.withdraw_command:withdraw",
         "Take an article down: every consumer is told, its text leaves MongoDB and the streams, and it stays gone.",

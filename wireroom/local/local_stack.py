@@ -54,6 +54,7 @@ class Stack:
         self.nats_url, self.mongo_url = self._addresses(OPERATOR)
         nats_url, mongo_url = self._addresses(SETUP)
         self.of_setup = Settings(nats_url=nats_url, mongo_url=mongo_url)  # who may change streams
+        self.of_restore = Settings(nats_url=nats_url, mongo_url=self._addresses("store")[1])  # who may replace all
         self.health_ports = dict(zip(names, health_ports, strict=True))
         self.articles_url = f"http://{ports.LOOPBACK}:{http_port}/v1/articles"
         self.desk_url = f"http://{ports.LOOPBACK}:{desk_port}/"
@@ -90,8 +91,7 @@ class Stack:
 
     async def start(self) -> None:
         """Return once every part can take work; raises NotStarted."""
-        self._write_state()
-        await _all(self._broker.start(), self._database.start())
+        await self.start_servers()
         try:
             done = await setup(self.of_setup, Limits(), self._wish)
         except (NatsError, Unavailable) as error:
@@ -105,6 +105,11 @@ class Stack:
         self._disk_recovery = asyncio.create_task(
             restart_when_there_is_room(self._monitor_port, self._data / "nats", self._broker.restart, self._say)
         )
+
+    async def start_servers(self) -> None:
+        """Return once broker and database can take work; raises NotStarted."""
+        self._write_state()
+        await _all(self._broker.start(), self._database.start())
 
     async def stop(self) -> None:
         """Stop in order: whoever depends on others first, so that nothing is left half done."""
@@ -162,6 +167,21 @@ async def running(
         try:
             await stack.start()
             yield stack
+        finally:
+            await stack.stop()
+
+
+@asynccontextmanager
+async def servers(data: Path, say: Say) -> AsyncIterator[Settings]:
+    """Run broker and database of a folder, and no service; yields where they are for whoever may replace all they hold.
+
+    Raises AlreadyRunning, Missing or NotStarted, with nothing left behind.
+    """
+    with stack_state.held(data):
+        stack = Stack(data, say, extract=1, usual_ports=False, restored=False)
+        try:
+            await stack.start_servers()
+            yield stack.of_restore
         finally:
             await stack.stop()
 

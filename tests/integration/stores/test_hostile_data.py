@@ -185,6 +185,15 @@ def cases(good: Good) -> dict[str, list[Case]]:
             Case(("audit", "--json"), codes=(0, 1)),
             Case(("audit", "--accept", "--reason", hostile.TEXT.replace("\x00", "")), codes=(0, 1)),
         ],
+        "backup": [
+            Case(("backup", str(good.folder / "backup"), "--json"), shows='"RAW":'),
+            Case(("backup", str(good.folder / "backup")), codes=(73,), shows="not empty"),
+        ],
+        "restore": [
+            Case(("restore", str(good.folder / "backup"), "--check"), shows="is whole"),
+            Case(("restore", str(good.folder / "backup"), "--replace"), codes=(1,), shows="Stop all services"),
+            Case(("restore", str(good.folder / "hostile\x1b[2J.txt")), codes=(65,), shows="is no backup"),
+        ],
         "doctor": [Case(("doctor",), codes=(0, 1), shows="bucket letters"), Case(("doctor", "--json"), codes=(0, 1))],
         "import ls": [Case(("import", "ls")), Case(("import", "ls", "--json"))],
         **{

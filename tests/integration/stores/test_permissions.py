@@ -24,6 +24,8 @@ TABLE = table(OUTSIDERS.services)
 PASSWORDS = {name: f"password-of-{name}" for name in user_names(OUTSIDERS)}
 SUBMITTED = "news.v1.submitted"
 READS = f"CONSUMER.MSG.NEXT.{NEWS}.archive-reader"
+SAVES = ("$JS.API.STREAM.SNAPSHOT.RAW", "$JS.SNAPSHOT.ACK.RAW.x.1.1")
+RESTORES = ("$JS.API.STREAM.RESTORE.RAW", "$JS.SNAPSHOT.RESTORE.RAW.x", "$JS.API.CONSUMER.RESET.RAW.extract")
 INTERNAL = ("news.v1.raw.harbour-gazette", "news.v1.stored.en.harbour-gazette", "$KV.withdrawn.x", "news.dead.ingest.x")
 # what nobody's list shows by itself: said here again, by hand, so that a list that grows too long is noticed
 NEVER = {
@@ -37,11 +39,12 @@ NEVER = {
     ),
     SETUP: ("news.v1.extracted.en.a", "news.v1.stored.en.a", "news.dead.store.a"),
     OPERATOR: (
-        *(f"$JS.API.STREAM.{what}.RAW" for what in ("CREATE", "UPDATE", "DELETE", "PURGE", "RESTORE", "SNAPSHOT")),
+        *(f"$JS.API.STREAM.{what}.RAW" for what in ("CREATE", "UPDATE", "DELETE", "PURGE", "RESTORE")),
         *(
             "$SYS.REQ.SERVER.PING",
             "$JS.ACK.RAW.extract.1.1.1.1.1",
             "$JS.API.CONSUMER.DURABLE.CREATE.RAW.x",
+            *RESTORES,
         ),
     ),
     DEFAULT_PUBLISHER: (f"{SUBMITTED}.harbour-gazette", "news.v1.raw.a", "$JS.API.INFO", "$JS.API.STREAM.NAMES"),
@@ -135,7 +138,7 @@ def takes(patterns: tuple[str, ...]) -> Callable[[str], bool]:
 SUBJECTS = sorted(
     {example(pattern) for user in PASSWORDS for pattern in allowed(user).publish}
     | {subject for subjects in NEVER.values() for subject in subjects}
-    | set(INTERNAL)
+    | {*INTERNAL, *SAVES, *RESTORES}
 )
 
 
@@ -150,6 +153,12 @@ async def test_a_user_publishes_what_its_list_has_and_nothing_else(url: str, use
     assert refused == {subject for subject in SUBJECTS if not may(subject)}
     assert set(NEVER.get(user, INTERNAL)) <= refused
     assert refused < set(SUBJECTS), "something is allowed"
+
+
+def test_the_operator_saves_streams_and_setup_alone_restores_them() -> None:
+    may = {user: takes(allowed(user).publish) for user in PASSWORDS}
+    assert {user for user in PASSWORDS for subject in SAVES if may[user](subject)} == {OPERATOR, SETUP}
+    assert {user for user in PASSWORDS for subject in RESTORES if may[user](subject)} == {SETUP}
 
 
 @pytest.mark.parametrize("user", PASSWORDS)
