@@ -111,10 +111,11 @@ class _Source:
         to tell anything from where they stand.
         """
         tree = parse(body)
-        page = read(tree) if tree is not None else Page()
+        elements = list(tree.iter()) if tree is not None else []  # lxml makes those anew that nothing holds
+        page = read(tree) if elements else Page()
         if page.lines and is_fragment(body):
             return self.text(page.lines, title, page.linked)
-        head = head_of(tree, self._rules.vocabulary) if tree is not None else Head()
+        head = head_of(tree, self._rules.vocabulary) if elements else Head()
         return _with(self._whole(page, head, title or head.title or "", len(body)), head, self._rules)
 
     def _whole(self, page: Page, head: Head, title: str, characters: int) -> CleanArticle:

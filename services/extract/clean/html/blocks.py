@@ -262,7 +262,7 @@ class _Reader:
             self._inlined.append(element)
         elif tag in BLOCKS:
             self._end_before(element, tag)
-        self.open(tag, attributes, shown_as)
+        self._open(tag, attributes, shown_as)
         if tag == "q":
             quoted = (element.text or "").lstrip()[:1] in _QUOTATION or "".join(self.pieces)[-1:] in _QUOTATION
             self._quotes.append("" if quoted else self._marks[1])
@@ -316,9 +316,9 @@ class _Reader:
             self.say(mark)
         if self._preformatted and self._preformatted[-1] is element:
             self._preformatted.pop()
-        self.close(tag)
+        self._close(tag)
 
-    def open(self, tag: str, attributes: Attributes, shown_as: int) -> None:
+    def _open(self, tag: str, attributes: Attributes, shown_as: int) -> None:
         boxes = self.page.boxes
         number = len(boxes.tags)
         self._depth = depth = self._depth + 1
@@ -338,7 +338,7 @@ class _Reader:
             self._captions += 1
             self._caption_boxes.append(number)
 
-    def close(self, tag: str) -> None:
+    def _close(self, tag: str) -> None:
         boxes, box = self.page.boxes, self._box
         boxes.last[box] = len(self.page.lines) + (1 if self.pieces else 0)
         boxes.ends[box] = len(boxes.tags)

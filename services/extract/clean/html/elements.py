@@ -60,7 +60,8 @@ def is_page(body: str, media_type: str) -> bool:
 
 def unescaped(body: str) -> str:
     """Return markup that was escaped once too often, as in feeds, as markup again."""
-    body = _CDATA.sub(r"\1", body)
+    if whole := _CDATA.match(body):
+        body = whole[1]
     return unescape(body) if not _TAG.search(body) and _ESCAPED_TAG.search(body) else body
 
 
