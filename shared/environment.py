@@ -19,7 +19,15 @@ _DESK = (
     *("NAME", "FOLDER", "HTTP_HOST", "HTTP_PORT", "TOKEN_FILE", "ADMIN_TOKEN_FILE"),
     *("PROXY_HEADER", "PROXY_ADDRESSES", "TIME_LIMIT", "PROBES"),
 )
-_CREDENTIALS = ("FOLDER", "BROKER_DATA", "PUBLISHED_NATS", "PUBLISHED_MONGO", "ADDED_SERVICES", "DATABASE_MEMBERS")
+_CREDENTIALS = (
+    "FOLDER",
+    "BROKER_DATA",
+    "PUBLISHED_NATS",
+    "PUBLISHED_MONGO",
+    "ADDED_SERVICES",
+    "DATABASE_MEMBERS",
+    "BROKER_NODES",
+)
 # what is read without a class of settings, with what it names
 OTHERS: Mapping[str, str] = MappingProxyType({
     "WIREROOM_DATA": "folder of the one-machine stack",
@@ -29,6 +37,7 @@ OTHERS: Mapping[str, str] = MappingProxyType({
 # read by Docker Compose from the same shell, see compose.yaml
 COMPOSE = frozenset({
     *(f"WIREROOM_{part}_PORT" for part in ("NATS", "MONGO", "HTTP", "DESK", "PROMETHEUS", "GRAFANA")),
+    *("WIREROOM_NATS_PORT_2", "WIREROOM_NATS_PORT_3"),  # of compose.cluster.yaml
     *("WIREROOM_SITE_FOLDER", "WIREROOM_FILES", "WIREROOM_MODEL_PACKAGES", "WIREROOM_ADDED_SERVICES"),
     *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("NATS", "MONGO", "INGEST", "EXTRACT", "STORE", "DESK", "TOOLS")),
     *(f"WIREROOM_{part}_MEM_LIMIT" for part in ("PROMETHEUS", "GRAFANA")),

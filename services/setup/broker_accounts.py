@@ -7,7 +7,7 @@ give that. A reader is such an account too, and reaches one durable of NEWS belo
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ DEFAULT_PUBLISHER = "publisher"  # may submit for any source
 READER_API = "JS.wireroom.API"  # prefix of JetStream's API for readers; theirs would be another account's
 _NO_ACCOUNT = "$G"  # how the server calls the account of a configuration without accounts
 _SYSTEM = "SYS"
+_ROUTE, _ROUTE_PORT = "route", 6222  # as which brokers of a cluster connect to each other
 _SUBMITTED = ArticleSubmitted.subject_pattern
 
 
@@ -74,6 +75,17 @@ def adopt(folder: Path) -> None:
     before, ours = folder / "jetstream" / _NO_ACCOUNT, folder / "jetstream" / ACCOUNT
     if before.exists() and not ours.exists():
         before.rename(ours)
+
+
+def cluster(nodes: Sequence[str], password: str) -> str:
+    """Return what is put into the configuration of each broker of a cluster; it holds the password of its members.
+
+    Clients are told of no other broker: those of the host would not reach it by that name.
+    """
+    routes = [f"nats://{_ROUTE}:{password}@{node}:{_ROUTE_PORT}" for node in nodes]
+    known = {"user": _ROUTE, "password": password}
+    fields = {"name": "wireroom", "port": _ROUTE_PORT, "no_advertise": True, "authorization": known, "routes": routes}
+    return f"cluster: {json.dumps(fields, indent=1)}\n"
 
 
 def addition(passwords: Mapping[str, str], outsiders: Outsiders) -> str:

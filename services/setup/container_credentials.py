@@ -9,7 +9,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -72,6 +72,8 @@ def write(options: ContainerSettings, nats: str, mongo: str) -> None:
     )
     accounts = outside_users.configuration(known.nats, outside_users.load(options.folder), added)
     write_private(options.folder / "broker/accounts.conf", accounts, group=groups["broker"])
+    if options.broker_nodes:
+        _cluster(options.folder / "broker", options.broker_nodes.split(","), groups["broker"])
     _database(options.folder, known, groups[SETUP])
     token = options.folder / "health/token"
     if not token.exists():
@@ -89,6 +91,14 @@ def _database(folder: Path, known: Credentials, setup: int) -> None:
     write_private(folder / "database" / KEY, known.key, owner=DATABASE_USER)  # mongod wants it so
     write_private(folder / SETUP / KEY, known.key, group=setup)
     write_private(folder / SETUP / replica_set.PASSWORDS, json.dumps(dict(known.mongo)), group=setup)
+
+
+def _cluster(folder: Path, nodes: Sequence[str], group: int) -> None:
+    """Write how brokers find each other, and the password without which none of them lets another in."""
+    secret = folder / "cluster.password"
+    if not secret.exists():
+        write_private(secret, credentials.new_password())
+    write_private(folder / "cluster.conf", broker_accounts.cluster(nodes, secret.read_text("ascii")), group=group)
 
 
 def _folder(path: Path, group: int) -> None:

@@ -26,6 +26,7 @@ class ContainerSettings(EnvironmentSettings):
 
     folder: Path = Path("/credentials")  # the volume
     broker_data: Path | None = None  # the broker's volume, which has to belong to the broker's user
+    broker_nodes: str | None = None  # of a cluster: their names, separated by commas
     published_nats: str = "nats://127.0.0.1:4222"  # as programs of the host reach it
     published_mongo: str = "mongodb://127.0.0.1:27017/?directConnection=true"
     # services of one's own with the id of the group that reads their credentials, such as headcount=10030

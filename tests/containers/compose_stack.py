@@ -28,8 +28,9 @@ def no_docker() -> str | None:
 class Stack:
     """One compose project; ``environment`` is what its shell or its file .env would have."""
 
-    def __init__(self, **environment: str) -> None:
-        self.port, self._http_port, self._desk_port = ports.free(3)
+    def __init__(self, file: str = "compose.yaml", **environment: str) -> None:
+        self.port, self._http_port, self._desk_port, *self._other_brokers = ports.free(5)
+        self.file = file
         self.project = f"wireroom-test-{uuid.uuid4().hex[:8]}"
         self.environment = environment
 
@@ -37,6 +38,7 @@ class Stack:
         """Run docker compose on this project, whatever comes of it."""
         published = {
             "WIREROOM_NATS_PORT": str(self.port),
+            **{f"WIREROOM_NATS_PORT_{number}": str(port) for number, port in enumerate(self._other_brokers, 2)},
             "WIREROOM_HTTP_PORT": str(self._http_port),
             "WIREROOM_DESK_PORT": str(self._desk_port),
         }
@@ -47,7 +49,7 @@ class Stack:
         )  # fmt: skip
 
     def command(self, *arguments: str) -> list[str]:
-        return [DOCKER, "compose", "--project-name", self.project, *arguments]
+        return [DOCKER, "compose", "--file", self.file, "--project-name", self.project, *arguments]
 
     def compose(self, *arguments: str, **environment: str) -> str:
         """Run docker compose on this project; a failure shows what it printed."""
@@ -77,10 +79,21 @@ class Stack:
     def logs(self) -> str:
         return self.run("logs", "--no-color", "--tail", "40").stdout
 
-    def mongo(self, expression: str) -> Any:  # noqa: ANN401 - whatever JSON says
+    def mongo(self, expression: str, service: str = "mongo") -> Any:  # noqa: ANN401 - whatever JSON says
         """Evaluate an expression in the article database, as an operator would."""
         javascript = f"print(JSON.stringify({expression}))"
-        return json.loads(self.compose("exec", "-T", "mongo", "mongo-shell", "--eval", javascript))
+        return json.loads(self.compose("exec", "-T", service, "mongo-shell", "--eval", javascript))
+
+    def docker(self, *arguments: str, stdin: str = "") -> str:
+        """Run docker itself, which knows containers by ``container``; returns what it printed."""
+        done = subprocess.run(
+            [DOCKER, *arguments], input=stdin, capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT
+        )
+        assert done.returncode == 0, f"{arguments}\n{done.stdout[-2000:]}\n{done.stderr[-2000:]}"
+        return done.stdout
+
+    def container(self, service: str, replica: int = 1) -> str:
+        return f"{self.project}-{service}-{replica}"
 
     def outcomes(self, service: str, replica: int) -> dict[str, int]:
         """Ask one replica, inside its container, how many messages it has answered."""

@@ -28,6 +28,18 @@ _FOLDER = "WIREROOM_CREDENTIALS_FOLDER"
 _INSIDE = {"WIREROOM_HEALTH_HOST", "WIREROOM_HEALTH_PORT"}  # of the container alone, where nothing else is
 
 
+class _Tags(yaml.SafeLoader):  # type: ignore[misc] # it has no types
+    """Reads what Compose marks as taking the place of the extended service's."""
+
+
+def _marked(loader: yaml.SafeLoader, node: yaml.Node) -> Any:  # noqa: ANN401 - any YAML
+    sequence = isinstance(node, yaml.SequenceNode)
+    return loader.construct_sequence(node) if sequence else loader.construct_mapping(node, deep=True)
+
+
+_Tags.add_constructor("!override", _marked)
+
+
 def environment(name: str) -> dict[str, str | None]:
     found: dict[str, str | None] = SERVICES[name].get("environment", {})
     return found
@@ -57,9 +69,24 @@ def test_every_setting_reaches_whom_it_is_for() -> None:
     assert tools == variables(Settings, Limits, IngestSettings, ExtractSettings, DeskSettings) - _INSIDE | {
         *("WIREROOM_DATA", _FOLDER)
     }
-    of_credentials = variables(ContainerSettings) - {"WIREROOM_CREDENTIALS_DATABASE_MEMBERS"}
+    of_cluster = {"WIREROOM_CREDENTIALS_BROKER_NODES"}
+    of_credentials = variables(ContainerSettings) - {"WIREROOM_CREDENTIALS_DATABASE_MEMBERS"} - of_cluster
     addresses = {"WIREROOM_NATS_URL", "WIREROOM_MONGO_URL"}  # without users, which it adds
     assert set(environment("credentials")) == of_credentials | addresses | {"WIREROOM_LOG_LEVEL"}
+
+
+def test_the_cluster_has_every_service_and_network_and_adds_no_setting_of_a_service() -> None:
+    cluster = yaml.load((ROOT / "compose.cluster.yaml").read_text(), _Tags)  # noqa: S506 - a safe loader
+    single = yaml.safe_load((ROOT / "compose.yaml").read_text())
+    known = {re.sub(r"-\d$", "", name) for name in cluster["services"]}
+    assert known == set(single["services"]) - {"prometheus", "grafana"}
+    assert cluster["networks"] == single["networks"]
+    for name, service in cluster["services"].items():
+        assert service["extends"] == {"file": "compose.yaml", "service": re.sub(r"-\d$", "", name)}
+        added = set(service) - {"extends", "environment", "volumes", "ports", "depends_on", "command", "healthcheck"}
+        assert added <= {"deploy"}, name
+    services = ("ingest", "extract", "store", "desk")
+    assert not any("environment" in cluster["services"][name] for name in services)
 
 
 def test_only_setup_the_store_the_desk_and_the_command_are_told_where_the_database_is() -> None:
@@ -125,7 +152,7 @@ def test_setup_and_the_command_are_not_started_again() -> None:
 
 
 def test_what_only_compose_reads_is_no_unknown_variable() -> None:
-    files = [ROOT / "compose.yaml", *(ROOT / "deploy").glob("*.yaml")]
+    files = [*ROOT.glob("compose*.yaml"), *(ROOT / "deploy").glob("*.yaml")]
     read = {name for file in files for name in re.findall(r"\$\{(WIREROOM_\w+)", file.read_text())}
     assert read == COMPOSE
 

@@ -67,6 +67,21 @@ def test_each_address_names_its_user_and_belongs_to_the_group_that_reads_it(
     assert (owners[str(key)], key.stat().st_mode & 0o777) == ((DATABASE_USER, -1), 0o600), "as mongod wants it"
 
 
+def test_brokers_of_a_cluster_let_nobody_in_who_does_not_know_their_password(
+    written: Callable[..., ContainerSettings], tmp_path: Path
+) -> None:
+    written(broker_nodes="one,two")
+    path = tmp_path / "broker/cluster.conf"
+    cluster = json.loads(path.read_text().removeprefix("cluster: "))
+    password = cluster["authorization"]["password"]
+    assert len(password) > 40
+    assert cluster["routes"] == [f"nats://route:{password}@{node}:6222" for node in ("one", "two")]
+    assert path.stat().st_mode & 0o777 == 0o640
+    before = path.read_text()
+    written(broker_nodes="one,two")
+    assert path.read_text() == before
+
+
 def test_written_again_nothing_is_made_anew_and_what_is_missing_is(
     written: Callable[..., ContainerSettings], tmp_path: Path
 ) -> None:

@@ -86,7 +86,11 @@ async def _restore(context: typer.Context, manifest: Manifest, folder: Path, *, 
     if from_stack:
         fail(EX_CHECK, f"The stack of {data} runs. Stop it first: `wireroom down`.")
     named = _SERVERS & named_in(os.environ)
-    if named == _SERVERS:
+    if stack_state.FOLDER_OF_CONTAINERS in os.environ:
+        known = stack_state.credentials_folder(data)  # of users who may make streams, and write articles
+        nats, mongo = (path.read_text("utf-8") for path in (known / "setup/nats_url", known / "store/mongo_url"))
+        await _restore_into(Settings(nats_url=nats, mongo_url=mongo), manifest, folder, replace=replace)
+    elif named == _SERVERS:
         await _restore_into(Settings(), manifest, folder, replace=replace)
     elif named:
         fail(EX_CHECK, f"{' and '.join(sorted(named))} is set alone. Set both, or none for the stack of {data}.")
