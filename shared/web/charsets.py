@@ -16,6 +16,7 @@ from itertools import pairwise
 from shared.web.charset_tables import LABELS, LANGUAGES, PUNCTUATION, Language, common_east_asian
 
 _DEFAULT = "cp1252"
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "charmap"})
 _BOMS = (  # UTF-32 first: its little-endian mark begins with that of UTF-16
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -107,16 +108,23 @@ def _declared(data: bytes) -> str | None:
     return _codec((found[1] or found[2]).decode("ascii"))
 
 
-def _codec(label: str | None) -> str | None:
-    if not label:
-        return None
-    label = label.strip().lower()
+def codec_of(charset: str) -> str | None:
+    """Return the name of Python's codec of a charset as it is; None of one that no text is written in.
+
+    Python's ``punycode`` takes the square of the length, and ``undefined`` raises an error of its own.
+    """
     try:
-        codec = codecs.lookup(LABELS.get(label, label)).name
+        codec = codecs.lookup(charset).name
         "".encode(codec)  # Python has codecs that are no encodings of text
     except (LookupError, ValueError):  # ValueError: a NUL in the name
         return None
-    return codec
+    return None if codec in _NO_CHARSETS else codec
+
+
+def _codec(label: str | None) -> str | None:
+    """Return the codec of a label as browsers read it."""
+    label = (label or "").strip().lower()
+    return codec_of(LABELS.get(label, label)) if label else None
 
 
 def _is_binary(sample: bytes) -> bool:

@@ -1,6 +1,5 @@
 """Body of a request to submissions: JSON, arrays, JSON Lines, HTML, text, IPTC formats, CloudEvents in both modes."""
 
-import codecs
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -18,6 +17,7 @@ from shared.errors import Reason, Rejected
 from shared.http.problem_details import Problem
 from shared.topology import MAX_MESSAGE_BYTES
 from shared.web.bounded_inflate import BoundedInflate, NotDecodable, TooLarge
+from shared.web.charsets import codec_of
 
 MAX_REQUEST = 32 * 1024 * 1024  # bytes of a body, also after gzip
 MAX_ARTICLES = 5_000  # in one request
@@ -178,11 +178,11 @@ def _of_text(body: bytes, media_type: str, content_type: str, query: Mapping[str
         return Item(refusal=Rejected(Reason.TOO_LARGE, f"the body has {len(body):,} bytes"))
     named = _CHARSET.search(content_type)
     charset = named[1] if named else "utf-8"
-    try:
-        text = body.decode(codecs.lookup(charset).name)
-    except LookupError:
+    if not (codec := codec_of(charset)):
         said = f"charset {charset[:40]!r} is not known"
         return Item(refusal=Rejected(Reason.UNSUPPORTED_MEDIA_TYPE, said))
+    try:
+        text = body.decode(codec)
     except UnicodeDecodeError as error:
         said = f"byte {error.start} is not {charset}: {error.reason}; name the charset in Content-Type"
         return Item(refusal=Rejected(Reason.NOT_UTF8, said))

@@ -173,6 +173,8 @@ async def test_html_text_cloud_events_and_ninjs_become_the_same_article(
         (json.dumps(ARTICLE | {"body": "x" * (2 * 1024 * 1024 + 1)}).encode(), JSON, 413, "too_large", "body"),
         (b"%PDF-1.7", {"content-type": "application/pdf"}, 415, None, None),
         (b"x", {"content-type": "text/plain; charset=utf-99"}, 415, "unsupported_media_type", None),
+        (b"x", {"content-type": "text/plain; charset=undefined"}, 415, "unsupported_media_type", None),
+        (b"a-" + b"b9" * 9**6, {"content-type": "text/plain; charset=punycode"}, 415, "unsupported_media_type", None),
         (b"Br\xfccke", {"content-type": "text/plain"}, 422, "not_utf8", None),
         (b"x", {"content-type": "text/plain", "content-encoding": "br"}, 415, None, None),
         (b"x", {"content-type": "text/plain", "content-encoding": "gzip"}, 422, None, None),

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from shared.web.charsets import decode_text
+from shared.web.charsets import codec_of, decode_text
 
 GERMAN = "Die Drehbrücke über das Becken bleibt gesperrt, heißt es. „Früher fuhr größtenteils niemand“, sagte Köhler."
 FRENCH = "Le pont restera fermé jusqu’à l’automne, où l’œuvre sera relevée. « Ça suffit », a dit la maire Hélène Brûlé."
@@ -125,3 +125,15 @@ def test_bytes_that_look_like_a_text_take_linear_time(data: bytes) -> None:
     began = time.process_time()
     decode_text(data)
     assert time.process_time() - began < 20, "a search from every byte would take hours"
+
+
+@pytest.mark.parametrize("label", ["punycode", "idna", "undefined", "unicode_escape", "charmap", "base64", "a\0b", "?"])
+def test_a_charset_that_no_text_is_written_in_is_none(label: str) -> None:
+    assert codec_of(label) is None
+    assert decode_text(GERMAN.encode("cp1252"), label) == GERMAN
+
+
+def test_a_charset_that_takes_the_square_of_the_length_is_not_used() -> None:
+    began = time.process_time()
+    decode_text(b"a-" + b"b9" * 500_000 + b"\xe9", "punycode")
+    assert time.process_time() - began < 20, "punycode would take ten minutes"

@@ -14,12 +14,13 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 from shared.errors import Reason, Rejected
-from shared.web.charsets import decode_text
+from shared.web.charsets import codec_of, decode_text
 from wireroom.publisher.archives.records import MOST_TEXT, Record, lines_of
 
 MOST_MESSAGE = 32 * 1024 * 1024  # bytes with attachments; mail servers take 25 to 50 MB
 _MOST_PARTS = 1000
 _MOST_LINE = 1024 * 1024  # bytes; the standard has 998
+_MOST_HEADER = 16 * 1024  # characters of one
 _LINK = re.compile(r"https?://[^\s<>]+", re.IGNORECASE)
 _ESCAPED_FROM = re.compile(rb"^>(>*From )")
 _KINDS = ("text/html", "text/plain")  # the best first
@@ -67,8 +68,11 @@ def _best_part(message: Message) -> tuple[str, str] | None:
 def _header(message: Message, name: str) -> str:
     """Return a header's text on one line; encoded words that cannot be decoded stay as they are."""
     raw = message.get(name, "")
+    raw = raw[:_MOST_HEADER] if isinstance(raw, str) else raw
     try:
-        text = str(make_header(decode_header(raw)))
+        parts = decode_header(raw)
+        known = all(codec_of(charset) for _, charset in parts if charset and charset != "unknown-8bit")
+        text = str(make_header(parts)) if known else str(raw)
     except (HeaderParseError, LookupError, ValueError):
         text = str(raw)
     text = text.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
