@@ -39,7 +39,7 @@ def decode(data: bytes, model: type[M], headers: Mapping[str, str] | None = None
     if not data.strip():
         raise Rejected(Reason.EMPTY_BODY, "the message has no body")
     try:
-        data.decode()
+        text = data.decode()
     except UnicodeDecodeError as error:
         raise Rejected(Reason.NOT_UTF8, f"byte {error.start} is not UTF-8: {error.reason}") from None
     check_shape(data, NESTED if model is ArticleExtracted else FLAT)
@@ -48,7 +48,7 @@ def decode(data: bytes, model: type[M], headers: Mapping[str, str] | None = None
     except ValidationError as error:
         raise _rejection(error, model.model_fields) from None
     if model.model_config.get("extra") == "forbid":  # from a publisher: parsers disagree on which of two values counts
-        _check_keys(data)
+        _check_keys(text)
     _check_body(message)
     return message
 
@@ -70,17 +70,20 @@ def _check_major(headers: Mapping[str, str]) -> None:
             raise Rejected(Reason.SCHEMA_UNSUPPORTED, f"{name} is {given[:80]!r}; only v{_OUR_MAJOR} is read here")
 
 
-def _check_keys(data: bytes) -> None:
+def _check_keys(text: str) -> None:
     try:
-        json.loads(data, object_pairs_hook=_each_key_once)
+        _EACH_KEY_ONCE.decode(text)
     except (ValueError, RecursionError) as error:
         raise Rejected(Reason.NOT_JSON, f"parsers disagree on it: {str(error)[:_SHOWN]}") from None
 
 
 def _each_key_once(pairs: list[tuple[str, Any]]) -> None:
-    for key, count in Counter(key for key, _ in pairs).most_common(1):
-        if count > 1:
-            raise Rejected(Reason.SCHEMA, f"{key[:_SHOWN]}: given {count} times")
+    if len(dict(pairs)) < len(pairs):
+        [(key, count)] = Counter(key for key, _ in pairs).most_common(1)
+        raise Rejected(Reason.SCHEMA, f"{key[:_SHOWN]}: given {count} times")
+
+
+_EACH_KEY_ONCE = json.JSONDecoder(object_pairs_hook=_each_key_once)
 
 
 def _rejection(error: ValidationError, known: Iterable[str]) -> Rejected:
@@ -152,6 +155,11 @@ def check_shape(data: bytes, most: Shape) -> None:
         return
     if begin == b"[":
         raise Rejected(Reason.NOT_JSON, f"the message is {len(data)} bytes that begin with [, and no object")
+    check_counts(data, most)
+
+
+def check_counts(data: bytes, most: Shape) -> None:
+    """Refuse what has more strings or more beside strings, whatever it begins with, or is too deep."""
     bare = data
     if b"\\" in bare:
         bare = bare.replace(b"\\\\", b"").replace(b'\\"', b"")  # in this order what is left escapes no quote

@@ -22,31 +22,19 @@ def ingested(
     ``verified``: its publisher is known to be its source, so its link names an article of that source alone.
     Raises Rejected for an unusable link if there is no guid to name the article; with one, the link is left out.
     """
+    link = _canonical(article)
     return ArticleIngested(
-        id=article_id(article, verified=verified),
+        id=_named(article, link, verified=verified),
         version=version,
         content_hash=content_hash(article),
         received_at=received_at,
-        **dict(article) | {"url": _usable(article)},
+        **dict(article) | {"url": without_line_breaks(article.url) if article.url and link else None},
     )
 
 
 def usable_id(article: ArticleSubmitted, *, verified: bool = False) -> str:
     """Return the id that `ingested` gives, a tenth of its work; raises Rejected as it does."""
-    _usable(article)
-    return article_id(article, verified=verified)
-
-
-def _usable(article: ArticleSubmitted) -> str | None:
-    if article.url is None:
-        return None
-    try:
-        canonical_url(article.url)
-    except Rejected:
-        if article.guid is None:
-            raise
-        return None
-    return without_line_breaks(article.url)
+    return _named(article, _canonical(article), verified=verified)
 
 
 def article_id(article: ArticleSubmitted, *, verified: bool = False) -> str:
@@ -55,11 +43,28 @@ def article_id(article: ArticleSubmitted, *, verified: bool = False) -> str:
     The link of a verified source is scoped by it like a guid, so nobody else can make a version of the article.
     A correction of an article that has neither guid nor link is therefore another article.
     """
+    link = canonical_url(article.url) if article.url is not None and article.guid is None else None
+    return _named(article, link, verified=verified)
+
+
+def _canonical(article: ArticleSubmitted) -> str | None:
+    """Return the canonical link; None without a usable one, which raises Rejected where no guid names the article."""
+    if article.url is None:
+        return None
+    try:
+        return canonical_url(article.url)
+    except Rejected:
+        if article.guid is None:
+            raise
+        return None
+
+
+def _named(article: ArticleSubmitted, link: str | None, *, verified: bool) -> str:
     if article.guid is not None:
         return _digest("guid", article.source, article.guid)[:_ID_DIGITS]
-    if article.url is not None:
+    if link is not None:
         owner = (article.source,) if verified else ()
-        return _digest("url", *owner, canonical_url(article.url))[:_ID_DIGITS]
+        return _digest("url", *owner, link)[:_ID_DIGITS]
     return _digest("text", article.source, _folded(article.title or ""), _folded(article.body))[:_ID_DIGITS]
 
 

@@ -34,6 +34,19 @@ class Taken:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """A submission that ingest will take: the id that it will give it, and its bytes with its source in them.
+
+    ``verified``: its publisher is known to be its source.
+    """
+
+    id: str
+    article: ArticleSubmitted
+    data: bytes
+    verified: bool
+
+
+@dataclass(frozen=True)
 class SubmissionGate:
     """``origin`` names the input in the headers and in the message ids."""
 
@@ -41,27 +54,34 @@ class SubmissionGate:
     quotas: SourceQuotas
     origin: str
 
-    async def take(self, data: bytes, source: str | None, key: str, *, withdraws: str | None = None) -> Taken:
-        """Publish one submission and wait for the broker; raises Rejected and Unavailable.
+    async def take(self, data: bytes, source: str | None, key: str) -> Taken:
+        """Check one submission, publish it and wait for the broker; raises Rejected and Unavailable."""
+        return await self.publish(await off_loop(len(data), checked, data, source), key)
 
-        ``source`` is put in where there is none, and any other is refused. The same bytes under the same ``key`` are
-        taken once within the broker's duplicate window. ``withdraws`` is why the article is taken back with it.
+    async def publish(self, submission: Checked, key: str, *, withdraws: str | None = None) -> Taken:
+        """Publish a submission and wait for the broker; raises Rejected and Unavailable.
+
+        The same bytes under the same ``key`` are taken once within the broker's duplicate window. ``withdraws`` is why
+        the article is taken back with it.
         """
-        article_id, article, data = await off_loop(len(data), checked, data, source)
-        self.quotas.take(article.source, len(data))
+        source, data = submission.article.source, submission.data
+        self.quotas.take(source, len(data))
         if withdraws:
-            await self._withdraw(article_id, article, withdraws)
-        message_id = sha256(f"{article.source}\0{key}".encode("utf-8", "replace") + data).hexdigest()
-        given = {MESSAGE_ID: f"{self.origin}:{message_id[:32]}", "content-type": "application/json"}
-        subject = ArticleSubmitted.subject_pattern if source is None else submitted_by(source)
+            await self._withdraw(submission.id, submission.article, withdraws)
+        digest = sha256(f"{source}\0{key}".encode("utf-8", "replace"))
+        digest.update(data)
+        headers = {
+            MESSAGE_ID: f"{self.origin}:{digest.hexdigest()[:32]}",
+            "content-type": "application/json",
+            ORIGIN: self.origin,
+        }
+        subject = submitted_by(source) if submission.verified else ArticleSubmitted.subject_pattern
         try:
-            ack = await self.js.publish(
-                subject, data, stream="INBOX", timeout=PUBLISH_TIMEOUT, headers=given | {ORIGIN: self.origin}
-            )
+            ack = await self.js.publish(subject, data, stream="INBOX", timeout=PUBLISH_TIMEOUT, headers=headers)
         except (NatsError, TimeoutError, OSError, ValueError) as error:
             meaning = classified(error, "INBOX", subject, len(data))
             raise meaning if isinstance(meaning, Rejected) else Unavailable("NATS", subject, str(error)) from error
-        return Taken(article_id, ack.seq, bool(ack.duplicate))
+        return Taken(submission.id, ack.seq, bool(ack.duplicate))
 
     async def _withdraw(self, article_id: str, article: ArticleSubmitted, reason: str) -> None:
         """Set the tombstone of an article; the submission that follows makes ingest tell every consumer.
@@ -78,8 +98,8 @@ class SubmissionGate:
             raise Unavailable("NATS", "the tombstones", str(error)) from error
 
 
-def checked(data: bytes, source: str | None) -> tuple[str, ArticleSubmitted, bytes]:
-    """Return the id that ingest will give a submission, the submission and its bytes; raises Rejected.
+def checked(data: bytes, source: str | None) -> Checked:
+    """Check a submission as ingest will; raises Rejected.
 
     ``source`` is the one that the publisher may use: it is put in where there is none, and any other is refused.
     """
@@ -88,4 +108,5 @@ def checked(data: bytes, source: str | None) -> tuple[str, ArticleSubmitted, byt
     article = decode(data, ArticleSubmitted)
     if source not in {None, article.source}:
         raise Rejected(Reason.SCHEMA, f"source: the token is of {source}, not of {article.source}")
-    return usable_id(article, verified=source is not None), article, data
+    verified = source is not None
+    return Checked(usable_id(article, verified=verified), article, data, verified)

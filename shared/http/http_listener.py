@@ -9,6 +9,7 @@ from typing import Any
 
 import uvicorn
 from nats.aio.client import Client
+from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.broker.connect import lasting_connection
 from shared.errors import Unavailable, WrongSetting
@@ -17,7 +18,9 @@ log = logging.getLogger(__name__)
 
 _LOOKS_EVERY = 2.0  # seconds between two tries to reach the broker
 _KEEP_ALIVE = 30  # seconds that an idle connection stays open
+_HEAD_TIMEOUT = 10.0  # seconds from the first byte of a request, or from the connection, to the end of its headers
 _CONNECTIONS = 2_000  # at once; uvicorn answers 503 beyond
+_WAITING = 1_000  # connections without a request; of more, the one that waits longest is closed
 _BACKLOG = 2_048
 _GRACE = 10  # seconds for requests that are under way when the service ends
 
@@ -28,6 +31,66 @@ class _Uvicorn(uvicorn.Server):
     @contextmanager
     def capture_signals(self) -> Iterator[None]:
         yield
+
+
+class _Config(uvicorn.Config):
+    """``waiting``: the connections that have no request under way, that which waits longest first."""
+
+    def __init__(self, app: Any, **options: Any) -> None:  # noqa: ANN401 - as uvicorn has them
+        self.waiting: dict[_Protocol, None] = {}
+        super().__init__(app, http=_Protocol, **options)
+
+
+class _Protocol(H11Protocol):
+    """uvicorn's, with a bound on the time and the number of connections that wait for the headers of a request.
+
+    uvicorn's own timer ends with the first byte, so that a client which sends a byte now and then is kept for ever.
+    """
+
+    config: _Config
+    _head: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
+        super().connection_made(transport)
+        self._wait()
+        self._begin_head()
+
+    def data_received(self, data: bytes) -> None:
+        if self._head is None and not self._is_busy():
+            self._begin_head()
+        super().data_received(data)
+        if self._is_busy():
+            self._end_head()
+            self.config.waiting.pop(self, None)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self._is_busy() and not self.transport.is_closing():
+            self._wait()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._end_head()
+        self.config.waiting.pop(self, None)
+        super().connection_lost(exc)
+
+    def _is_busy(self) -> bool:
+        return self.cycle is not None and not self.cycle.response_complete
+
+    def _wait(self) -> None:
+        waiting = self.config.waiting
+        waiting[self] = None
+        if len(waiting) > _WAITING:
+            oldest = next(iter(waiting))
+            del waiting[oldest]
+            oldest.transport.close()
+
+    def _begin_head(self) -> None:
+        self._head = self.loop.call_later(_HEAD_TIMEOUT, self.transport.close)
+
+    def _end_head(self) -> None:
+        if self._head:
+            self._head.cancel()
+            self._head = None
 
 
 class HttpListener:
@@ -41,7 +104,7 @@ class HttpListener:
     async def serve(self, app: Any) -> None:  # noqa: ANN401 - any ASGI application
         """Answer requests until the listener is closed."""
         self._socket.listen(_BACKLOG)
-        config = uvicorn.Config(
+        config = _Config(
             app,
             lifespan="off",
             log_config=None,

@@ -2,128 +2,34 @@
 
 202 means stored: the id and version of each article are final. Everything else is problem details (RFC 9457), and what
 was refused was not taken.
+
+FastAPI keeps the document and whatever else is asked for. The one request that comes thousands of times a second goes
+past its router and its parameters, which take as much processor time as checking the article.
 """
 
-import asyncio
-import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from http import HTTPStatus
 from typing import Any
 
-from fastapi import FastAPI, Request
+import orjson
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
-from nats.errors import Error as NatsError
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from services.ingest.http.access_tokens import Tokens
+from services.ingest.http.gateway import Gateway, Outcome, unavailable
 from services.ingest.http.refused_articles import problem_of, refused, status_of
-from services.ingest.http.request_body import MAX_REQUEST, MEDIA_TYPES, Item, items_of, read_bounded
-from services.ingest.submission_gate import SubmissionGate, Taken
+from services.ingest.http.request_body import MEDIA_TYPES
+from services.ingest.submission_gate import Taken
 from shared import __version__
 from shared.errors import Reason, Rejected, Unavailable
 from shared.http.problem_details import MEDIA_TYPE, Problem
 from shared.messages import ArticleSubmitted
-from shared.runtime.worker_thread import off_loop
 
-_READ_TIMEOUT = 30.0  # seconds for the whole body; a slow client holds nothing longer
-_AT_ONCE = 4 * MAX_REQUEST  # bytes of bodies in memory over all requests; what comes beyond is told to come again
-_PUBLISHED_AT_ONCE = 128  # of one request
-_RETRY_AFTER = {"Retry-After": "1"}
+_PATH = "/v1/articles"
 
 
-Outcome = Taken | Rejected | Unavailable
-
-
-@dataclass
-class Gateway:
-    """What stands between a request and INBOX. ``open_to_all``: no token is asked for while none was made."""
-
-    gate: SubmissionGate
-    tokens: Tokens
-    open_to_all: bool = False
-    _in_memory: int = field(default=0, init=False)
-
-    async def source_of(self, authorization: str) -> str | None:
-        """Return the source that a request may publish for, None for any; raises Problem 401 and 503."""
-        try:
-            if not authorization and self.open_to_all and not await self.tokens.known():
-                return None
-            token = await self.tokens.of(authorization)
-        except (NatsError, TimeoutError, Unavailable) as error:
-            raise _unavailable(error) from None
-        if token is None:
-            challenge = {"WWW-Authenticate": 'Bearer realm="wireroom"'}
-            raise Problem(
-                HTTPStatus.UNAUTHORIZED, "a token is needed: `wireroom token add SOURCE` makes one", challenge
-            )
-        return token.source
-
-    @asynccontextmanager
-    async def body_of(self, request: Request) -> AsyncIterator[bytes]:
-        """Yield the body, read within its limits of size, time and memory; its memory counts until the block ends.
-
-        Raises Problem 400, 408, 413, 415, 422 and 503.
-        """
-        given = request.headers.get("content-length", "")
-        if given.isdigit() and len(given) < 16 and int(given) > MAX_REQUEST:  # noqa: PLR2004
-            said = f"the body has {int(given):,} bytes; at most {MAX_REQUEST:,} are taken"
-            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said, reason="too_large")
-        encoding, held = request.headers.get("content-encoding", "").strip().lower(), 0
-
-        def grown(size: int) -> None:
-            nonlocal held
-            if self._in_memory + size > _AT_ONCE:
-                raise Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many requests at once; send it again", _RETRY_AFTER)
-            self._in_memory += size
-            held += size
-
-        try:
-            yield await _read(request, encoding, grown)
-        finally:
-            self._in_memory -= held
-
-    async def take(self, item: Item, source: str | None, key: str) -> Taken:
-        """Publish one submission and wait for the broker; raises Rejected and Unavailable."""
-        if item.refusal:
-            raise item.refusal
-        return await self.gate.take(item.data, source, key or secrets.token_hex(16), withdraws=item.withdraws)
-
-
-async def _read(request: Request, encoding: str, grown: Callable[[int], None]) -> bytes:
-    try:
-        async with asyncio.timeout(_READ_TIMEOUT):
-            return await read_bounded(request.stream(), encoding, grown)
-    except TimeoutError:
-        raise Problem(HTTPStatus.REQUEST_TIMEOUT, f"the body took more than {_READ_TIMEOUT:g} s") from None
-    except ClientDisconnect:
-        raise Problem(HTTPStatus.BAD_REQUEST, "the connection ended before the body did") from None
-
-
-async def _taken(gateway: Gateway, items: list[Item], source: str | None, key: str) -> list[Outcome]:
-    """Take all, a bounded number at once, and return for each what became of it."""
-    room = asyncio.Semaphore(_PUBLISHED_AT_ONCE)
-
-    async def one(number: int, item: Item) -> Outcome:
-        own = key or item.key
-        async with room:
-            try:
-                return await gateway.take(item, source, f"{own}\0{number}" if own else "")
-            except (Rejected, Unavailable) as why:
-                return why
-
-    return await asyncio.gather(*(one(*each) for each in enumerate(items)))
-
-
-def _unavailable(error: Exception) -> Problem:
-    cause = str(error) if isinstance(error, Unavailable) else "it did not answer"
-    said = f"the broker does not take articles now: {cause}"
-    return Problem(HTTPStatus.SERVICE_UNAVAILABLE, said, {"Retry-After": "2"})
-
-
-def _answer(found: list[Outcome]) -> JSONResponse:
+def _answer(found: list[Outcome]) -> Response:
     """Return 202 where anything was taken, with what became of each; else the problem of the first."""
     if len(found) == 1:
         return _answer_of_one(found[0])
@@ -132,7 +38,7 @@ def _answer(found: list[Outcome]) -> JSONResponse:
     missing = [each for each in found if isinstance(each, Unavailable)]
     content: dict[str, Any] = {"accepted": accepted, "refused": len(found) - accepted, "results": results}
     if missing:  # all of it can be sent again under the same Idempotency-Key
-        problem = _unavailable(missing[0])
+        problem = unavailable(missing[0])
         return Problem(problem.status, problem.detail, problem.headers, **content).response
     if accepted:
         return JSONResponse(content, HTTPStatus.ACCEPTED)
@@ -140,12 +46,12 @@ def _answer(found: list[Outcome]) -> JSONResponse:
     return Problem(status_of(first), f"none of {len(found)} articles was taken", **content).response
 
 
-def _answer_of_one(found: Outcome) -> JSONResponse:
+def _answer_of_one(found: Outcome) -> Response:
     if isinstance(found, Taken):
-        return JSONResponse(found.members, HTTPStatus.ACCEPTED)
+        return Response(orjson.dumps(found.members), HTTPStatus.ACCEPTED, media_type="application/json")
     if isinstance(found, Rejected):
         return problem_of(found, {"Retry-After": "60"} if found.reason is Reason.OVER_QUOTA else {}).response
-    return _unavailable(found).response
+    return unavailable(found).response
 
 
 def _result(found: Outcome) -> dict[str, Any]:
@@ -181,7 +87,7 @@ _SAYS = {
     413: "The body or an article is too large.",
     415: "A media type, charset or content encoding that is not read.",
     422: "The article is refused; `field` and `reason` tell why.",
-    429: "The source is over its quota.",
+    429: "The source is over its quota, or has too many requests under way.",
     503: "The broker does not take articles now: send the same again after Retry-After.",
 }
 _SUBMISSION = ArticleSubmitted.model_json_schema()
@@ -194,14 +100,40 @@ _BODY = {
 }
 
 
-def create_app(gateway: Gateway) -> FastAPI:
+@dataclass(frozen=True)
+class ArticlesApp:
+    """The ASGI application: posts of articles are answered at once, everything else by ``others``."""
+
+    gateway: Gateway
+    others: ASGIApp
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] == _PATH and scope["method"] == "POST":
+            answer = await _answered(self.gateway, Request(scope, receive))
+            await answer(scope, receive, send)
+        else:
+            await self.others(scope, receive, send)
+
+
+async def _answered(gateway: Gateway, request: Request) -> Response:
+    try:
+        return _answer(await gateway.outcomes(request))
+    except Problem as problem:
+        return problem.response
+
+
+def create_app(gateway: Gateway) -> ArticlesApp:
     """Return the ASGI application; the gateway's connection is its owner's to open and close."""
+    return ArticlesApp(gateway, _documented(gateway))
+
+
+def _documented(gateway: Gateway) -> FastAPI:
     app = FastAPI(
         title="Wireroom ingest", version=__version__, openapi_url="/v1/openapi.json", docs_url=None, redoc_url=None
     )
 
     @app.post(
-        "/v1/articles",
+        _PATH,
         status_code=HTTPStatus.ACCEPTED,
         summary="Submit one article or many",
         response_description="The broker has them on disk.",
@@ -219,17 +151,9 @@ def create_app(gateway: Gateway) -> FastAPI:
             ],
         },
     )
-    async def post_articles(request: Request) -> JSONResponse:
+    async def post_articles(request: Request) -> Response:
         """The answer is 202 once all accepted articles are on the broker's disk; of many, each has its own result."""
-        source = await gateway.source_of(request.headers.get("authorization", ""))
-        kind, key = request.headers.get("content-type", ""), request.headers.get("idempotency-key", "")[:255]
-        async with gateway.body_of(request) as body:
-            items = await off_loop(len(body), items_of, body, kind, request.headers, request.query_params)
-            return _answer(await _taken(gateway, items, source, key))
-
-    @app.exception_handler(Problem)
-    async def problem(_request: Request, error: Problem) -> JSONResponse:
-        return error.response
+        return await _answered(gateway, request)
 
     @app.exception_handler(HTTPException)
     async def http_error(_request: Request, error: HTTPException) -> JSONResponse:

@@ -8,7 +8,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from nats.errors import Error as NatsError
 
 from services.ingest.http.access_tokens import Tokens
-from services.ingest.http.articles_api import Gateway, create_app
+from services.ingest.http.articles_api import create_app
+from services.ingest.http.gateway import Gateway
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate

@@ -1,5 +1,6 @@
 """Body of a request to submissions: JSON, arrays, JSON Lines, HTML, text, IPTC formats, CloudEvents in both modes."""
 
+import asyncio
 import json
 import re
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -11,8 +12,10 @@ from typing import Any
 
 import orjson
 
+from services.ingest.http.refused_articles import problem_of
 from services.ingest.readers import news_formats, ninjs
 from services.ingest.readers.news_item import NewsItem
+from shared.decoding import Shape, check_counts
 from shared.errors import Reason, Rejected
 from shared.http.problem_details import Problem
 from shared.topology import MAX_MESSAGE_BYTES
@@ -21,6 +24,10 @@ from shared.web.charsets import codec_of
 
 MAX_REQUEST = 32 * 1024 * 1024  # bytes of a body, also after gzip
 MAX_ARTICLES = 5_000  # in one request
+_INFLATED_AT_ONCE = 4096  # bytes of gzip: they become a thousand times as many at most, in ten milliseconds
+_LARGE_PART = 256 * 1024
+_MANY = Shape(strings=300_000, structure=4 * 1024 * 1024)  # of a body that is parsed in one call
+_MOST_LINES = 20 * MAX_ARTICLES  # blank ones between them too
 _CHARSET = re.compile(r"charset\s*=\s*\"?([\w.:-]+)", re.IGNORECASE)
 
 JSON = "application/json"
@@ -57,9 +64,13 @@ async def read_bounded(chunks: AsyncIterator[bytes], encoding: str, grown: Calla
     inflate, body = BoundedInflate(encoding or "identity", MAX_REQUEST), bytearray()
     try:
         async for chunk in chunks:
-            part = inflate.feed(chunk)
-            grown(len(part))
-            body += part
+            size = _INFLATED_AT_ONCE if encoding == "gzip" else len(chunk)
+            for at in range(0, len(chunk), size or 1):
+                part = inflate.feed(chunk[at : at + size])
+                grown(len(part))
+                body += part
+                if len(part) > _LARGE_PART:
+                    await asyncio.sleep(0)  # others have their turn
         inflate.end()
     except TooLarge as error:
         raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"the body has {error}", reason="too_large") from None
@@ -81,6 +92,9 @@ def _by_media_type(body: bytes, media_type: str, content_type: str, query: Mappi
     if media_type in TEXTS:
         return iter([_of_text(body, media_type, content_type, query)])
     if media_type in JSON_LINES:
+        if body.count(b"\n") > _MOST_LINES:
+            said = f"more than {_MOST_LINES:,} lines in one request"
+            raise Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, said, reason="too_large")
         lines = [line for line in body.split(b"\n") if line.strip()]
         return (_of_line(line) for line in _bounded(lines))
     if media_type == JSON:
@@ -105,8 +119,13 @@ def _of_json(body: bytes) -> Iterator[Item]:
 
 
 def _of_line(line: bytes) -> Item:
+    if not ninjs.may_be_ninjs(line):
+        return Item(line)
     try:
+        check_counts(line, _MANY)
         value = orjson.loads(line)
+    except Rejected as refusal:
+        return Item(refusal=refusal)
     except orjson.JSONDecodeError:
         return Item(line)  # the decoder of submissions says what is wrong with it
     if isinstance(value, dict) and ninjs.looks_like_ninjs(value):
@@ -116,7 +135,10 @@ def _of_line(line: bytes) -> Item:
 
 def _values(body: bytes) -> list[Any]:
     try:
+        check_counts(body, _MANY)
         found = orjson.loads(body)
+    except Rejected as refusal:
+        raise problem_of(refusal) from None
     except orjson.JSONDecodeError as error:
         raise Problem(HTTPStatus.UNPROCESSABLE_ENTITY, f"the body is no JSON: {error}", reason="not_json") from None
     return _bounded(found if isinstance(found, list) else [found])

@@ -15,7 +15,7 @@ from pymongo.database import Database
 
 from services.ingest.http import articles_api
 from services.ingest.http.access_tokens import Tokens
-from services.ingest.http.articles_api import Gateway
+from services.ingest.http.gateway import Gateway
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate

@@ -12,9 +12,9 @@ import pytest
 from nats.aio.client import Client
 from nats.js import JetStreamContext
 
-from services.ingest.http import access_tokens, articles_api, request_body
+from services.ingest.http import access_tokens, admission, articles_api, request_body
 from services.ingest.http.access_tokens import Tokens
-from services.ingest.http.articles_api import Gateway
+from services.ingest.http.gateway import Gateway
 from services.ingest.http.listener import http_input
 from services.ingest.identity import article_id
 from services.ingest.settings import IngestSettings
@@ -217,7 +217,7 @@ async def test_bodies_in_memory_are_bounded_over_all_requests_until_they_are_ans
         await go_on.wait()
         return await publish(*arguments, **options)
 
-    monkeypatch.setattr(articles_api, "_AT_ONCE", 1500)
+    monkeypatch.setattr(admission, "BYTES", 1500)
     monkeypatch.setattr(js, "publish", held)
     large = ARTICLE | {"body": ARTICLE["body"] * 12}
     async with client_of(gate) as client:
