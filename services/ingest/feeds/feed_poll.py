@@ -5,8 +5,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-
-import orjson
+from itertools import islice
 
 from services.ingest.feeds import schedule
 from services.ingest.feeds.entry_articles import NewEntry, entries_of, submission_of_entry, submission_of_page
@@ -63,6 +62,7 @@ class FeedDocument:
     fetched: Fetched
     head: FeedHead
     entries: list[Entry]
+    size: int  # of the entries in bytes: a compressed sitemap is far smaller
 
 
 @dataclass(frozen=True)
@@ -115,10 +115,8 @@ async def fetch_feed(tools: FeedTools, record: FeedRecord) -> FeedDocument | Fet
     fetched = await _fetched(tools, record.url, headers)
     if fetched.status in {304, 410}:
         return fetched
-    head, entries = await _read(tools, fetched)
-    if head.children:
-        head, entries = await _children(tools, fetched, head)
-    return FeedDocument(fetched, head, entries)
+    document = await _read(tools, fetched)
+    return await _children(tools, document) if document.head.children else document
 
 
 async def _fetched(tools: FeedTools, url: str, headers: Mapping[str, str]) -> Fetched:
@@ -133,36 +131,37 @@ async def _fetched(tools: FeedTools, url: str, headers: Mapping[str, str]) -> Fe
     return fetched
 
 
-async def _read(tools: FeedTools, fetched: Fetched) -> tuple[FeedHead, list[Entry]]:
+async def _read(tools: FeedTools, fetched: Fetched) -> FeedDocument:
     try:
         head, *entries = await tools.parser.ask(
             "feed", fetched.body, content_type=fetched.headers.get("content-type", ""), url=fetched.url
         )
     except ParserFailed as error:
         raise FeedFailed(error.reason, error.detail) from None
-    return FeedHead.model_validate_json(head), await off_loop(len(fetched.body), _entries, entries)
+    size = sum(map(len, entries))
+    read = await off_loop(size, _entries, entries)
+    return FeedDocument(fetched, await off_loop(len(head), FeedHead.model_validate_json, head), read, size)
 
 
 def _entries(frames: Sequence[bytes]) -> list[Entry]:
     return [Entry.model_validate_json(frame) for frame in frames]
 
 
-async def _children(tools: FeedTools, index: Fetched, head: FeedHead) -> tuple[FeedHead, list[Entry]]:
+async def _children(tools: FeedTools, index: FeedDocument) -> FeedDocument:
     """Read the newest sitemaps of an index file; raises FeedFailed where none can be read."""
-    own = [url for url in head.children if host_of(url) == host_of(index.url)]
-    found, last = list[Entry](), FeedFailed("malformed", "an index of sitemaps with none of its own host")
-    read = 0
-    for url in own[:_CHILDREN]:
+    host = host_of(index.fetched.url)
+    own = (url for url in index.head.children if host_of(url) == host)
+    found, last = list[FeedDocument](), FeedFailed("malformed", "an index of sitemaps with none of its own host")
+    for url in islice(own, _CHILDREN):
         try:
-            _, entries = await _read(tools, await _fetched(tools, url, {}))
+            found.append(await _read(tools, await _fetched(tools, url, {})))
         except FeedFailed as failed:
             last = failed
-            continue
-        found += entries
-        read += 1
-    if not read:
+    if not found:
         raise last
-    return FeedHead(kind="sitemap", entries=len(found)), found
+    entries = [entry for each in found for entry in each.entries]
+    head = FeedHead(kind="sitemap", entries=len(entries))
+    return FeedDocument(index.fetched, head, entries, sum(each.size for each in found))
 
 
 def _without_entries(tools: FeedTools, answer: Fetched) -> PollResult:
@@ -184,9 +183,8 @@ async def _published(
     remember: Remember,
 ) -> PollResult:
     now, fetched, head = tools.now(), document.fetched, document.head
-    size = len(fetched.body)
-    entries = await off_loop(size, entries_of, record, document.entries, head.kind, now)
-    fresh = await off_loop(size, seen.fresh, entries)
+    entries = await off_loop(document.size, entries_of, record, document.entries, head.kind, now)
+    fresh = await off_loop(document.size, seen.fresh, entries)
     work = _Publication(tools, gate, record, now)
     await work.take_full([each for each in fresh if each.full])
     for each in fresh:
@@ -194,7 +192,7 @@ async def _published(
             await work.take(each)
     if work.done:
         present = [each.name for each in entries]
-        await remember(await off_loop(size, seen.kept, work.done, present, max(MAX_SEEN, len(present))))
+        await remember(await off_loop(document.size, seen.kept, work.done, present, max(MAX_SEEN, len(present))))
     pending = len(fresh) - len(work.done)
     moved = fetched.permanent_url
     headers = fetched.headers
@@ -249,7 +247,9 @@ class _Publication:
         if self.over_quota:
             return
         if new.full:
-            outcome = await self._publish(submission_of_entry(self.record, new, self.now), new)
+            size = len(new.entry.text)
+            data = await off_loop(size, submission_of_entry, self.record, new, self.now)
+            outcome = await self._publish(data, new)
         elif self.pages >= PAGES_AT_ONCE:
             self.left += 1
             return
@@ -277,7 +277,8 @@ class _Publication:
             page = await _fetched_page(self.tools, str(new.entry.url))
         except _NoPage as missing:
             return missing.outcome
-        return await self._publish(submission_of_page(self.record, new, page, self.now), new)
+        data = await off_loop(len(page.text), submission_of_page, self.record, new, page, self.now)
+        return await self._publish(data, new)
 
 
 class _NoPage(Exception):  # noqa: N818 - it describes the page
@@ -309,7 +310,7 @@ async def _fetched_page(tools: FeedTools, url: str) -> Page:
         (frame,) = await tools.parser.ask("page", fetched.body, content_type=content_type, url=fetched.url)
     except ParserFailed:
         raise _NoPage("page_failed") from None
-    page = Page(**orjson.loads(frame))
+    page = await off_loop(len(frame), Page.model_validate_json, frame)
     if page.too_large:
         raise _NoPage("refused")
     return page
