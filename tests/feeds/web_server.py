@@ -3,7 +3,7 @@
 import asyncio
 import ssl
 from collections import Counter
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -72,8 +72,10 @@ class WebServer:
 
 
 @asynccontextmanager
-async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncIterator[WebServer]:
-    """Serve until the block ends; one request for each connection."""
+async def serving(
+    handler: Handler, tls: ssl.SSLContext | None = None, hosts: Sequence[str] = ("127.0.0.1",)
+) -> AsyncIterator[WebServer]:
+    """Serve until the block ends, on one port of each host; one request for each connection."""
     server, under_way = WebServer(), set[asyncio.Task[None]]()
 
     async def connection(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -91,18 +93,21 @@ async def serving(handler: Handler, tls: ssl.SSLContext | None = None) -> AsyncI
                 await writer.drain()
             finally:
                 server.at_once[request.host] -= 1
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass  # the client has gone, as some tests want
+        except (ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
+            pass  # the client has gone, as some tests want, or the server ends
         finally:
             under_way.discard(task)
             writer.close()
 
-    listening = await asyncio.start_server(connection, "127.0.0.1", 0, ssl=tls, backlog=512)
-    server.port = listening.sockets[0].getsockname()[1]
+    listening = list[asyncio.Server]()
     try:
+        for host in hosts:
+            listening.append(await asyncio.start_server(connection, host, server.port, ssl=tls, backlog=512))
+            server.port = listening[0].sockets[0].getsockname()[1]
         yield server
     finally:
-        listening.close()
+        for each in listening:
+            each.close()
         for task in tuple(under_way):
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)

@@ -13,7 +13,7 @@ def resident(pid: int) -> int | None:
     Of a process with children it is the sum over all of them, each page that several share counted once.
     """
     family = [pid, *descendants(pid)]
-    sizes = [size for member in family if (size := _size(member, shared=len(family) > 1)) is not None]
+    sizes = [size for member in family if (size := size_of(member, shared=len(family) > 1)) is not None]
     return sum(sizes) if sizes else None
 
 
@@ -30,7 +30,8 @@ def descendants(pid: int) -> list[int]:
     return found
 
 
-def _size(pid: int, *, shared: bool) -> int | None:
+def size_of(pid: int, *, shared: bool) -> int | None:
+    """Return bytes in memory of one process without its children; ``shared``: its part of pages that several share."""
     try:
         if not shared:
             return int((_PROC / f"{pid}/statm").read_text("ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE")

@@ -1,1 +1,1 @@
-"""Measuring the inputs: HTTP and WARC beside the bare NATS client."""
+"""Measuring the inputs: HTTP and WARC beside the bare NATS client, and polls of feeds."""

@@ -1,4 +1,4 @@
-"""``wireroom bench inputs``: articles a second over HTTP and from WARC, beside the bare NATS client.
+"""``wireroom bench inputs``: articles a second over HTTP and from WARC beside the bare NATS client, and feeds polled.
 
 One by one the bare client waits for each acknowledgement, as the HTTP client does over one connection; against hundreds
 and against WARC it has as many in flight as `wireroom publish`. HTTP is served by a process of its own.
@@ -18,6 +18,7 @@ import typer
 from nats.js import JetStreamContext
 
 from shared.broker import provisioning
+from wireroom.bench.inputs.feed_load import FeedsMeasured, measure_feeds
 from wireroom.bench.inputs.input_load import HUNDRED, http_process, post_in_hundreds, post_one_by_one, write_warc
 from wireroom.bench.texts import sample_submissions
 from wireroom.cli.connections import nats_connection
@@ -41,21 +42,27 @@ class Measured:
 def bench_inputs(
     articles: Annotated[int, typer.Option(min=HUNDRED, help="In each round.")] = 2000,
     rounds: Annotated[int, typer.Option(min=1, help="For each of the ways, in turns.")] = 5,
+    feeds: Annotated[int, typer.Option(min=0, help="That are polled twice; 0: none.")] = 5000,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
-    """Measure HTTP and WARC beside the bare NATS client that publishes the same bytes.
+    """Measure HTTP and WARC beside the bare NATS client that publishes the same bytes, and polls of feeds on loopback.
 
-    Examples: `wireroom bench inputs`, `wireroom bench inputs --articles 500 --rounds 3 --json`
+    Examples: `wireroom bench inputs`, `wireroom bench inputs --articles 500 --rounds 3 --feeds 0 --json`
     """
-    found = asyncio.run(_measure(articles, rounds))
+    found, polled = asyncio.run(_measure(articles, rounds, feeds))
     if as_json:
-        json_line({"v": 1, "inputs": [asdict(each) for each in found]})
+        json_line({"v": 1, "inputs": [asdict(each) for each in found], "feeds": asdict(polled) if polled else None})
         return
     rows = [(each.way, f"{each.bare:,.0f}", f"{each.ours:,.0f}", f"{each.ratio:.2f}") for each in found]
     table(("way", "bare NATS client, articles/s", "ours", "ratio"), rows, numbers=("ours", "ratio"))
+    if polled:
+        row = (f"{polled.polls_a_minute:,.0f}", f"{polled.unchanged_a_minute:,.0f}", f"{polled.memory_mb:.0f}")
+        columns = ("feeds", "polls a minute, 3 articles each", "unchanged (304)", "MB of memory")
+        typer.echo()
+        table(columns, [(f"{polled.feeds:,}", *row)], numbers=columns)
 
 
-async def _measure(number: int, rounds: int) -> list[Measured]:
+async def _measure(number: int, rounds: int, feeds: int) -> tuple[list[Measured], FeedsMeasured | None]:
     from wireroom.local.servers import nats_server  # noqa: PLC0415 - the supervisor's imports take half a second
 
     bodies = [article.model_dump_json(exclude_none=True).encode() for article in islice(sample_submissions(), number)]
@@ -75,7 +82,8 @@ async def _measure(number: int, rounds: int) -> list[Measured]:
                 ),
                 ("WARC", lambda: _bare(js, pages, ids, IN_FLIGHT), lambda: _from_warc(js, warc)),
             ]
-            return [await _in_turns(js, name, bare, ours, number, rounds) for name, bare, ours in ways]
+            found = [await _in_turns(js, name, bare, ours, number, rounds) for name, bare, ours in ways]
+            return found, await measure_feeds(js, feeds) if feeds else None
 
 
 async def _in_turns(js: JetStreamContext, name: str, bare: Work, ours: Work, number: int, rounds: int) -> Measured:
