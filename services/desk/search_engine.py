@@ -42,7 +42,7 @@ class Query:
 
 @dataclass(frozen=True)
 class Fragment:
-    """A part of a snippet; ``matched`` where it is what was searched for."""
+    """A part of a snippet or a title; ``matched`` where it is what was searched for."""
 
     text: str
     matched: bool = False
@@ -72,6 +72,7 @@ class Hit:
     received_at: datetime
     length: int  # code points of the clean text
     snippet: tuple[Fragment, ...] = ()
+    title_marked: tuple[Fragment, ...] = ()  # the title, where a part of it is what was searched for
     entities: tuple[NamedEntity, ...] = ()  # the most salient, at most five
     score: float = 0.0
 
@@ -87,12 +88,18 @@ class Bar:
 
 @dataclass(frozen=True)
 class Facets:
-    """How many of all hits have which value, most first."""
+    """How many of all hits have which value, most first.
+
+    Of very many hits a random sample is counted, one in ``rate`` and for entities one in ``entities_rate``; counts are
+    multiplied by it, so they are estimates where it is not 1.
+    """
 
     sources: Mapping[str, int] = field(default_factory=dict)
     languages: Mapping[str, int] = field(default_factory=dict)
     agencies: Mapping[str, int] = field(default_factory=dict)
     entities: Mapping[str, Sequence[NamedEntity]] = field(default_factory=dict)  # by label
+    rate: int = 1  # also of the histogram
+    entities_rate: int = 1
 
 
 @dataclass(frozen=True)
@@ -115,6 +122,7 @@ class EntityFacts:
     articles: int
     mentions: tuple[Bar, ...]  # here counts are articles that name it, by day
     named_with: tuple[NamedEntity, ...]  # other entities of these articles, most articles first
+    named_with_rate: int  # these are counted in one in so many articles, see `Facets`
     sources: Mapping[str, int]
     aliases: Mapping[str, int]  # forms seen, with articles
     newest: tuple[Hit, ...]

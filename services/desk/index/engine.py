@@ -2,7 +2,8 @@
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Literal
 
@@ -32,8 +33,10 @@ from services.desk.search_engine import (
 from shared.messages import ArticleExtracted
 
 DEEPEST = 10_000  # hits that can be paged to; `every_hit` gives more
-_SNIPPET = 240  # characters
+_SNIPPET, _LONGEST_TITLE = 240, 2000  # characters
 _MORE_LIKE_TERMS = 25
+_ANSWERS, _LONGEST_AGE = 512, 30.0  # facets, entities and trends that are kept, and for how many seconds at most
+_PAGES = 64  # pages of hits that are kept until the next commit
 
 
 class Deadline:
@@ -61,7 +64,8 @@ class TantivyEngine:
         self.last_sequence = 0
         self._generation = generation
         self._builder = QueryBuilder(generation.schema, generation.analyzers)
-        self._cache = AnswerCache()
+        self._answers = AnswerCache(most=_ANSWERS, longest_age=_LONGEST_AGE)
+        self._pages = AnswerCache(most=_PAGES, longest_age=0.0)  # what all readers ask for, such as the first page
 
     @property
     def generation(self) -> Generation:
@@ -71,7 +75,6 @@ class TantivyEngine:
         """Answer from another generation from now on, and return the one before."""
         with self._lock:
             before, self._generation = self._generation, generation
-            self._cache = AnswerCache()
         return before
 
     def search(self, query: Query, *, sort: Sort = "relevance", page: int = 1, size: int = 20) -> Results:
@@ -80,15 +83,22 @@ class TantivyEngine:
             raise InvalidQueryError(f"A page has 1 to {MAX_PAGE_SIZE} hits, and pages begin with 1.")
         if page * size > DEEPEST:
             raise InvalidQueryError(f"Pages end after {DEEPEST} hits. Narrow the query, or export all hits.")
-        deadline, searcher = Deadline(self._time_limit), self._generation.searcher()
+        deadline, generation = Deadline(self._time_limit), self._generation
+        state, searcher = generation.state, generation.searcher()
         built = self._builder.build(query, searcher)
-        found = _ordered(searcher, built, sort, limit=size, offset=(page - 1) * size)
+
+        def page_of_hits() -> tuple[int, tuple[Hit, ...]]:
+            found = _ordered(searcher, built, sort, limit=size, offset=(page - 1) * size)
+            deadline.check()
+            return found.count, self._hits(searcher, built, found.hits, scored=_is_scored(built, sort))
+
+        total, hits = self._pages.answer((query, sort, page, size), state, page_of_hits)
         deadline.check()
-        hits = self._hits(searcher, built, found.hits, scored=_is_scored(built, sort))
+        facts: Summary = self._answers.answer(
+            ("summary", query), state, lambda: summary(self._builder, searcher, built.query, total)
+        )
         deadline.check()
-        facts = self._summary(query, built, searcher)
-        deadline.check()
-        return Results(found.count, hits, facts.facets, facts.histogram, deadline.milliseconds)
+        return Results(total, hits, facts.facets, facts.histogram, deadline.milliseconds)
 
     def every_hit(self, query: Query, *, limit: int) -> Iterator[Hit]:
         """Yield all hits, the newest first; raises InvalidQueryError when it begins."""
@@ -131,7 +141,8 @@ class TantivyEngine:
 
     def entity(self, label: str, name: str) -> EntityFacts | None:
         """Return what is known of an entity, None if no article names it."""
-        generation, searcher = self._generation, self._generation.searcher()
+        generation = self._generation
+        state, searcher = generation.state, generation.searcher()
 
         def newest(query: TantivyQuery, size: int) -> tuple[Hit, ...]:
             built = Built(query, None)
@@ -140,16 +151,17 @@ class TantivyEngine:
         def facts() -> EntityFacts | None:
             return entity_facts(self._builder, searcher, label, name, newest)
 
-        found: EntityFacts | None = self._cache.answer(("entity", label, name), generation.commits, facts)
+        found: EntityFacts | None = self._answers.answer(("entity", label, name), state, facts)
         return found
 
     def trends(self, now: datetime, *, period: Literal["hour", "day"], size: int = 30) -> tuple[Trend, ...]:
         """Return the entities that rise, the most unexpected first; at most 30 s old."""
-        generation, searcher = self._generation, self._generation.searcher()
+        generation = self._generation
+        state, searcher = generation.state, generation.searcher()
         minute = now.replace(second=0, microsecond=0)
-        found: tuple[Trend, ...] = self._cache.answer(
+        found: tuple[Trend, ...] = self._answers.answer(
             ("trends", period, minute, size),
-            generation.commits,
+            state,
             lambda: rising(self._builder, searcher, now, period, size),
         )
         return found
@@ -159,12 +171,6 @@ class TantivyEngine:
         generation = self._generation
         return IndexState(generation.count(), generation.bytes(), self.last_sequence, self.rebuilding)
 
-    def _summary(self, query: Query, built: Built, searcher: Searcher) -> Summary:
-        found: Summary = self._cache.answer(
-            ("summary", query), self._generation.commits, lambda: summary(searcher, built.query)
-        )
-        return found
-
     def _hits(
         self, searcher: Searcher, built: Built, found: list[tuple[Any, DocAddress]], *, scored: bool
     ) -> tuple[Hit, ...]:
@@ -173,43 +179,57 @@ class TantivyEngine:
         for score, address in found:
             document = searcher.doc(address)
             hit = stored_of(document).hit
-            given = {"snippet": snippets.of(document, hit), "score": float(score) if scored else 0.0}
-            hits.append(Hit(**{**vars(hit), **given}))
+            hits.append(
+                replace(
+                    hit,
+                    snippet=snippets.of(document, hit),
+                    title_marked=snippets.of_title(hit),
+                    score=float(score) if scored else 0.0,
+                )
+            )
         return tuple(hits)
 
 
 class _Snippets:
-    """Snippets of one query; a generator is made for each language that its hits are in."""
+    """Snippets and marked titles of one query; a generator is made for each field of the languages of its hits."""
 
     def __init__(self, searcher: Searcher, built: Built, generation: Generation) -> None:
         self._searcher, self._words, self._schema = searcher, built.words, generation.schema
         self._generators: dict[str, SnippetGenerator] = {}
 
     def of(self, document: Document, hit: Hit) -> tuple[Fragment, ...]:
-        text, field = text_of(document), body_field(group_of(hit.language))
-        if self._words is not None:
-            body = Document()
-            body.add_text(field, text)
-            if fragments := _fragments(self._generator(field, self._words).snippet_from_doc(body)):
-                return fragments
+        """Return the part of the text that has most of what was searched for; its beginning where it has nothing."""
+        text = text_of(document)
+        snippet = self._snippet(body_field(group_of(hit.language)), text, _SNIPPET)
+        if snippet and (marked := _marked(snippet.fragment(), snippet.highlighted(), 0)):
+            return marked
         return (Fragment(_beginning(text)),) if text else ()
 
-    def _generator(self, field: str, words: TantivyQuery) -> SnippetGenerator:
+    def of_title(self, hit: Hit) -> tuple[Fragment, ...]:
+        """Return the whole title with its marks; nothing where it has none."""
+        snippet = self._snippet(title_field(group_of(hit.language)), hit.title or "", _LONGEST_TITLE)
+        return _marked(hit.title or "", snippet.highlighted(), snippet.fragment_range().start) if snippet else ()
+
+    def _snippet(self, field: str, text: str, length: int) -> Any:  # noqa: ANN401 - Tantivy has no name for it
+        if self._words is None or not text:
+            return None
         if field not in self._generators:
-            made = SnippetGenerator.create(self._searcher, words, self._schema, field)
-            made.set_max_num_chars(_SNIPPET)
-            self._generators[field] = made
-        return self._generators[field]
+            self._generators[field] = SnippetGenerator.create(self._searcher, self._words, self._schema, field)
+            self._generators[field].set_max_num_chars(length)
+        document = Document()
+        document.add_text(field, text)
+        return self._generators[field].snippet_from_doc(document)
 
 
-def _fragments(snippet: Any) -> tuple[Fragment, ...]:  # noqa: ANN401 - Tantivy's Snippet
-    """Cut a snippet where it is marked; Tantivy counts in bytes of UTF-8."""
-    data, fragments, place = snippet.fragment().encode(), list[Fragment](), 0
-    for mark in snippet.highlighted():
-        if mark.start > place:
-            fragments.append(Fragment(data[place : mark.start].decode(errors="replace")))
-        fragments.append(Fragment(data[mark.start : mark.end].decode(errors="replace"), matched=True))
-        place = mark.end
+def _marked(text: str, marks: Iterable[Any], offset: int) -> tuple[Fragment, ...]:
+    """Cut a text where it is marked; marks begin ``offset`` bytes of UTF-8 into it. Nothing where there are none."""
+    data, fragments, place = text.encode(), list[Fragment](), 0
+    for mark in marks:
+        start, end = offset + mark.start, offset + mark.end
+        if start > place:
+            fragments.append(Fragment(data[place:start].decode(errors="replace")))
+        fragments.append(Fragment(data[start:end].decode(errors="replace"), matched=True))
+        place = end
     if place < len(data) and fragments:
         fragments.append(Fragment(data[place:].decode(errors="replace")))
     return tuple(fragments)

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from tantivy import Occur, Searcher
 from tantivy import Query as TantivyQuery
 
-from services.desk.index.facet_queries import DAY, HOUR, buckets, counted, daily, histogram, named, terms
+from services.desk.index.facet_queries import DAY, HOUR, buckets, counted, daily, entities_of, histogram, terms
 from services.desk.index.index_schema import ALIAS_SEPARATOR, DATE, FORMS, LABELS, SOURCE, entity_field, moment
 from services.desk.index.query_builder import QueryBuilder
 from services.desk.search_engine import Bar, EntityFacts, Hit, NamedEntity, Trend
@@ -35,9 +35,9 @@ def entity_facts(
         query = builder.entity_key(label, name)
         if not (articles := _count(searcher, query)):
             return None
-    asked = {each: terms(entity_field(each), _NAMED_WITH + 1) for each in LABELS}
-    found = searcher.aggregate(query, asked | {SOURCE: terms(SOURCE, _SOURCES), DATE: histogram(DAY)})
-    others = [other for each in LABELS for other in named(each, buckets(found, each)) if _is_other(other, label, name)]
+    found = searcher.aggregate(query, {SOURCE: terms(SOURCE, _SOURCES), DATE: histogram(DAY)})
+    entities, rate = entities_of(builder, searcher, query, articles, _NAMED_WITH + 1)
+    others = [other for each in entities.values() for other in each if _is_other(other, label, name)]
     others.sort(key=lambda other: -other.count)
     return EntityFacts(
         label,
@@ -45,6 +45,7 @@ def entity_facts(
         articles,
         daily(counted(found[DATE])),
         tuple(others[:_NAMED_WITH]),
+        rate,
         dict(buckets(found, SOURCE)),
         _aliases(searcher, label, name),
         newest(query, _NEWEST),

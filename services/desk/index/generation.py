@@ -72,6 +72,11 @@ class Generation:
         self._lock = threading.Lock()
         self.commits = 0
 
+    @property
+    def state(self) -> tuple[str, int]:
+        """What every commit changes: the same as long as the same articles are in it."""
+        return self.folder.name, self.commits
+
     def searcher(self) -> Searcher:
         """Return a searcher of what was committed last."""
         return self._index.searcher()

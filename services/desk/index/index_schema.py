@@ -15,12 +15,13 @@ from services.desk.search_engine import Hit, NamedEntity
 from services.store.documents import entity_keys
 from shared.messages import ArticleExtracted, Entity
 
-FORMAT = 1  # of the fields and of what is stored in them; another one means that the index is built anew
+FORMAT = 2  # of the fields and of what is stored in them; another one means that the index is built anew
 
 ID, WITHDRAWN, VERSION, DATE = "id", "withdrawn", "version", "date"
 SOURCE, LANGUAGE, AGENCY, GROUP = "source", "language", "agency", "text_group"
 ENTITIES, KEYS, FORMS = "entities", "entity_keys", "entity_forms"
-HIT, ARTICLE = "hit", "article"
+HIT, TEXT, ARTICLE = "hit", "text", "article"
+SAMPLE = "sample"  # rates R of those samples, one article in R, that an article belongs to
 ANY = "*"  # in WITHDRAWN, of every tombstone beside its id
 
 LABELS = (
@@ -32,6 +33,7 @@ _LABEL = re.compile(r"[A-Z][A-Z_]{0,31}")
 _LONGEST_NAME = 500  # characters; Tantivy's terms end at 65,530 bytes
 _FIRST, _LAST = datetime(1900, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 _HIT_ENTITIES = 5
+_RATES = tuple(2**power for power in range(1, 13))
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ class Stored:
 
 
 def schema() -> Schema:
-    """Return the schema; text is stored once, compressed, in the whole article."""
+    """Return the schema; the paragraphs are stored apart from the rest of the article, for snippets need them alone."""
     builder = SchemaBuilder()
     builder.add_text_field(ID, stored=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(WITHDRAWN, stored=True, tokenizer_name="raw", index_option="basic")
@@ -63,7 +65,8 @@ def schema() -> Schema:
     builder.add_integer_field(DATE, fast=True, indexed=True)  # seconds since 1970
     for name in (SOURCE, LANGUAGE, AGENCY):
         builder.add_text_field(name, fast=True, tokenizer_name="raw", index_option="basic")
-    builder.add_text_field(GROUP, tokenizer_name="raw", index_option="basic")
+    for name in (GROUP, SAMPLE):
+        builder.add_text_field(name, tokenizer_name="raw", index_option="basic")
     # a column for each label, so that a facet of one label reads no names of others
     builder.add_json_field(ENTITIES, fast=True, tokenizer_name="raw", index_option="basic")
     builder.add_text_field(KEYS, tokenizer_name="raw", index_option="basic")
@@ -71,8 +74,8 @@ def schema() -> Schema:
     for group in GROUPS:
         for name in (title_field(group), body_field(group)):
             builder.add_text_field(name, tokenizer_name=analyzer_name(group))
-    builder.add_bytes_field(HIT, stored=True)
-    builder.add_bytes_field(ARTICLE, stored=True)
+    for name in (HIT, TEXT, ARTICLE):
+        builder.add_bytes_field(name, stored=True)
     return builder.build()
 
 
@@ -96,6 +99,17 @@ def label_of(label: str) -> str:
     return label if _LABEL.fullmatch(label) else "MISC"
 
 
+def sample_rate(total: int, enough: int) -> int:
+    """Return the rate of the smallest sample in which ``enough`` of ``total`` articles are expected; 1: all of them."""
+    return max((rate for rate in _RATES if total >= rate * enough), default=1)
+
+
+def _rates(article_id: str) -> list[str]:
+    """Return the samples that an article belongs to, in each version; one with a higher rate is part of the others."""
+    digest = zlib.crc32(article_id.encode())
+    return [str(rate) for rate in _RATES if digest % rate == 0]
+
+
 def entity_field(label: str) -> str:
     """Return the path of the names of one label; raises ValueError for what is no label."""
     if not _LABEL.fullmatch(label):
@@ -112,6 +126,8 @@ def article_document(article: ArticleExtracted) -> Document:
     document.add_text(SOURCE, article.source)
     document.add_text(LANGUAGE, article.language)
     document.add_text(GROUP, group)
+    for rate in _rates(article.id):
+        document.add_text(SAMPLE, rate)
     if article.agency:
         document.add_text(AGENCY, article.agency[:_LONGEST_NAME])
     if article.title:
@@ -119,7 +135,8 @@ def article_document(article: ArticleExtracted) -> Document:
     document.add_text(body_field(group), article.text)
     _add_entities(document, article.entities)
     document.add_bytes(HIT, _encoded(article))
-    document.add_bytes(ARTICLE, zlib.compress(article.model_dump_json().encode(), 3))
+    document.add_bytes(TEXT, _compressed(orjson.dumps(article.paragraphs)))
+    document.add_bytes(ARTICLE, _compressed(article.model_dump_json(exclude={"paragraphs"}).encode()))
     return document
 
 
@@ -185,9 +202,19 @@ def stored_of(document: Document) -> Stored:
 
 def article_of(document: Document) -> ArticleExtracted:
     """Return the whole article."""
-    return ArticleExtracted.model_validate_json(zlib.decompress(document[ARTICLE][0]))
+    fields = orjson.loads(zlib.decompress(document[ARTICLE][0]))
+    return ArticleExtracted.model_validate_json(orjson.dumps({**fields, "paragraphs": _paragraphs(document)}))
 
 
 def text_of(document: Document) -> str:
-    """Return the clean text alone, without checking the rest of the article."""
-    return "\n\n".join(orjson.loads(zlib.decompress(document[ARTICLE][0]))["paragraphs"])
+    """Return the clean text alone, without reading the rest of the article."""
+    return "\n\n".join(_paragraphs(document))
+
+
+def _paragraphs(document: Document) -> list[str]:
+    found: list[str] = orjson.loads(zlib.decompress(document[TEXT][0]))
+    return found
+
+
+def _compressed(data: bytes) -> bytes:
+    return zlib.compress(data, 3)

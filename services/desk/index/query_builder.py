@@ -16,9 +16,11 @@ from services.desk.index.index_schema import (
     GROUP,
     KEYS,
     LANGUAGE,
+    SAMPLE,
     SOURCE,
     WITHDRAWN,
     entity_field,
+    sample_rate,
     seconds,
 )
 from services.desk.index.query_parser import Clause, parse
@@ -95,6 +97,16 @@ class QueryBuilder:
             upper_bound=None if until is None else seconds(until),
             include_upper=until is None,
         )
+
+    def sample(self, query: TantivyQuery, total: int, enough: int) -> tuple[TantivyQuery, int]:
+        """Return a query for a random sample of the ``total`` hits of one, at least ``enough``, and its rate.
+
+        One hit in ``rate`` is in it: always the same ones, whatever is asked; with few hits all of them, and rate 1.
+        """
+        rate = sample_rate(total, enough)
+        if rate == 1:
+            return query, 1
+        return TantivyQuery.boolean_query([(Occur.Must, query), (Occur.Must, self._term(SAMPLE, str(rate)))]), rate
 
     def _all_of(self, wanted: list[Part], searcher: Searcher) -> TantivyQuery:
         if not any(occur == Occur.Must for occur, _ in wanted):

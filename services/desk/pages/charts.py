@@ -23,11 +23,12 @@ class Column:
 
 @dataclass(frozen=True)
 class Histogram:
-    """Columns with the highest count, and the width of their view box."""
+    """Columns with the highest count, and the width of their view box; ``rate`` as in `Facets`."""
 
     columns: tuple[Column, ...]
     width: int
     most: int
+    rate: int = 1
 
     @property
     def unit(self) -> str:
@@ -39,7 +40,7 @@ class Histogram:
         return "hour" if days < 1 else "day" if days < 2 else "week" if days < 20 else "month"  # noqa: PLR2004
 
 
-def histogram(bars: Sequence[Bar]) -> Histogram:
+def histogram(bars: Sequence[Bar], rate: int = 1) -> Histogram:
     """Return columns whose heights are shares of the highest count."""
     most = max((bar.count for bar in bars), default=0)
     width = 10
@@ -48,7 +49,7 @@ def histogram(bars: Sequence[Bar]) -> Histogram:
         for number, bar in enumerate(bars)
         for height in [_height(bar.count, most)]
     )
-    return Histogram(columns, max(len(bars), 1) * width, most)
+    return Histogram(columns, max(len(bars), 1) * width, most, rate)
 
 
 def _height(count: int, most: int) -> float:

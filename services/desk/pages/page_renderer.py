@@ -92,8 +92,13 @@ def moment(at: datetime | None, pattern: str = "%Y-%m-%d %H:%M") -> str:
     return "" if at is None else at.astimezone(UTC).strftime(pattern)
 
 
-def number(value: float) -> str:
-    """Return a number with its thousands apart; small fractions keep one digit."""
+def number(value: float, rate: int = 1) -> str:
+    """Return a number with its thousands apart; small fractions keep one digit.
+
+    ``rate``: it was estimated from one article in so many, so it has two digits and a sign that says so.
+    """
+    if rate > 1:
+        return f"\N{ALMOST EQUAL TO}\N{NO-BREAK SPACE}{float(f'{value:.2g}'):,.0f}"
     return f"{value:,.0f}" if value == int(value) or abs(value) >= 100 else f"{value:,.1f}"  # noqa: PLR2004
 
 

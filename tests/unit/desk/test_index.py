@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from services.desk.index import facet_queries
 from services.desk.index.engine import TantivyEngine
 from services.desk.index.generation import Change, Generation
 from services.desk.search_engine import InvalidQueryError, Query, QueryTimeoutError
@@ -118,6 +119,40 @@ def test_snippets_mark_what_was_searched_for(engine: TantivyEngine) -> None:
     [plain] = engine.search(Query()).hits
     assert plain.snippet[0].text.startswith("Über die Brücke.")
     assert not plain.snippet[0].matched
+
+
+def test_a_title_is_marked_also_where_the_text_has_nothing_of_the_words(engine: TantivyEngine) -> None:
+    filled(engine, article(1, title="„Zölle“ für Häfen: wer zahlt?", language="de", text="Es geht um Geld."))
+    [hit] = engine.search(Query(text="hafen zahlt")).hits
+    assert "".join(part.text for part in hit.title_marked) == hit.title
+    assert [part.text for part in hit.title_marked if part.matched] == ["Häfen", "zahlt"]
+    assert [part.matched for part in hit.snippet] == [False]
+    assert engine.search(Query(text="title:zölle geld")).hits[0].snippet[-1].text == "Geld"
+    assert engine.search(Query(text="geld")).hits[0].title_marked == ()
+
+
+def test_of_very_many_hits_a_sample_is_counted_and_multiplied(
+    engine: TantivyEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(facet_queries, "NAMES_ENOUGH", 20)
+    monkeypatch.setattr(facet_queries, "VALUES_ENOUGH", 40)
+    bank, now = an_entity("Aldercroft Bank", label="ORG"), DAY
+    made = [
+        article(number, entities=(bank, an_entity("Person")), published_at=now + timedelta(days=number % 5))
+        for number in range(1, 401)
+    ]
+    found = filled(engine, *made).search(Query(text="lock"), size=1)
+    assert (found.total, found.facets.rate, found.facets.entities_rate) == (400, 8, 16)
+    [counted] = found.facets.entities["ORG"]
+    assert counted.count % 16 == found.facets.sources["harbour-gazette"] % 8 == 0
+    assert 200 < counted.count < 800
+    assert found.facets.sources["harbour-gazette"] == sum(bar.count for bar in found.histogram)
+    facts = engine.entity("ORG", "Aldercroft Bank")
+    assert facts is not None
+    assert (facts.articles, facts.named_with_rate) == (400, 16)
+    assert facts.named_with[0].count == counted.count, "it is always the same sample"
+    few = engine.search(Query(text="lock until:2026-03-02"), size=1)
+    assert (few.total, few.facets.rate, few.facets.entities_rate) == (80, 2, 4)
 
 
 def test_facets_and_histogram_count_all_hits(engine: TantivyEngine) -> None:

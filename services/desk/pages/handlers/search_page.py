@@ -47,7 +47,7 @@ class SearchPage:
             results=results,
             problem=None,
             entities=entities,
-            histogram=histogram(results.histogram),
+            histogram=histogram(results.histogram, results.facets.rate),
             bar_address=lambda since, until: asked.within(since, until).address(),
             last_page=max(1, -(-results.total // asked.size)),
             live=self._live(asked),
@@ -68,7 +68,9 @@ class SearchPage:
 
 def row(hit: Hit) -> dict[str, Any]:
     """Return a hit as files have it: the snippet as one text, entities as LABEL:name."""
-    return asdict(hit) | {
+    fields = asdict(hit)
+    del fields["title_marked"]
+    return fields | {
         "snippet": "".join(fragment.text for fragment in hit.snippet),
         "entities": [f"{entity.label}:{entity.name}" for entity in hit.entities],
     }
