@@ -27,6 +27,8 @@ MAX_MESSAGE_BYTES = MAX_PAYLOAD - 64 * 1024  # so that setting a message aside h
 KEEP = (
     "wireroom-keep"  # seconds, in a stream's metadata: for how long what was read stays (shared/runtime/retention.py)
 )
+SERVICE = "wireroom-service"  # in a consumer's metadata: the service downstream that declared it
+INSTANCE = "wireroom-instance"  # in a consumer's metadata: the one process that may read it, where others may not
 NEWS = "NEWS"  # stream of what consumers read
 MATCHED = "MATCHED"  # stream of what saved searches have found; a consumer for each webhook
 SUSPECTS = "suspects"  # bucket of what was out when a process died: shared/runtime/crash_guard.py
@@ -54,6 +56,7 @@ class Consumer:
     also: type[Message] | None = None  # what is read between the others, in the order of the stream
     by_source: bool = False  # reads also what is one token below its subject: the source that the broker knows
     own: bool = False  # of a service downstream, which declares it when it starts; `wireroom setup` knows nothing of it
+    instance: str = ""  # of an own consumer that one process alone may read: which one; a later claim ends the earlier
 
     @property
     def subjects(self) -> list[str]:
@@ -70,6 +73,12 @@ class Consumer:
         return also if also and subject.startswith(_every(also).removesuffix(">")) else self.model
 
     @property
+    def metadata(self) -> dict[str, str]:
+        """Return what an own consumer says of itself at the broker: the service, and the process that may read it."""
+        said = {SERVICE: self.durable, INSTANCE: self.instance} if self.own else {}
+        return {key: value for key, value in said.items() if value}
+
+    @property
     def config(self) -> ConsumerConfig:
         # max_deliver stays unlimited: reaching it is silent loss. We count ourselves, in shared/runtime/delivery.py.
         return ConsumerConfig(
@@ -79,6 +88,7 @@ class Consumer:
             ack_wait=self.ack_wait,
             max_deliver=-1,
             max_ack_pending=self.max_ack_pending,
+            metadata=self.metadata or None,
         )
 
 

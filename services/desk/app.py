@@ -6,6 +6,7 @@ have is delivered again. An index that is new, or that may have missed messages,
 
 import asyncio
 import logging
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
@@ -58,7 +59,7 @@ def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
     access = access_of(options)
     admin_token = read_token(options.admin_token_file, "WIREROOM_DESK_ADMIN_TOKEN_FILE")
     broker = Broker("desk", settings, attempts=attempts)
-    subscriber = broker.subscriber(reads(options.name))
+    subscriber = broker.subscriber(reads(options.name, secrets.token_hex(8)))
 
     @subscriber(filter=of(ArticleExtracted))
     async def index(article: ArticleExtracted, delivery: Delivered, batches: Into) -> None:
@@ -77,6 +78,7 @@ def app(settings: Settings, attempts: Attempts | None = None) -> FastStream:
         async with AsyncExitStack() as stack:
             indexing = await asyncio.to_thread(Indexing, settings, options, broker.withdrawals)
             stack.push_async_callback(indexing.close)
+            broker.before_reading(indexing.claim_name)
             batcher = Batcher[Item, None](
                 indexing.write,
                 size=BATCH,

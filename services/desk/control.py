@@ -1,4 +1,4 @@
-"""What `wireroom desk` asks a running desk over NATS: its state, a rebuild of the index, a comparison with MongoDB.
+"""What `wireroom desk` and other desks ask a running desk over NATS: its state, a rebuild, a comparison with MongoDB.
 
 Requests go to ``wireroom.desk.<name>.<verb>`` without a stream; answers are JSON objects.
 """

@@ -3,16 +3,18 @@
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import replace
 from typing import Any
 
+from nats.aio.client import Client
 from nats.errors import Error as NatsError
 from nats.js import JetStreamContext
 from nats.js.errors import NotFoundError
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
 
-from services.desk.control import CHECK, REINDEX, STATE, Control
+from services.desk.control import CHECK, REINDEX, STATE, Control, ask
 from services.desk.index.engine import TantivyEngine
 from services.desk.index.generation import Change
 from services.desk.index.index_check import Difference, difference
@@ -23,7 +25,7 @@ from services.desk.site import Site
 from services.store.mongo_connection import usable
 from services.store.queries import Documents, current_versions, every_article
 from shared.broker.withdrawals import Withdrawals
-from shared.errors import Unavailable
+from shared.errors import Unavailable, WrongSetting
 from shared.http.http_listener import connected
 from shared.messages import ArticleExtracted, ArticleWithdrawn
 from shared.runtime.service import kept_running
@@ -36,15 +38,17 @@ BATCH = 200  # also what a crash delivers again, one by one
 _TRIES_EVERY = 5.0  # seconds between two tries of a rebuild whose broker or database is unavailable
 _CHECKS = 5  # comparisons, while changes are under way
 _MONGO_PATIENCE_MS = 5_000
+_ANSWERS_WITHIN = 5.0  # seconds that a desk of the same name has to answer
 
 Item = tuple[Change, int]  # and its sequence in NEWS
 
 
-def reads(name: str) -> Consumer:
+def reads(name: str, instance: str = "") -> Consumer:
     """Return the consumer of a desk: every desk reads everything, so each has one of its own."""
-    return Consumer(
-        NEWS, name, "news.v1.extracted.>", ArticleExtracted, 30, BATCH, 5 * BATCH, also=ArticleWithdrawn, own=True
+    consumer = Consumer(
+        NEWS, name, "news.v1.extracted.>", ArticleExtracted, 30, BATCH, 5 * BATCH, also=ArticleWithdrawn
     )
+    return replace(consumer, own=True, instance=instance)
 
 
 class Indexing:
@@ -60,6 +64,22 @@ class Indexing:
         self._reads = reads(options.name)
         self._rebuild = Rebuild(self._folder, self.engine, self._reads, self._writing, withdrawals)
         self._rebuilding: asyncio.Task[None] | None = None
+        self._name_is_ours = asyncio.Event()
+
+    async def claim_name(self, connection: Client) -> None:
+        """Let this desk answer by its name; raises WrongSetting where another one does so now.
+
+        Both would read as one consumer, and each index would have a part of the articles. One that does not answer,
+        though it is connected, ends itself once it sees that the consumer has another reader.
+        """
+        name = self._options.name
+        with suppress(Unavailable):
+            other = await ask(connection, name, STATE, seconds=_ANSWERS_WITHIN)
+            raise WrongSetting(
+                f"WIREROOM_DESK_NAME: a desk called {name} runs already, with its index in {other.get('folder')}. "
+                "Each desk has a name and a folder of its own."
+            )
+        self._name_is_ours.set()
 
     async def write(self, batch: Sequence[Item]) -> Sequence[None]:
         """Commit a batch of changes; raises Unavailable where the index cannot be written, so that it comes again."""
@@ -84,6 +104,7 @@ class Indexing:
             async with AsyncExitStack() as stack:
                 connection = await connected(stack, self._settings.nats_url)
                 js = connection.jetstream(timeout=10)
+                await self._name_is_ours.wait()
                 verbs = {STATE: self._state, REINDEX: lambda: self._reindex(js), CHECK: self._check}
                 self._complete = self._complete and not await self._may_have_missed(js)
                 await Control(self._options.name, verbs).start(connection)

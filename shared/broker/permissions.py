@@ -169,6 +169,7 @@ def _desk() -> tuple[str, ...]:
         *(_pattern(model) for model in (ArticleSubmitted, ArticleIngested, ArticleExtracted)),
         f"{ArticleSubmitted.subject_pattern}.*",
         *(f"{_API}.STREAM.MSG.DELETE.DEAD", f"$KV.{topology.DEAD_LETTER_STATUS}.*"),
+        *("wireroom.desk.*.state", f"{inbox(DESK)}.>"),  # asks whether another desk has its name, and answers that
         f"{inbox(OPERATOR)}.>",  # answers `wireroom desk`
     )
 

@@ -75,6 +75,7 @@ class Broker(NatsBroker):
         self.withdrawals = Withdrawals()
         self.deliveries: Deliveries | None = None  # once it is connected
         self._check: probes.Check | None = None
+        self._before_reading: Callable[[Client], Awaitable[None]] | None = None
         self._reads: list[Consumer] = []
         self._consumer: ContinuousPullSubscriber | None = None
         self._around = AsyncExitStack()
@@ -140,6 +141,10 @@ class Broker(NatsBroker):
         """Let ``check`` look every two seconds whether a dependency is available; it raises Unavailable if not."""
         self._check = check
 
+    def before_reading(self, step: Callable[[Client], Awaitable[None]]) -> None:
+        """Let ``step`` run between connecting and the first message; what it raises ends the start."""
+        self._before_reading = step
+
     def prepare(self, js: JetStreamContext, crash_guard: CrashGuard, dead_letters: DeadLetters) -> None:
         """Set what deliveries are answered with; ``start`` does, and tests with parts of their own."""
         context = DeliveryContext(
@@ -170,6 +175,8 @@ class Broker(NatsBroker):
     async def start(self) -> None:
         """Connect, wait until the consumer is declared, and begin to read."""
         connection = await self.connect()
+        if self._before_reading:
+            await self._before_reading(connection)
         watch = probes.Watch(self.jetstream, self.reads, self.state, self._check)
         await watch.wait_until_declared()
         await self.withdrawals.follow(connection, self.jetstream)

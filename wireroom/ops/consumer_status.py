@@ -9,7 +9,7 @@ from nats.js.errors import NotFoundError
 
 from shared.broker.dead_letter_status import DeadLetterState
 from shared.limits import age_text
-from shared.topology import CONSUMERS, KEEP, Consumer, streams
+from shared.topology import CONSUMERS, KEEP, SERVICE, Consumer, streams
 from wireroom.ops import dead_letter_queue
 from wireroom.ops.dead_letter_queue import Choice
 
@@ -20,7 +20,7 @@ _OURS = {(consumer.stream, consumer.durable) for consumer in CONSUMERS}
 
 @dataclass(frozen=True)
 class ReaderState:
-    """One durable that is not ours. ``seconds_left``: for how long its oldest unread message is kept."""
+    """A durable that ``wireroom setup`` does not declare. ``seconds_left``: for how long its oldest unread is kept."""
 
     stream: str
     durable: str
@@ -31,8 +31,8 @@ class ReaderState:
     oldest_seconds: float | None
     seconds_left: float | None
 
-    def findings(self) -> list[str]:
-        """Say where something unread leaves the stream soon, or has no reader."""
+    def findings(self, *, ours: bool = False) -> list[str]:
+        """Say where something unread leaves the stream before long; ``ours``: a service of ours reads it."""
         if self.seconds_left is None or self.oldest_seconds is None:
             return []
         if self.oldest_seconds > _SHARE * (self.oldest_seconds + self.seconds_left):
@@ -40,13 +40,14 @@ class ReaderState:
                 f"{_rounded(self.seconds_left)} left until they go" if self.seconds_left > 0 else "and loses them now"
             )
             waits = f"{self.pending + self.unanswered} messages unread, the oldest for {_rounded(self.oldest_seconds)}"
-            return [f"{self.durable}, which reads {self.stream} and is not ours, has {waits}, {left}."]
+            who = self.durable if ours else f"{self.durable}, which reads {self.stream} and is not ours,"
+            return [f"{who} has {waits}, {left}."]
         return []
 
 
-async def others(js: JetStreamContext) -> list[ReaderState]:
-    """Return the durables of others on our streams."""
-    found: list[ReaderState] = []
+async def durables(js: JetStreamContext) -> list[tuple[ConsumerInfo, ReaderState]]:
+    """Return the durables on our streams that ``wireroom setup`` does not declare."""
+    found: list[tuple[ConsumerInfo, ReaderState]] = []
     for stream in streams():
         name = str(stream.name)
         try:
@@ -54,8 +55,13 @@ async def others(js: JetStreamContext) -> list[ReaderState]:
         except NotFoundError:
             continue
         theirs = [i for i in await _all(js, name) if i.config.durable_name and (name, i.name) not in _OURS]
-        found += [await _reader(js, info, kept_for(config)) for info in theirs]
+        found += [(info, await _reader(js, info, kept_for(config))) for info in theirs]
     return found
+
+
+def is_service(info: ConsumerInfo) -> bool:
+    """Tell whether a service of our runtime has declared a durable, such as the desk."""
+    return SERVICE in (info.config.metadata or {})
 
 
 def kept_for(config: StreamConfig) -> float | None:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from nats.js import JetStreamContext
+from nats.js.api import ConsumerInfo
 from nats.js.errors import NotFoundError
 
 from services.ingest.feeds import registry, schedule
@@ -14,11 +15,12 @@ from wireroom.ops import foreign_values as foreign
 from wireroom.ops.consumer_status import (
     STILL,
     ReaderState,
+    durables,
     expiring_letters,
     expiring_work,
+    is_service,
     last_progress,
     oldest_unread,
-    others,
 )
 
 _NEARLY_FULL = 0.9
@@ -75,7 +77,7 @@ class PipelineState:
     handled: dict[str, int] = field(default_factory=dict)
     replay_seconds: float | None = None
     foreign: dict[str, int] = field(default_factory=dict)  # by bucket and stream: others wrote it, readers skip it
-    readers: tuple[ReaderState, ...] = ()  # durables of others
+    readers: tuple[ReaderState, ...] = ()  # durables of others; those of services downstream are among the services
     feeds: tuple[str, ...] = ()  # that are no longer polled or strangely quiet, one sentence each
     expiring: tuple[str, ...] = ()  # what leaves a stream unread before long, one sentence each
 
@@ -113,6 +115,10 @@ class PipelineState:
 async def look(js: JetStreamContext) -> PipelineState:
     """Ask the broker; what was never set up is told as missing."""
     services = [await _service(js, consumer) for consumer in CONSUMERS]
+    others = await durables(js)
+    downstream = [(info, reader) for info, reader in others if is_service(info)]
+    services += [_state(info, reader.oldest_seconds) for info, reader in downstream]
+    losing = [finding for _, reader in downstream for finding in reader.findings(ours=True)]
     names = [str(config.name) for config in streams()] + [f"KV_{bucket.bucket}" for bucket in buckets()]
     held = [await _stream(js, name) for name in names]
     letters_expire = await expiring_letters(js)
@@ -127,9 +133,9 @@ async def look(js: JetStreamContext) -> PipelineState:
         handled={name: count for name, count in handled.items() if count},
         replay_seconds=_age(dead.replayed),
         foreign=await foreign.count(js),
-        readers=tuple(await others(js)),
+        readers=tuple(reader for info, reader in others if not is_service(info)),
         feeds=tuple(schedule.findings((await registry.everything(js)).values.values(), datetime.now(UTC))),
-        expiring=(*await expiring_work(js), *([letters_expire] if letters_expire else [])),
+        expiring=(*await expiring_work(js), *losing, *([letters_expire] if letters_expire else [])),
     )
 
 
@@ -138,16 +144,20 @@ async def _service(js: JetStreamContext, consumer: Consumer) -> ServiceState:
         info = await js.consumer_info(consumer.stream, consumer.durable)
     except NotFoundError:
         return ServiceState(consumer.durable, "missing")
+    return _state(info, await oldest_unread(js, info))
+
+
+def _state(info: ConsumerInfo, oldest: float | None) -> ServiceState:
     pending, unanswered, asking = info.num_pending or 0, info.num_ack_pending or 0, info.num_waiting or 0
     state = "working" if unanswered else "waiting for a worker" if pending else "up to date"
     still = last_progress(info) or (datetime.now(UTC) - info.created).total_seconds()
     return ServiceState(
-        service=consumer.durable,
+        service=info.name,
         state=state,
         pending=pending,
         unanswered=unanswered,
         redelivered=info.num_redelivered or 0,
-        oldest_seconds=await oldest_unread(js, info),
+        oldest_seconds=oldest,
         last_seconds=_age(info.ack_floor.last_active) if info.ack_floor else None,
         asking=asking,
         answered=info.ack_floor.consumer_seq if info.ack_floor else 0,

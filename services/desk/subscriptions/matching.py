@@ -25,7 +25,7 @@ from shared.topology import MATCHED, NEWS, Consumer
 
 log = logging.getLogger(__name__)
 
-MATCHES = Consumer(NEWS, SEARCHES, "news.v1.extracted.>", ArticleExtracted, 60, 128, 512)
+MATCHES = Consumer(NEWS, SEARCHES, "news.v1.extracted.>", ArticleExtracted, 60, 128, 512, own=True)
 BATCH = 64
 _AGAIN = 5.0  # seconds until an article is tried again where the broker did not take its match
 _SUMMARY = 400  # code points

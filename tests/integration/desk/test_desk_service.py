@@ -3,7 +3,8 @@
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +18,17 @@ from services.desk import control
 from services.desk.index.generation import Generation
 from services.desk.index.index_folder import IndexFolder
 from services.store.documents import document
-from shared.errors import Unavailable
+from shared.errors import Unavailable, WrongSetting
 from shared.messages import ArticleExtracted, ArticleWithdrawn
+from shared.observability import probes
+from shared.runtime.http_server import ServiceServer
 from shared.runtime.run import load
 from shared.settings import Settings
+from shared.topology import INSTANCE, SERVICE
 from tests.integration.desk.announcing import announce, article
 from tests.running import idle, running
 from wireroom.local import ports
+from wireroom.ops.pipeline_status import look
 from wireroom.testing.factories import a_withdrawn_event, an_entity
 
 SECONDS = 30.0
@@ -82,6 +87,40 @@ async def test_what_is_announced_is_found_corrected_and_withdrawn(
         assert (await client.get("/trends")).json() == []
         assert (await client.get("/state")).json()["articles"] == 2
         assert (await client.get(f"/articles/{article(1).id}/similar")).status_code == 200
+
+
+async def test_of_two_desks_with_one_name_the_second_does_not_start_whatever_its_folder_is(
+    settings: Settings, broker: Client, desk_port: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with desk(settings, desk_port):
+        await settled(broker)
+        [port] = ports.free(1)
+        monkeypatch.setenv("WIREROOM_DESK_FOLDER", str(tmp_path / "another"))
+        monkeypatch.setenv("WIREROOM_DESK_HTTP_PORT", str(port))
+        second = ServiceServer(load("desk")(settings))
+        second.capture_signals = nullcontext  # type: ignore[method-assign, assignment] # signals belong to pytest
+        with pytest.raises(WrongSetting, match=f"a desk called desk runs already, with its index in {tmp_path}/desk"):
+            await asyncio.wait_for(second.serve(), SECONDS)
+        await announce(broker, article(1, 1))
+        assert (await settled(broker))["articles"] == 1, "the first one goes on"
+    async with desk(settings, port):  # once it is gone, its name is free
+        assert (await settled(broker))["folder"] == str(tmp_path / "another")
+
+
+async def test_a_desk_whose_consumer_another_has_claimed_ends_as_misconfigured(
+    settings: Settings, broker: Client, desk_port: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ended = asyncio.Queue[WrongSetting]()
+    monkeypatch.setattr(probes, "end_misconfigured", ended.put_nowait)
+    async with desk(settings, desk_port):
+        await settled(broker)
+        js = broker.jetstream(timeout=10)
+        [row] = [service for service in (await look(js)).services if service.service == "desk"]
+        assert (row.state, (await look(js)).readers) == ("up to date", ())
+        config = (await js.consumer_info("NEWS", "desk")).config
+        await js.add_consumer("NEWS", replace(config, metadata={SERVICE: "desk", INSTANCE: "another"}))
+        async with asyncio.timeout(SECONDS):
+            assert "another process reads NEWS as desk" in str(await ended.get())
 
 
 async def test_a_new_index_is_built_from_mongodb_and_what_the_store_has_not_stored_yet(
