@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
-from html import escape
 from http import HTTPStatus
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -19,9 +18,10 @@ from urllib.parse import parse_qs, quote, urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, RedirectResponse, Response
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from services.desk.pages.page_renderer import Renderer
 from services.desk.settings import DeskSettings
 from shared.errors import WrongSetting
 from shared.http.problem_details import Problem
@@ -130,7 +130,7 @@ class AccessMiddleware:
     """Lets a request through or refuses it; a browser that is refused gets a form for the token."""
 
     def __init__(self, app: ASGIApp, access: Access) -> None:
-        self._app, self._access = app, access
+        self._app, self._access, self._renderer = app, access, Renderer()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -140,10 +140,17 @@ class AccessMiddleware:
         client = request.client.host if request.client else None
         if request.url.path == LOGIN and not self._access.open_to_all:
             await (await self._log_in(request))(scope, receive, with_headers)
-        elif self._access.allows(request.headers, request.cookies.get(COOKIE, ""), client):
+        elif self._is_style(request) or self._access.allows(request.headers, request.cookies.get(COOKIE, ""), client):
             await self._app(scope, receive, with_headers)
         else:
             await self._refused(request)(scope, receive, with_headers)
+
+    def _is_style(self, request: Request) -> bool:
+        """Tell whether the login page needs what is asked for; such files are the same in every installation."""
+        return not self._access.open_to_all and request.url.path.startswith("/static/")
+
+    def _form(self, wanted: str, problem: str = "", status: HTTPStatus = HTTPStatus.OK) -> Response:
+        return self._renderer.page("login.html", status, action=f"{LOGIN}?next={quote(wanted)}", problem=problem)
 
     def _refused(self, request: Request) -> Response:
         if self._access.open_to_all:
@@ -158,7 +165,7 @@ class AccessMiddleware:
     async def _log_in(self, request: Request) -> Response:
         wanted = _own_path(request.query_params.get("next", "/"))
         if request.method != "POST":
-            return _form(wanted)
+            return self._form(wanted)
         body = b""
         async for chunk in request.stream():
             body += chunk
@@ -166,7 +173,7 @@ class AccessMiddleware:
                 return Problem(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"more than {_LONGEST_FORM} bytes").response
         given = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
         if not self._access.is_token(given):
-            return _form(wanted, "This is not the token of this desk.", HTTPStatus.FORBIDDEN)
+            return self._form(wanted, "This is not the token of this desk.", HTTPStatus.FORBIDDEN)
         response = RedirectResponse(wanted, HTTPStatus.SEE_OTHER)
         secure = request.url.scheme == "https"
         response.set_cookie(
@@ -180,18 +187,6 @@ def _own_path(given: str) -> str:
     parts = urlsplit(given)
     safe = given.startswith("/") and not given.startswith(("//", "/\\")) and not parts.netloc and not parts.scheme
     return given if safe and given.isprintable() else "/"
-
-
-def _form(wanted: str, problem: str = "", status: HTTPStatus = HTTPStatus.OK) -> HTMLResponse:
-    said = f'<p role="alert">{escape(problem)}</p>' if problem else ""
-    return HTMLResponse(
-        '<!doctype html><html lang="en"><meta charset="utf-8"><title>Wireroom desk: token</title>'
-        f'<h1>Wireroom desk</h1>{said}<form method="post" action="{LOGIN}?next={escape(quote(wanted))}">'
-        '<label>Token <input name="token" type="password" autocomplete="current-password" required autofocus></label> '
-        "<button>Log in</button></form>"
-        "<p>It stands in the file that WIREROOM_DESK_TOKEN_FILE names.</p></html>",
-        status,
-    )
 
 
 def _adding_headers(send: Send) -> Send:
