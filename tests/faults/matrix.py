@@ -11,6 +11,7 @@ I8 health tells the truth, and `/livez` answers
 I9 what is asked to end, ends in time
 I10 good articles beside it take no more than twice as long as without it, in the median
 I11 each service is ready or says why within 10 s, ready again within 30 s of the last bad message, and never restarted
+I12 the desk's index ends with the articles and versions of MongoDB
 """
 
 from dataclasses import dataclass
@@ -72,4 +73,5 @@ MATRIX = {
     "42": Row("the broker is restored from an older backup, taken in the midst of work", RESTORED),
     "43": Row("replicas go from 1 to 3 on three brokers, and the leader is killed", CLUSTER),
     "44": Row("extract is down beyond every age, ages shrink, the broker is started again", "I1 I3"),
+    "45": Row("`kill -9` of the desk, five times; also while it builds its index anew", LOAD + " I12"),
 }

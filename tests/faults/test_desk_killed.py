@@ -1,4 +1,4 @@
-"""A desk that is killed while articles come, are corrected and are withdrawn ends with the articles of MongoDB."""
+"""Row 45 of the fault matrix, its second part: a desk that is killed while articles are corrected and withdrawn."""
 
 import asyncio
 import os
@@ -15,13 +15,15 @@ from shared.errors import Unavailable
 from shared.messages import ArticleExtracted, ArticleWithdrawn
 from shared.runtime.run import load
 from shared.settings import Settings
+from tests.faults.report import Report
 from tests.integration.desk.announcing import announce, article
 from tests.paths import ROOT
 from tests.running import idle, running
 from wireroom.local import ports
 from wireroom.testing.factories import NOON, a_withdrawn_event
 
-KILLS, ARTICLES, PATIENCE = 2, 600, 90.0
+KILLS, ARTICLES, PATIENCE = 3, 600, 90.0
+ROW = "45/corrections, withdrawals"
 
 
 async def last_sequence(broker: Client) -> int | None:
@@ -69,10 +71,11 @@ async def started(environment: dict[str, str]) -> asyncio.subprocess.Process:
     )
 
 
+@pytest.mark.row(ROW)
 @pytest.mark.nightly
 @pytest.mark.timeout(300)
 async def test_a_desk_that_is_killed_again_and_again_ends_equal_to_mongodb(
-    settings: Settings, broker: Client, tmp_path: Path
+    settings: Settings, broker: Client, tmp_path: Path, report: Report
 ) -> None:
     health, http = ports.free(2)
     environment = {
@@ -98,6 +101,8 @@ async def test_a_desk_that_is_killed_again_and_again_ends_equal_to_mongodb(
         found = await control.ask(broker, "desk", "check", seconds=PATIENCE)
         process.terminate()
         assert await process.wait() == 0
+    kinds = ("missing", "left_over", "other_version")
+    report.add(ROW, kills=KILLS, indexed=found["articles"], differences=sum(found[kind] for kind in kinds))
     assert found["equal"], found
     assert 0 < found["articles"] < ARTICLES
     assert reached <= last

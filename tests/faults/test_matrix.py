@@ -2,19 +2,25 @@
 
 import asyncio
 import os
+import random
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import psutil  # type: ignore[import-untyped] # it has no types
 import pytest
 from nats.js import JetStreamContext
 
+from services.desk import control
+from services.desk.indexing import reads
 from services.setup.preparation import setup
+from shared.broker.connect import brief_connection
+from shared.errors import Unavailable
 from shared.limits import Limits
-from shared.topology import CONSUMERS, EXTRACT, INGEST
+from shared.topology import CONSUMERS, EXTRACT, INGEST, Consumer
 from tests.faults.report import Report, judge, number, seconds
 from tests.faults.rig import firewall
 from tests.faults.rig.load import Load
@@ -37,8 +43,8 @@ async def impatient(folder: Path, *, extract: int = 1) -> AsyncIterator[tuple[St
         yield stack, js
 
 
-async def hurry(js: JetStreamContext) -> None:
-    for consumer in CONSUMERS:
+async def hurry(js: JetStreamContext, consumers: Iterable[Consumer] = CONSUMERS) -> None:
+    for consumer in consumers:
         await js.add_consumer(consumer.stream, replace(consumer.config, ack_wait=ACK_WAIT))
 
 
@@ -100,6 +106,55 @@ async def shutting_down(stack: Stack, _js: JetStreamContext, load: Load) -> None
         await load.more(SOME)
 
 
+async def killing_the_desk(stack: Stack, js: JetStreamContext, load: Load) -> None:
+    """Kill it as soon as it has committed something, at a random moment of its start, and while it rebuilds."""
+    await hurry(js, (reads("desk"),))
+    chance = random.Random(45)
+    for rebuilding in (False, False, True, False, True):
+        if rebuilding:
+            async with asked_of_desk(stack) as ask:
+                await ask(control.REINDEX)
+        await asyncio.sleep(chance.uniform(0, 2))
+        await kill(stack, "desk", load)
+
+
+@asynccontextmanager
+async def asked_of_desk(stack: Stack) -> AsyncIterator[Callable[[str], Awaitable[dict[str, Any]]]]:
+    """Ask the desk of a stack over NATS, again until it answers, as it does once it has started."""
+    async with brief_connection(stack.nats_url) as connection:
+
+        async def ask(verb: str) -> dict[str, Any]:
+            async with asyncio.timeout(60):
+                while True:
+                    try:
+                        return await control.ask(connection, "desk", verb, seconds=30)
+                    except Unavailable:
+                        await asyncio.sleep(0.2)
+
+        yield ask
+
+
+async def all_read(js: JetStreamContext, consumer: Consumer) -> None:
+    while True:
+        info = await js.consumer_info(consumer.stream, consumer.durable)
+        if not info.num_pending and not info.num_ack_pending:
+            return
+        await asyncio.sleep(0.2)
+
+
+async def desk_equal(stack: Stack, js: JetStreamContext) -> dict[str, object]:
+    """Wait until everything was read in the order of its flow, and return how the desk's index differs from MongoDB."""
+    async with asyncio.timeout(180), asked_of_desk(stack) as ask:
+        for consumer in (*CONSUMERS, reads("desk")):
+            await all_read(js, consumer)
+        while (await ask(control.STATE))["rebuilding"]:  # noqa: ASYNC110 - in another process
+            await asyncio.sleep(0.2)
+        found = await ask(control.CHECK)
+    assert found["equal"], found
+    kinds = ("missing", "left_over", "other_version")
+    return {"indexed": found["articles"], "differences": sum(found[kind] for kind in kinds)}
+
+
 ROWS: dict[str, Fault] = {
     "1": killing(*["ingest"] * 3),
     "2": killing(*["extract"] * 5),
@@ -114,6 +169,7 @@ ROWS: dict[str, Fault] = {
     "12b/resets": cutting((firewall.RESET,), 5),
     "24": deleting_consumers,
     "27": shutting_down,
+    "45": killing_the_desk,
 }
 
 
@@ -126,4 +182,6 @@ async def test_a_fault_under_load_loses_nothing(row: str, tmp_path: Path, report
             async with Load(js, tmp_path / "ledger", seed=list(ROWS).index(row)) as load:
                 await load.more(SOME)
                 await ROWS[row](stack, js, load)
-            await judge(report, row, js, stack.mongo_url, load.entries, watch, longest_stall_s=load.longest_stall)
+            figures = await desk_equal(stack, js) if row == "45" else {}
+            stall = load.longest_stall
+            await judge(report, row, js, stack.mongo_url, load.entries, watch, longest_stall_s=stall, **figures)
