@@ -44,7 +44,7 @@ _PREFORMATTED_STYLE = re.compile(r"white-space\s*:\s*(?:pre|break-spaces)", re.I
 _SHOWING = frozenset({"class", "style", "role", "hidden"})  # attributes that say how an element is shown
 _UNDRAWN, _CAPTION, _PREFORMATTED, _HIDDEN = 1, 2, 4, 8  # what they may say
 _SAYS_MORE = re.compile("hidden|sr-only|screen|assistive|tooltip|glossary|caption")  # no other class says any of it
-_INLINE_BLOCKS = frozenset({"button", "label", "div"})  # that authors put into sentences
+_INLINE_BLOCKS = frozenset({"button", "label", "div"})  # of BLOCKS, that authors put into sentences
 _GOES_ON = re.compile(r"\s*(?:[^\W\d_A-Z]|[,.;:!?)”’»])")
 _SENTENCE_END = (".", "!", "?", ":", "…", "。", "！", "？")
 _QUOTES = {
@@ -258,10 +258,11 @@ class _Reader:
 
     def begin(self, element: Element, tag: str, attributes: Attributes, shown_as: int) -> bool:
         """Open an element; return whether its text was read as well, line by line."""
-        if tag in _INLINE_BLOCKS and self.pieces and self._in_sentence(element):
-            self._inlined.append(element)
-        elif tag in BLOCKS:
-            self._end_before(element, tag)
+        if tag in BLOCKS:
+            if self.pieces and tag in _INLINE_BLOCKS and self._in_sentence(element):
+                self._inlined.append(element)
+            else:
+                self._end_before(element, tag)
         self._open(tag, attributes, shown_as)
         if tag == "q":
             quoted = (element.text or "").lstrip()[:1] in _QUOTATION or "".join(self.pieces)[-1:] in _QUOTATION

@@ -48,6 +48,7 @@ _FORMS = (
 )
 # 【東京共同】, 【3月12日 AFP】: the agency is the end of it
 _IN_BRACKETS = re.compile(rf"[【［](?P<inner>[^【】［］]{{2,28}})[】］]\s*[{_DASHES}]*\s*(?=\S)")
+_SIGN, _SIGN_WITHIN = re.compile(rf"[(\[（【［/{_DASHES}电電]"), 181  # characters that what follows looks at
 _MAY_BEGIN = re.compile(rf"(?:[^.。!?]|\.[^.]){{0,90}}?(?:[(\[（【［/]|[{_DASHES}]|[电電])")
 _IN_CAPITALS = re.compile(
     r"(?P<place>[^\W\d_a-zà-ÿ](?:[^\W\d_a-zà-ÿ]|[.'’/ -]){2,40}?(?:,[^()–—]{2,30}?)?)\s+(?:--|[-–—])\s+"
@@ -172,7 +173,7 @@ def dateline_of(text: str, found: Sequence[str], agencies: Agencies) -> Dateline
 
     ``found`` are the tokens of the text.
     """
-    if not _MAY_BEGIN.match(text):
+    if not _SIGN.search(text, 0, _SIGN_WITHIN) or not _MAY_BEGIN.match(text):
         return None
     if agencies.may_be_in(found[:_DATELINE_WORDS]) and (dateline := _with_agency(text, agencies)):
         return dateline

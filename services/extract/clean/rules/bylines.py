@@ -20,9 +20,9 @@ _SENTENCE = re.compile(r"[!?;:]|[^\W\d_]{3,}\.\s")
 
 def byline_in(text: str, found: list[str], vocabulary: Vocabulary) -> str | None:
     """Return the names of a line that begins as bylines do and goes on with nothing but names."""
-    if len(found) not in _WORDS or found[0] not in vocabulary.byline_words:
+    if len(found) not in _WORDS:
         return None
-    for phrase in vocabulary.byline:
+    for phrase in vocabulary.byline.get(found[0], ()):
         if tuple(found[: len(phrase)]) == phrase and len(found) > len(phrase):
             rest = _after(text, len(phrase))
             return _names(rest, vocabulary) if _is_names(rest, vocabulary) else None

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import groupby
+from operator import itemgetter
 
 from services.extract.clean.rules.packs import BOILERPLATE_RULES, GAP, Pack
 from services.extract.clean.text import tokens
@@ -31,8 +33,7 @@ class Vocabulary:
     inside: dict[str, list[tuple[Phrase, str]]] = field(default_factory=dict)
     credit: tuple[str, ...] = ()
     marks: tuple[str, ...] = ()
-    byline: tuple[Phrase, ...] = ()  # longest first
-    byline_words: frozenset[str] = frozenset()  # the first words of those
+    byline: dict[str, tuple[Phrase, ...]] = field(default_factory=dict)  # by first word, longest first
     roles: frozenset[str] = frozenset()
     joins: frozenset[str] = frozenset()
     dates: frozenset[str] = frozenset()
@@ -93,8 +94,10 @@ def compiled(packs: Sequence[Pack]) -> Vocabulary:
         made.inside,
         credit=_longest_first(lists["caption.credit"]),
         marks=_longest_first(lists["caption.mark"]),
-        byline=tuple(sorted(byline, key=len, reverse=True)),
-        byline_words=frozenset(phrase[0] for phrase in byline),
+        byline={
+            first: tuple(sorted(phrases, key=len, reverse=True))
+            for first, phrases in groupby(sorted(byline), key=itemgetter(0))
+        },
         roles=frozenset(lists["byline.roles"]),
         joins=frozenset(lists["byline.and"]),
         dates=frozenset(word for text in lists["date_line.words"] for word in tokens(text)),
