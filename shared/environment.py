@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from types import MappingProxyType
 
 from shared.limits import Limits
-from shared.settings import IN_FILE, PREFIX, SECRET, Settings, variable
+from shared.settings import IN_FILE, PREFIX, SECRET, Settings, TlsSettings, variable
 
 _INGEST = ("SOURCE_ARTICLES", "SOURCE_BYTES", "HTTP_PORT", "HTTP_HOST", "FEEDS", "FETCH_ALLOW", "USER_AGENT")
 _EXTRACT = (
@@ -48,7 +48,7 @@ _TESTS = ("WIREROOM_TEST_", "WIREROOM_EXPECTED_")
 def known() -> frozenset[str]:
     """Return the name of every variable that anything of Wireroom reads."""
     return frozenset({
-        *(variable(settings, field) for settings in (Settings, Limits) for field in settings.model_fields),
+        *(variable(settings, field) for settings in (Settings, TlsSettings, Limits) for field in settings.model_fields),
         *(f"{variable(Settings, field)}{IN_FILE}" for field in SECRET),
         *(f"WIREROOM_INGEST_{name}" for name in _INGEST),
         *(f"WIREROOM_EXTRACT_{name}" for name in _EXTRACT),

@@ -5,15 +5,17 @@ import logging
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ValidationError
+from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from shared.broker.nats_address import check
+from shared import mongo_address
+from shared.broker import nats_address
 from shared.errors import WrongSetting
+from shared.loopback import is_loopback
 
 PREFIX = "WIREROOM_"
 SECRET = frozenset({"nats_url", "mongo_url"})  # fields whose value may hold a password: shown without it, or not at all
@@ -39,6 +41,31 @@ class EnvironmentSettings(BaseSettings):
             super().__init__(**values)
         except ValidationError as error:
             raise WrongSetting(*(_line(type(self), each) for each in error.errors())) from None
+
+
+class TlsSettings(EnvironmentSettings):
+    """How the certificates of broker and database are checked, and our own, where an address asks for TLS."""
+
+    model_config = SettingsConfigDict(env_prefix=f"{PREFIX}TLS_")
+
+    ca: Path | None = None  # PEM with the authorities that are trusted; none: those of this machine
+    certificate: Path | None = None  # PEM with our certificate, for servers that ask for one, and its key
+    key: Path | None = None  # of the certificate, where it is in a file of its own; NATS alone takes it from there
+    verify: bool = True  # false: connections are encrypted, and whoever answers is believed to be the server
+
+
+def _with_tls(url: str) -> str:
+    """Return the address of MongoDB with the settings of TLS, which its client reads from it."""
+    if not mongo_address.uses_tls(url):
+        return url
+    tls = TlsSettings()
+    if tls.key:
+        raise ValueError(
+            "MongoDB takes certificate and key from one file: WIREROOM_TLS_KEY cannot be set with TLS here"
+        )
+    options = {"tlsCAFile": tls.ca, "tlsCertificateKeyFile": tls.certificate}
+    more = {name: str(value) for name, value in options.items() if value}
+    return mongo_address.with_options(url, more if tls.verify else more | {"tlsInsecure": "true"})
 
 
 class _Files(PydanticBaseSettingsSource):
@@ -69,8 +96,12 @@ class Settings(EnvironmentSettings):
     """
 
     # several of one cluster are separated by commas; user and password, if any, are percent-encoded
-    nats_url: Annotated[str, BeforeValidator(check)] = Field("nats://127.0.0.1:4222", repr=False)
-    mongo_url: str = Field("mongodb://127.0.0.1:27017/?directConnection=true", repr=False)
+    nats_url: Annotated[str, BeforeValidator(nats_address.check)] = Field("nats://127.0.0.1:4222", repr=False)
+    mongo_url: Annotated[str, AfterValidator(_with_tls)] = Field(
+        "mongodb://127.0.0.1:27017/?directConnection=true", repr=False
+    )
+    # false: broker and database on other machines are reached by TLS alone (tls://…, mongodb://…/?tls=true)
+    allow_plaintext: bool = False
     stream_replicas: int = Field(1, ge=1, le=5)  # of `wireroom setup`: 3 where the broker is a cluster of three or more
     mongo_database: str = "wireroom"
     health_host: str = "127.0.0.1"  # 0.0.0.0 in a container: shows lag and state to whoever reaches the port
@@ -84,6 +115,20 @@ class Settings(EnvironmentSettings):
     log_level: Annotated[str, BeforeValidator(_level)] = "INFO"
     # of one source in 30 days and each process; what it dead-letters beyond is counted, and its bytes are not kept
     source_dead_letter_bytes: int = Field(200 * 1024 * 1024, ge=0)
+
+    @model_validator(mode="after")
+    def _no_plaintext(self) -> Self:
+        """Refuse addresses of other machines without TLS: passwords and articles would pass by everybody."""
+        nats = nats_address.plain_hosts(self.nats_url)
+        mongo = [] if mongo_address.uses_tls(self.mongo_url) else mongo_address.hosts(self.mongo_url)
+        for name, hosts, instead in (("NATS", nats, "tls://…"), ("MONGO", mongo, "…/?tls=true")):
+            others = [] if self.allow_plaintext else [host for host in hosts if not is_loopback(host)]
+            if others:
+                raise ValueError(
+                    f"{PREFIX}{name}_URL: {', '.join(others)} is another machine, and the address asks for no TLS. "
+                    f"Write {instead}, or set {PREFIX}ALLOW_PLAINTEXT=true where nobody else is on the way"
+                )
+        return self
 
     @classmethod
     def settings_customise_sources(

@@ -15,6 +15,7 @@ class Login(TypedDict, total=False):
 
 
 _SCHEMES = frozenset({"nats", "tls", "ws", "wss"})
+_TLS = frozenset({"tls", "wss"})
 _USER = re.compile(r"//[^/,]*@")
 _INBOX = "_INBOX"
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")  # of a subject
@@ -23,6 +24,17 @@ _TOKEN = re.compile(r"[A-Za-z0-9_-]+")  # of a subject
 def servers(url: str) -> list[str]:
     """Return the addresses of a setting that may name several servers of one cluster, without user and password."""
     return [without_password(address) for address in _addresses(url)]
+
+
+def uses_tls(url: str) -> bool:
+    """Tell whether any of the servers is reached by TLS: the schemes tls and wss."""
+    return any(_parsed(address).scheme in _TLS for address in _addresses(url))
+
+
+def plain_hosts(url: str) -> list[str]:
+    """Return the hosts that are reached without TLS."""
+    found = [_parsed(address) for address in _addresses(url)]
+    return [each.hostname or "" for each in found if each.scheme not in _TLS]
 
 
 def login(url: str) -> Login:

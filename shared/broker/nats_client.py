@@ -5,17 +5,20 @@ or a vertical tab, ends its reading task or its connection. And it takes a store
 when a publisher gives it the headers of one: an ordered consumer that meets such a message starts again for ever.
 
 What is used of nats-py's internals: ``Client._ps``, ``_build_message``, ``_process_msg``, ``_process_headers``,
-``_is_control_message``, and ``Parser`` with its states. ``tests/unit/broker/test_nats_client.py`` holds them.
+``_is_control_message``, and ``Parser`` with its states, held by ``tests/unit/broker/test_nats_client.py``;
+``_connect_command``, ``_current_server`` and ``_transport``, held by ``tests/integration/local/test_tls.py``.
 """
 
 from typing import Any
 
 from nats.aio import client
 from nats.aio.msg import Msg
-from nats.errors import ProtocolError
+from nats.aio.transport import TcpTransport
+from nats.errors import Error, ProtocolError
 from nats.protocol.parser import AWAITING_CONTROL_LINE, AWAITING_MSG_PAYLOAD, Parser
 
-from shared.broker import nats_address
+from shared.broker import nats_address, tls
+from shared.settings import TlsSettings
 
 UNPARSED = "wireroom-unparsed-headers"  # bytes of headers that were too many to be parsed
 _MOST_PARSED = 32 * 1024
@@ -25,9 +28,14 @@ _ACK = b"$JS.ACK."  # how the reply of a message begins that a stream delivers; 
 
 
 async def connect(servers: list[str], **options: Any) -> "Client":  # noqa: ANN401 - as nats-py takes them
-    """Connect as ``nats.connect`` does; a user in the addresses is decoded, and has inboxes of its own."""
+    """Connect as ``nats.connect`` does; a user in the addresses is decoded, and has inboxes of its own.
+
+    Addresses with the scheme tls are reached as the settings of TLS say; raises WrongSetting where those are unusable.
+    """
     connection, url = Client(), ",".join(servers)
-    await connection.connect(nats_address.servers(url), **{**nats_address.login(url), **options})
+    secured = {"tls": tls.context(TlsSettings())} if nats_address.uses_tls(url) else {}
+    options = {name: value for name, value in options.items() if name != "tls" or value}
+    await connection.connect(nats_address.servers(url), **{**secured, **nats_address.login(url), **options})
     return connection
 
 
@@ -38,6 +46,16 @@ class Client(client.Client):
         super().__init__()
         self._ps = _Parser(self)
         self._stored = False  # whether the message that is processed now was delivered by a stream
+
+    def _connect_command(self) -> bytes:
+        """Say who we are, but not in plain text to a server that was to be reached by TLS and offers none.
+
+        nats-py leaves it to the server, and so to whoever stands in between. Raises nats.errors.Error.
+        """
+        plain = isinstance(self._transport, TcpTransport) and not _is_encrypted(self._transport)
+        if plain and self._current_server and self._current_server.uri.scheme == "tls":
+            raise Error("nats: the server offers no TLS, and the address asks for it")
+        return super()._connect_command()
 
     async def _process_msg(self, sid: int, subject: bytes, reply: bytes, data: bytes, headers: bytes) -> None:
         self._stored = reply.startswith(_ACK)
@@ -66,6 +84,11 @@ class Client(client.Client):
             _client=self,
             _sid=sid,
         )
+
+
+def _is_encrypted(transport: TcpTransport) -> bool:
+    writer = transport._io_writer  # noqa: SLF001 - nobody else can say it
+    return writer is not None and writer.get_extra_info("ssl_object") is not None
 
 
 def parsed_headers(block: bytes) -> dict[str, str]:

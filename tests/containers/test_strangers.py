@@ -43,9 +43,8 @@ def test_who_is_in_the_network_of_the_queue_learns_that_services_live_and_no_mor
     assert {each for each, state in said.items() if state == "open"} == {
         *("nats:4222", "ingest:8080", "extract:8080", "store:8080", "desk:8080", "desk:8601")
     }, "the HTTP input opens with its first token"
-    assert [said[f"broker as {name}"] for name in ("nobody", "operator", "token")] == [
-        "NoServersError: nats: no servers available for connection"
-    ] * 3
+    for name in ("nobody", "operator", "token"):
+        assert said[f"broker as {name}"] == "Error: nats: 'Authorization Violation'"
     for host in ("ingest", "extract", "store", "desk"):
         pages = {name.partition("/")[2]: answer for name, answer in said.items() if name.startswith(f"{host}:8080/")}
         assert pages.pop("livez") == "200 b'alive'"

@@ -216,6 +216,16 @@ TREE: Tree = MappingProxyType({
             f"{_C}.access.user_command:rotate", "Give a user another password: the old one is refused from now on."
         ),
     }),
+    "tls": Branch("A private certificate authority for broker, database and services on several machines.", {
+        "make-ca": Entry(
+            f"{_C}.access.tls_command:make_ca",
+            "Make an authority with certificates for one server, `server.pem`, and one client, `client.pem`.",
+        ),
+        "issue": Entry(
+            f"{_C}.access.tls_command:issue",
+            "Write a certificate with its key, signed by the authority of a folder; one of that name is replaced.",
+        ),
+    }),
     "desk": Branch("The desk: its index, and saved searches.", {
         "state": Entry(
             f"{_C}.desk.index_command:state", "Show what the index of a running desk holds, and how far it has read."

@@ -19,7 +19,7 @@ _START_LIMIT = 60.0
 def nats_server(data: Path, port: int = 0, *, accounts: str = "") -> Iterator[str]:
     """Run nats-server with JetStream, on a free port unless one is given; yields its URL, without a user."""
     port = port or ports.free(1)[0]
-    with _running(broker.program(data, port, accounts=accounts)):
+    with started(broker.program(data, port, accounts=accounts)):
         yield broker.url(port)
 
 
@@ -27,12 +27,13 @@ def nats_server(data: Path, port: int = 0, *, accounts: str = "") -> Iterator[st
 def mongod(data: Path) -> Iterator[str]:
     """Run mongod as a replica set of one on a free port; yields its URL."""
     [port] = ports.free(1)
-    with _running(database.program(data, port)):
+    with started(database.program(data, port)):
         yield database.url(port)
 
 
 @contextmanager
-def _running(program: Program) -> Iterator[None]:
+def started(program: Program) -> Iterator[None]:
+    """Run a server until the block ends; raises TimeoutError where it is not ready within a minute."""
     with open_log(program.log) as log:
         process = subprocess.Popen(  # noqa: S603 - our own command
             command_line(program), cwd=program.folder, stdin=subprocess.DEVNULL, stdout=log, stderr=log

@@ -15,7 +15,7 @@ from services.desk.settings import DeskSettings
 from services.extract.settings import ExtractSettings
 from services.ingest.settings import IngestSettings
 from shared.limits import Limits, age_text, size_text
-from shared.settings import Settings, variable
+from shared.settings import Settings, TlsSettings, variable
 from tests.documents import documented_service
 from tests.faults.report import Report, untold
 from tests.faults.rig import reliability_page as reliability
@@ -103,7 +103,7 @@ def test_the_settings_page_has_every_setting_with_its_default() -> None:
     }
     wanted = {
         variable(settings, name): shown(settings, name)
-        for settings in (Settings, IngestSettings, ExtractSettings, DeskSettings, Limits)
+        for settings in (Settings, TlsSettings, IngestSettings, ExtractSettings, DeskSettings, Limits)
         for name in settings.model_fields
     }
     assert wanted.keys() <= rows.keys(), "settings without a row"

@@ -152,11 +152,11 @@ def test_every_class_of_settings_is_known_by_name() -> None:
 
 
 def test_an_address_is_read_from_the_file_that_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "url").write_text("nats://desk:hidden@queue:4222\n")
+    (tmp_path / "url").write_text("tls://desk:hidden@queue:4222\n")
     monkeypatch.setenv("wireroom_nats_url_file", str(tmp_path / "url"))
-    assert Settings().nats_url == "nats://desk:hidden@queue:4222"
-    monkeypatch.setenv("WIREROOM_NATS_URL", "nats://other:4222")
-    assert Settings().nats_url == "nats://other:4222", "what the environment says itself comes first"
+    assert Settings().nats_url == "tls://desk:hidden@queue:4222"
+    monkeypatch.setenv("WIREROOM_NATS_URL", "tls://other:4222")
+    assert Settings().nats_url == "tls://other:4222", "what the environment says itself comes first"
     (tmp_path / "url").write_text("nats://desk:hid/den@queue")
     monkeypatch.delenv("WIREROOM_NATS_URL")
     with pytest.raises(WrongSetting, match="WIREROOM_NATS_URL cannot be used, and is not shown") as wrong:
