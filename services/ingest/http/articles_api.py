@@ -41,7 +41,7 @@ def _answer(found: list[Outcome]) -> Response:
         problem = unavailable(missing[0])
         return Problem(problem.status, problem.detail, problem.headers, **content).response
     if accepted:
-        return JSONResponse(content, HTTPStatus.ACCEPTED)
+        return Response(orjson.dumps(content), HTTPStatus.ACCEPTED, media_type="application/json")
     first = next(each for each in found if isinstance(each, Rejected))
     return Problem(status_of(first), f"none of {len(found)} articles was taken", **content).response
 

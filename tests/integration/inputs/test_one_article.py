@@ -3,7 +3,7 @@
 import gzip
 import json
 from collections.abc import AsyncIterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -11,18 +11,25 @@ from typing import Any
 import httpx
 import pytest
 from nats.aio.client import Client
+from nats.js import JetStreamContext
 from pymongo.database import Database
 
+from services.ingest.feeds import registry
+from services.ingest.feeds.feed_record import FeedRecord, TextFrom
+from services.ingest.feeds.poller import Poller, feed_tools
 from services.ingest.http import articles_api
 from services.ingest.http.access_tokens import Tokens
 from services.ingest.http.gateway import Gateway
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
+from shared.guarded_http import GuardedClient
 from shared.messages import ArticleExtracted
 from shared.settings import Settings
 from tests.archives.warc_files import record, response, written
 from tests.commands import command_of
+from tests.feeds import feed_documents as documents
+from tests.feeds.web_server import Answer, Request, serving
 from tests.running import everything, idle, read, running
 
 LINK = "https://harbour-gazette.example/news/lock"
@@ -35,7 +42,7 @@ PARAGRAPHS = (
 )
 TEXT = "\n\n".join(PARAGRAPHS)
 CONTENT = "".join(f"<p>{paragraph}</p>" for paragraph in PARAGRAPHS)
-PAGE = f"""<html lang="en"><head><title>{TITLE}</title>
+PAGE = f"""<html lang="en"><head><title>{TITLE}</title><link rel="canonical" href="{LINK}">
 <meta name="author" content="Odile Farrow"><meta property="article:published_time" content="{PUBLISHED}"></head>
 <body><article><h1>{TITLE}</h1>{CONTENT}</article></body></html>"""
 SUBMISSION = {"source": "local", "url": LINK, "title": TITLE, "published_at": PUBLISHED, "body": TEXT}
@@ -88,11 +95,52 @@ POSTS: list[tuple[str, str | bytes, dict[str, str]]] = [
     ("text/plain", TEXT, {"url": LINK, "title": TITLE, "published_at": PUBLISHED}),
     ("text/html", PAGE, {"url": LINK}),
     ("application/json", json.dumps(SUBMISSION), {}),
+    ("application/x-ndjson", json.dumps(SUBMISSION), {}),
     ("application/ninjs+json", json.dumps(NINJS), {}),
     ("application/nitf+xml", NITF, {}),
     ("application/vnd.iptc.g2.newsitem+xml", NEWSML, {}),
     ("application/xml", NEWSML, {}),
 ]
+
+
+def feeds(base: str) -> dict[str, bytes]:
+    """Return feeds with the article by their paths: its whole text, a summary that leads to its page, a sitemap."""
+    page, creator = f"{base}/news/lock", '<dc:creator xmlns:dc="http://purl.org/dc/elements/1.1/">Odile Farrow'
+    about = {"title": TITLE, "date": "Sun, 01 Mar 2026 10:30:00 +0100", "more": f"{creator}</dc:creator>"}
+    return {
+        "/whole.xml": documents.rss([documents.item(LINK, text="</p><p>".join(PARAGRAPHS), **about)]),
+        "/summaries.xml": documents.rss([documents.item(page, text="", **about)]),
+        "/sitemap.xml": documents.sitemap([page], PUBLISHED).replace(b"Harbour reopens", TITLE.encode()),
+    }
+
+
+async def poll_feeds(js: JetStreamContext) -> int:
+    """Poll each feed once, from a server that has the page too, and return how many there are."""
+
+    async def site(request: Request) -> Answer:
+        found = feeds(f"http://{request.host}:{server.port}") | {"/news/lock": PAGE.encode()}
+        kind = "text/html" if request.path == "/news/lock" else "application/xml"
+        known = request.path in found
+        return Answer(found.get(request.path, b""), 200 if known else 404, {"Content-Type": f"{kind}; charset=utf-8"})
+
+    async def resolve(_host: str, _port: int) -> list[str]:
+        return ["127.0.0.1"]
+
+    async with serving(site) as server:
+        now = datetime.fromisoformat(PUBLISHED) + timedelta(days=1)
+        for path in feeds(""):
+            url = f"http://harbour-gazette.example:{server.port}{path}"
+            text_from: TextFrom = "entry" if path == "/whole.xml" else "auto"
+            record = FeedRecord(url=url, source="local", text_from=text_from, added_at=now, next_poll=now)
+            await registry.add(js, record)
+        client = GuardedClient(allowed=["127.0.0.1"], resolve=resolve)
+        async with feed_tools((), "Wireroom", client=client, pause=0, now=lambda: now) as tools:
+            gate = SubmissionGate(js, SourceQuotas(IngestSettings()), "feed")
+            results = await Poller(registry.Registry(js, "one"), tools, gate).run_due()
+    for name in results:
+        await registry.remove(js, name)  # before ingest polls them too
+    assert [result.articles for result in results.values()] == [{"published": 1}] * len(feeds(""))
+    return len(results)
 
 
 @pytest.fixture
@@ -110,6 +158,7 @@ async def test_an_article_that_comes_in_every_way_is_one_document(
     paths = files(tmp_path)
     columns = ["url=link", "title=headline", "body=text", "published_at=date"]
     options = [option for column in columns for option in ("--column", column)]
+    polled = await poll_feeds(broker.jetstream(timeout=30))
     async with running(*everything(), settings=settings):
         answer = await command_of(settings)("publish", *map(str, paths), *options)
         assert answer.out == f"acknowledged {len(paths)}\n", answer.said
@@ -118,7 +167,7 @@ async def test_an_article_that_comes_in_every_way_is_one_document(
                 "/v1/articles", content=body, headers={"content-type": kind}, params={"source": "local"} | query
             )
             assert posted.status_code == 202, posted.text
-        found = await read(broker, "NEWS", "news.v1.extracted.>", len(paths) + len(POSTS))
+        found = await read(broker, "NEWS", "news.v1.extracted.>", len(paths) + len(POSTS) + polled)
         extracted = [ArticleExtracted.model_validate_json(message.data) for message in found]
         await idle(broker, "NEWS", "store")
     assert len({article.id for article in extracted}) == 1
@@ -126,8 +175,10 @@ async def test_an_article_that_comes_in_every_way_is_one_document(
     assert {article.published_at for article in extracted} == {datetime.fromisoformat(PUBLISHED)}
     assert {article.paragraphs for article in extracted} == {PARAGRAPHS}
     assert {article.byline for article in extracted} <= {"Odile Farrow", None}
-    assert sum(article.byline is not None for article in extracted) == 11
-    assert database["articles"].count_documents({}) == 1
+    assert sum(article.byline is not None for article in extracted) == 14, "plain text has no authors"
+    [stored] = database["articles"].find()
+    assert (stored["_id"], stored["title"]) == (extracted[0].id, TITLE)
+    assert stored["published_at"] == datetime.fromisoformat(PUBLISHED)
 
 
 async def test_a_kill_withdraws_the_article_wherever_it_comes_in(
