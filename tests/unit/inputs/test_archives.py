@@ -26,8 +26,8 @@ from shared.decoding import decode
 from shared.errors import Reason, Rejected
 from shared.messages import ArticleSubmitted
 from tests.archives.warc_files import chunked, crawl, record, response, written
-from wireroom.publisher import submissions
-from wireroom.publisher.archives import decompression, mail_files, tables
+from wireroom.publisher import json_stream, submissions
+from wireroom.publisher.archives import decompression, mail_files, tables, zip_members
 from wireroom.publisher.archives.records import BrokenArchive
 from wireroom.publisher.archives.warc_records import warc_articles
 from wireroom.publisher.input_formats import Format
@@ -390,6 +390,14 @@ def test_a_named_format_counts_more_than_the_name(tmp_path: Path) -> None:
     assert (article.title, article.body) == ("One", "Text of one.")
 
 
+def a_zip_file(members: dict[str, bytes]) -> bytes:
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, data in members.items():
+            archive.writestr(zipfile.ZipInfo(name), data)
+    return made.getvalue()
+
+
 READERS: dict[str, Callable[[bytes], object]] = {
     "warc": lambda data: list(warc_articles(iter([data]))),
     "csv": lambda data: list(tables.csv_articles(iter([data]), {})),
@@ -398,6 +406,9 @@ READERS: dict[str, Callable[[bytes], object]] = {
     "gzip": lambda data: list(decompression.gunzip(iter([data]))),
     "zstd": lambda data: list(decompression.unzstd(iter([data]))),
     "http": lambda data: decompression.http_body(data, "chunked", "br, gzip", 10_000),
+    "zip": lambda data: [b"".join(member.chunks) for member in zip_members.members(io.BytesIO(data))],
+    "json": lambda data: list(json_stream.values(iter([data[:20], data[20:]]), 10_000, named_lines=False)),
+    "jsonl": lambda data: list(json_stream.values(iter([data[:20], data[20:]]), 10_000, named_lines=True)),
 }
 SEEDS = {
     "warc": b"".join(crawl(2, BODY)),
@@ -407,7 +418,15 @@ SEEDS = {
     "gzip": gzip.compress(BODY.encode()),
     "zstd": zstandard.compress(BODY.encode()),
     "http": chunked(gzip.compress(PAGE.encode())),
+    "zip": a_zip_file({"a.txt": BODY.encode(), "b.html": PAGE.encode()}),
+    "json": json.dumps([{"body": BODY}, {"body": BODY}]).encode(),
+    "jsonl": json.dumps({"body": BODY}).encode() + b"\n" + json.dumps({"body": BODY}).encode(),
 }
+
+
+def test_a_zip_file_whose_directory_leads_before_its_beginning_is_refused() -> None:
+    with pytest.raises(Rejected, match="damaged"):
+        READERS["zip"](SEEDS["zip"][1:])
 
 
 @pytest.mark.parametrize("kind", READERS)

@@ -17,6 +17,7 @@ _END = struct.Struct("<4s4H2LH")  # the end of central directory record
 _MOST_COMMENT = 65_535
 _KNOWN = frozenset({zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED})  # the others cannot be read in bounded pieces
 _ENCRYPTED = 0x1
+_DAMAGED = (zipfile.BadZipFile, NotImplementedError, OSError, ValueError, struct.error)  # what zipfile raises
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ def members(file: BinaryIO) -> Iterator[Member]:
     _check_directory(file)
     try:
         archive = zipfile.ZipFile(file)
-    except (zipfile.BadZipFile, NotImplementedError, OSError, ValueError) as error:
+    except _DAMAGED as error:
         raise BrokenArchive(f"no zip file, or a damaged one: {error}") from None
     with archive:
         for info in archive.infolist():
@@ -69,5 +70,5 @@ def _chunks(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[bytes]:
                     said = f"more than {MAX_RATIO} times what is compressed: a compression bomb"
                     raise Rejected(Reason.TOO_LARGE, said)
                 yield chunk
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, NotImplementedError) as error:
+    except (*_DAMAGED, zlib.error, EOFError) as error:
         raise Rejected(Reason.SCHEMA, f"it is damaged: {error}") from None
