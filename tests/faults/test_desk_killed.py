@@ -22,7 +22,7 @@ from tests.running import idle, running
 from wireroom.local import ports
 from wireroom.testing.factories import NOON, a_withdrawn_event
 
-KILLS, ARTICLES, PATIENCE = 3, 600, 90.0
+KILLS, ARTICLES, PATIENCE = 3, 600, 300.0
 ROW = "45/corrections, withdrawals"
 
 
@@ -73,7 +73,7 @@ async def started(environment: dict[str, str]) -> asyncio.subprocess.Process:
 
 @pytest.mark.row(ROW)
 @pytest.mark.nightly
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 async def test_a_desk_that_is_killed_again_and_again_ends_equal_to_mongodb(
     settings: Settings, broker: Client, tmp_path: Path, report: Report
 ) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
+from functools import cached_property
 from typing import Any, get_args
 from urllib.parse import quote, urlencode
 
@@ -45,6 +46,24 @@ class PageQuery:
         encoded = urlencode(self.parameters, quote_via=quote)
         return f"{path}?{encoded}" if encoded else path
 
+    def address_with(self, parameter: str, value: str) -> str:
+        """Return the address of `toggled`: a page has it for dozens of values, and the rest of it is made once."""
+        if self.has(parameter, value):
+            return self.toggled(parameter, value).address()
+        return _joined(self._first_page, [(parameter, value)])
+
+    def address_within(self, since: datetime, until: datetime) -> str:
+        """Return the address of `within`, for each bar of a histogram."""
+        return _joined(self._without_dates, [("since", _moment(since)), ("until", _moment(until))])
+
+    @cached_property
+    def _first_page(self) -> str:
+        return self.turned(1).address()
+
+    @cached_property
+    def _without_dates(self) -> str:
+        return self.within(None, None).address()
+
     def turned(self, page: int) -> "PageQuery":
         return replace(self, page=page)
 
@@ -81,6 +100,10 @@ class PageQuery:
 
     def _asking(self, **changes: Any) -> "PageQuery":  # noqa: ANN401 - of any field of a query
         return replace(self, query=replace(self.query, **changes), page=1)
+
+
+def _joined(address: str, pairs: list[tuple[str, str]]) -> str:
+    return f"{address}{'&' if '?' in address else '?'}{urlencode(pairs, quote_via=quote)}"
 
 
 def read(parameters: QueryParams) -> PageQuery:

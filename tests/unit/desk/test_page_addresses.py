@@ -33,6 +33,19 @@ def test_a_facet_is_added_and_taken_away_and_the_first_page_shown_again() -> Non
     assert asked.toggled("source", "a").query.sources == ("b",)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(QUERIES, st.integers(1, 500), st.text(min_size=1, max_size=8), st.sampled_from(["source", "entity"]))
+def test_the_addresses_of_facets_and_bars_are_those_of_their_queries(
+    query: Query, page: int, value: str, name: str
+) -> None:
+    asked, day = PageQuery(query, "oldest", page), datetime(2026, 3, 1, 5, tzinfo=UTC)
+    for address, wanted in (
+        (asked.address_with(name, value), asked.toggled(name, value)),
+        (asked.address_within(day, day.replace(hour=6)), asked.within(day, day.replace(hour=6))),
+    ):
+        assert read(QueryParams(address.partition("?")[2])) == wanted
+
+
 @pytest.mark.parametrize(
     "address", ["since=x", "until=2026-13-01", "page=0", "page=-1", "page=٣", "size=101", "sort=best", "page=99999999"]
 )

@@ -2,7 +2,9 @@
 
 import asyncio
 import csv
+import html
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -108,6 +110,16 @@ def test_trends_are_of_the_day_that_is_asked_for(client: Client) -> None:
         item["label"] == "ORG" for item in rising
     )
     assert client.get("/trends?day=x").status_code == 400
+
+
+def test_a_trend_leads_to_the_articles_that_it_counts(client: Client) -> None:
+    day = f"{CORPUS[-1].published_at:%Y-%m-%d}"
+    rising = client.get(f"/trends.json?day={day}").json()["items"]
+    links = re.findall(r'<td class="num"><a href="(/\?[^"]+)"', client.get(f"/trends?day={day}").text)
+    assert rising
+    for trend, link in zip(rising, links, strict=True):
+        found = client.get(html.unescape(link).replace("/?", "/search.json?")).json()["items"]
+        assert len(found) == trend["now"]
 
 
 def test_an_entity_is_json_and_its_articles_are_a_search(client: Client) -> None:

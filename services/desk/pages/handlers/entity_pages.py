@@ -32,6 +32,12 @@ class TrendRow:
     line: Sparkline
 
     @property
+    def articles(self) -> str:
+        """Return the address of the articles of the last period that name it."""
+        now = self.trend.history[-1]
+        return of_entity(self.trend.label, self.trend.name).within(now.start, now.end).address()
+
+    @property
     def times(self) -> str:
         """Return how much more often than expected, in words that hold for small numbers too."""
         trend = self.trend
@@ -64,7 +70,7 @@ class EntityPages:
             facts=facts,
             chart=histogram(facts.mentions),
             articles=address,
-            bar_address=lambda since, until: address.within(since, until).address(),
+            bar_address=address.address_within,
         )
 
     def _articles(self, facts: EntityFacts, kind: str) -> Response:

@@ -48,7 +48,7 @@ class SearchPage:
             problem=None,
             entities=entities,
             histogram=histogram(results.histogram, results.facets.rate),
-            bar_address=lambda since, until: asked.within(since, until).address(),
+            bar_address=asked.address_within,
             last_page=max(1, -(-results.total // asked.size)),
             live=self._live(asked),
             state=self.engine.state(),
