@@ -3,9 +3,11 @@
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
 from nats.aio.client import Client
 from pymongo import MongoClient
 from pymongo.database import Database
@@ -14,8 +16,40 @@ from shared.broker import nats_client, provisioning
 from shared.settings import Settings
 from tests import real_servers
 
+if TYPE_CHECKING:
+    from services.extract.entities import Tagger
+    from services.extract.settings import ExtractSettings
+
 # before numpy is imported: threads of two processes that wait for each other spin, and take ten times the processor
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
+# how many examples of a property are tried: `make test-faults` tries ten times as many as `make test`
+hypothesis_settings.register_profile(
+    "brief", max_examples=50, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+hypothesis_settings.register_profile("thorough", hypothesis_settings.get_profile("brief"), max_examples=500)
+hypothesis_settings.load_profile("brief")
+
+
+@pytest.fixture(scope="session")
+def taggers() -> "dict[str, Tagger]":
+    """Those that were loaded in this process, by their settings."""
+    return {}
+
+
+@pytest.fixture
+def models_loaded_once(taggers: "dict[str, Tagger]", monkeypatch: pytest.MonkeyPatch) -> None:
+    """Commands of this process share the tagger of the same settings: loading its models takes a second each time."""
+    from services.extract import tagging
+
+    def shared(options: "ExtractSettings") -> "Tagger":
+        key = options.model_dump_json()
+        if key not in taggers:
+            taggers[key] = made(options)
+        return taggers[key]
+
+    made = tagging.tagger
+    monkeypatch.setattr(tagging, "tagger", shared)
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,7 @@
 """Runs many commands after one start of Python: all they import is imported once, and each call is a fork of it.
 
-Reads one JSON object a line: ``arguments``, and with ``terminal`` whether the call has a pseudo-terminal or a pipe.
-Answers each with an object of its exit code and all it printed, as Latin-1.
+Reads one JSON object a line: ``call``, a number; ``arguments``; ``terminal``: whether the call has a pseudo-terminal or
+a pipe. Calls run at once; each is answered as it ends, with its number, its exit code and all it printed, as Latin-1.
 """
 
 import importlib
@@ -11,27 +11,68 @@ import pkgutil
 import pty
 import sys
 from contextlib import suppress
+from dataclasses import dataclass, field
+from selectors import EVENT_READ, DefaultSelector
 
 import services
 import shared
 import wireroom
 from wireroom.cli.main import main
 
-LIMIT = 60  # seconds for one call, then the kernel ends it
+LIMIT = 100  # seconds for one call, then the kernel ends it
+STDIN = 0
 
 
-def run(arguments: list[str], *, terminal: bool) -> dict[str, object]:
+@dataclass
+class Call:
+    number: int
+    pid: int
+    said: bytearray = field(default_factory=bytearray)
+
+
+def serve() -> None:
+    """Start what is asked for and answer what has ended, until standard input ends and no call runs."""
+    calls: dict[int, Call] = {}
+    asked = b""
+    with DefaultSelector() as selector:
+        selector.register(STDIN, EVENT_READ)
+        while selector.get_map():
+            for key, _ in selector.select():
+                part = _read(key.fd)
+                if key.fd == STDIN:
+                    *lines, asked = (asked + part).split(b"\n")
+                    for output, call in (started(**json.loads(line)) for line in lines):
+                        calls[output] = call
+                        selector.register(output, EVENT_READ)
+                elif part:
+                    calls[key.fd].said += part
+                else:
+                    _answer(calls.pop(key.fd))
+                if not part:
+                    selector.unregister(key.fd)
+                    os.close(key.fd)
+
+
+def _read(file: int) -> bytes:
+    with suppress(OSError):  # a pseudo-terminal that nobody has open any more fails instead of ending
+        return os.read(file, 65536)
+    return b""
+
+
+def _answer(call: Call) -> None:
+    code = os.waitstatus_to_exitcode(os.waitpid(call.pid, 0)[1])
+    answer = {"call": call.number, "code": code, "said": call.said.decode("latin-1")}
+    sys.stdout.write(json.dumps(answer) + "\n")
+    sys.stdout.flush()
+
+
+def started(call: int, arguments: list[str], *, terminal: bool) -> tuple[int, Call]:
+    """Start a call; return the file that gives what it prints, and the call."""
     ours, theirs = pty.openpty() if terminal else os.pipe()
     if not (pid := os.fork()):
         _become(arguments, theirs, terminal=terminal)
     os.close(theirs)
-    said = bytearray()  # a terminal gives 4 kB at a time: bytes would be copied whole for each
-    with suppress(OSError):  # a pseudo-terminal that nobody has open any more fails instead of ending
-        while part := os.read(ours, 65536):
-            said += part
-    os.close(ours)
-    code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    return {"code": code, "said": said.decode("latin-1")}
+    return ours, Call(call, pid)
 
 
 def _become(arguments: list[str], output: int, *, terminal: bool) -> None:
@@ -71,6 +112,4 @@ def import_all() -> None:
 
 if __name__ == "__main__":
     import_all()
-    for line in sys.stdin:
-        sys.stdout.write(json.dumps(run(**json.loads(line))) + "\n")
-        sys.stdout.flush()
+    serve()

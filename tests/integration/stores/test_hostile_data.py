@@ -43,6 +43,7 @@ _STYLING = re.compile(
     r"\x1b\[[0-9;]*[mHKABGhl]|\x1b\[\?(?:25|1049)[hl]|\r(?=\x1b\[2K)"
 )  # colours, progress bars, a screen of its own
 GOOD = 3  # articles
+AT_ONCE = 4  # commands: many of them wait a second or two for messages that do not come
 
 
 async def test_the_broker_takes_each_hostile_publication(broker: Client) -> None:
@@ -291,16 +292,29 @@ async def wireroom(settings: Settings, folder: Path) -> AsyncIterator[Any]:
     assert process.stdin
     assert process.stdout
     stdin, stdout = process.stdin, process.stdout
+    answers: dict[int, asyncio.Future[dict[str, Any]]] = {}
+    at_once = asyncio.Semaphore(AT_ONCE)
+
+    async def take() -> None:
+        while line := await stdout.readline():
+            answer = json.loads(line)
+            answers[answer["call"]].set_result(answer)
 
     async def run(arguments: Sequence[str], *, terminal: bool) -> tuple[int, str]:
-        stdin.write(json.dumps({"arguments": arguments, "terminal": terminal}).encode() + b"\n")
-        async with asyncio.timeout(2 * PATIENCE):
-            answer = json.loads(await stdout.readline())
+        async with at_once, asyncio.timeout(2 * PATIENCE):
+            call = len(answers)
+            answers[call] = asyncio.get_running_loop().create_future()
+            stdin.write(json.dumps({"call": call, "arguments": arguments, "terminal": terminal}).encode() + b"\n")
+            answer = await answers[call]
         return answer["code"], answer["said"].encode("latin-1").decode()  # whatever is printed is UTF-8
 
-    yield run
-    stdin.close()
-    await process.wait()
+    taking = asyncio.create_task(take())
+    try:
+        yield run
+    finally:
+        stdin.close()
+        await taking
+        await process.wait()
 
 
 @contextmanager
@@ -358,21 +372,28 @@ READING = (  # commands that change nothing, so that they can be asked twice
 async def test_every_command_does_its_work_and_prints_nothing_that_is_obeyed(
     settings: Settings, broker: Client, database: Database[dict[str, Any]], tmp_path: Path
 ) -> None:
-    """All on a terminal; those that read also into a pipe, before anything is changed."""
-    wrong = []
+    """All on a terminal; those that read also into a pipe, all at once and before anything is changed."""
     answers = await hostile.put(broker, hostile.everything())
     with logged() as logs:
         async with running(*everything(), settings=settings), wireroom(settings, tmp_path) as run:
             good = await good_things(broker, database, tmp_path, answers)
+
+            async def wrong(case: Case, *, terminal: bool) -> str:
+                """Return what is wrong with what a command prints, nothing where it is as it should be."""
+                code, said = await run(case.arguments, terminal=terminal)
+                fine = code in case.codes and case.shows in said and "Traceback" not in said and is_harmless(said)
+                return "" if fine else f"{case!a}, {terminal=}, {code=}: {said[-1500:]!a}"
+
             by_command = cases(good)
-            for terminal, names in ((False, READING), (True, tuple(by_command))):
-                asked = (case for name in names for case in by_command[name])
-                for case in (case for case in asked if case.terminal or not terminal):
-                    code, said = await run(case.arguments, terminal=terminal)
-                    fine = code in case.codes and case.shows in said and "Traceback" not in said
-                    if not fine or not is_harmless(said):
-                        wrong.append((case, terminal, code, said[-1500:]))
-    assert not wrong, "\n\n".join(f"{case!a}, {terminal=}, {code=}: {said!a}" for case, terminal, code, said in wrong)
+            read = [case for name in READING for case in by_command.pop(name)]
+            found = await asyncio.gather(
+                *(wrong(case, terminal=False) for case in read),
+                *(wrong(case, terminal=True) for case in read if case.terminal),
+            )
+            found += [
+                await wrong(case, terminal=case.terminal) for changing in by_command.values() for case in changing
+            ]
+    assert not any(found), "\n\n".join(filter(None, found))
     for kind, stream in logs.items():
         lines = stream.getvalue().splitlines()
         assert any("set aside" in line for line in lines)

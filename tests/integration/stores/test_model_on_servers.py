@@ -7,7 +7,8 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager, suppres
 from typing import Any
 
 import nats
-from hypothesis import HealthCheck, settings
+import pytest
+from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 from nats.aio.msg import Msg
 from nats.js import JetStreamContext
@@ -108,10 +109,12 @@ async def real(broker_url: str, mongo_url: str) -> AsyncIterator[Driven]:
         await connection.close()
 
 
+@pytest.mark.hypothesis
+@pytest.mark.timeout(900)
 def test_what_holds_in_memory_holds_with_the_real_servers(broker_url: str, mongo_url: str) -> None:
     class Real(Machine):
         def open(self) -> AbstractAsyncContextManager[Driven]:
             return real(broker_url, mongo_url)
 
-    few = settings(max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    few = settings(max_examples=settings().max_examples // 5, stateful_step_count=25)
     run_state_machine_as_test(Real, settings=few)

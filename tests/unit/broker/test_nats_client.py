@@ -4,7 +4,7 @@ import inspect
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from nats.aio import client
 from nats.errors import ProtocolError
@@ -54,7 +54,6 @@ def lines(subject: bytes, payload: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("subject", SUBJECTS, ids=ascii)
-@settings(deadline=None)
 @given(cuts=st.lists(st.integers(min_value=1, max_value=40), min_size=1), payload=st.binary(max_size=60))
 async def test_each_message_is_read_whole_however_it_is_cut(subject: bytes, cuts: list[int], payload: bytes) -> None:
     told, data = Recording(), lines(subject, payload) * 2

@@ -5,7 +5,7 @@ import time
 from collections import Counter
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.extract.clean.article import MAX_REMOVED, MAX_REMOVED_CHARS, CleanArticle
@@ -323,7 +323,6 @@ LINES = st.one_of(
 )
 
 
-@settings(max_examples=300, deadline=None)
 @given(st.lists(LINES, max_size=25), st.sampled_from([None, "Mayor opens lock"]))
 def test_every_line_is_in_the_paragraphs_or_named_as_removed(lines: list[str], title: str | None) -> None:
     body = "\n".join(lines)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.extract.clean.classifier import line_classifier, line_features, network
@@ -88,7 +88,6 @@ def test_the_same_lines_are_judged_the_same_each_time() -> None:
     assert probabilities(facts) == probabilities(facts)
 
 
-@settings(max_examples=40, deadline=None)
 @given(st.lists(st.text(min_size=1, max_size=60), min_size=MIN_LINES, max_size=40))
 def test_whatever_the_lines_are_each_gets_a_probability(lines: list[str]) -> None:
     facts = facts_of(*lines)

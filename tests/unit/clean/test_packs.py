@@ -126,6 +126,7 @@ def test_the_example_of_the_documents_can_be_used(folder: Path) -> None:
     assert result.stdout.startswith("3 packs can be used: agencies.toml, languages/sv.toml, sources/harbour-gazette")
 
 
+@pytest.mark.usefixtures("models_loaded_once")
 def test_try_follows_the_packs(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WIREROOM_RULES", str(folder))
     (folder / "sources/local.toml").write_text(f'[remove]\nlines = ["{NOTICE}"]\n')

@@ -15,7 +15,7 @@ from services.extract.clean.cleaner import Cleaner
 from services.extract.clean.text import split, tokens
 from tests.cleaning import CLEANER, RULES
 from tools.text_layouts import LAYOUTS, write
-from tools.training import gradients
+from tools.training import gradients, line_examples, page_examples
 from tools.training.__main__ import app
 from tools.training.alignment import align
 from tools.training.fitting import FOLDS, fold_of, parted, spread
@@ -24,6 +24,15 @@ from tools.training.page_labels import check
 from wireroom.testing.factories import BODY
 
 PARAGRAPHS = BODY.split("\n\n")
+
+
+BRIEF = 2  # epochs, where a model is not used after it was trained
+
+
+@pytest.fixture
+def brief_training(monkeypatch: pytest.MonkeyPatch) -> None:
+    for examples in (line_examples, page_examples):
+        monkeypatch.setattr(examples, "PLAN", replace(examples.PLAN, epochs=BRIEF))
 
 
 def records(publishers: int = 14) -> list[dict[str, Any]]:
@@ -150,6 +159,7 @@ def test_the_slopes_are_those_of_the_loss() -> None:
         assert (ends[0] - ends[1]) / 2e-3 == pytest.approx(slope[at], rel=0.05, abs=1e-3), name
 
 
+@pytest.mark.usefixtures("brief_training")
 def test_the_same_pack_and_seed_make_the_same_weights_that_load(tmp_path: Path) -> None:
     pack = tmp_path / "pack.jsonl"
     pack.write_text("\n".join(map(json.dumps, records(PLAN.publishers))))
@@ -161,6 +171,7 @@ def test_the_same_pack_and_seed_make_the_same_weights_that_load(tmp_path: Path) 
     assert all(map(len, network.load(files[0].read_bytes(), line_features.WIDTH).vocabularies))
 
 
+@pytest.mark.usefixtures("brief_training")
 def test_folds_measure_publishers_that_were_held_out_and_write_nothing(tmp_path: Path) -> None:
     pack, out = tmp_path / "pack.jsonl", tmp_path / "weights.npz"
     pack.write_text("\n".join(map(json.dumps, records(20))))
@@ -183,6 +194,7 @@ def test_the_model_of_pages_is_made_the_same_each_time_and_finds_the_article(tmp
     assert cleaner.clean(str(page_records()[0]["html"]), "text/html").paragraphs == tuple(PARAGRAPHS)
 
 
+@pytest.mark.usefixtures("brief_training")
 def test_folds_of_pages_tell_how_many_were_lost(tmp_path: Path) -> None:
     pack = tmp_path / "pack.jsonl"
     pack.write_text("\n".join(map(json.dumps, page_records(20))))
@@ -191,6 +203,7 @@ def test_folds_of_pages_tell_how_many_were_lost(tmp_path: Path) -> None:
     assert {"html", "lost"} <= set(result.output.split())
 
 
+@pytest.mark.usefixtures("brief_training")
 def test_what_is_learned_from_another_pack_is_not_measured_and_not_of_a_publisher_held_out(tmp_path: Path) -> None:
     pack, other = tmp_path / "pack.jsonl", tmp_path / "other.jsonl"
     pack.write_text("\n".join(map(json.dumps, records(20))))

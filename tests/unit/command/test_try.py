@@ -13,6 +13,7 @@ from wireroom.cli.main import app
 from wireroom.cli.rendering import render_lines
 from wireroom.testing.factories import BODY
 
+pytestmark = pytest.mark.usefixtures("models_loaded_once")
 LINES = [
     {"source": "tide-times", "guid": "t-1", "title": "New lock", "language": "en", "body": f"Subscribe now\n\n{BODY}"},
     {"source": "tide-times", "guid": "t-2", "body": "x", "publishd_at": "2026-03-01"},

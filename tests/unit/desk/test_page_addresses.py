@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
@@ -20,7 +20,6 @@ QUERIES = st.builds(
 )  # fmt: skip
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a machine with much to do
 @given(QUERIES, st.sampled_from(["relevance", "newest", "oldest"]), st.integers(1, 500), st.integers(1, 100))
 def test_an_address_says_all_of_its_query(query: Query, sort: str, page: int, size: int) -> None:
     asked = PageQuery(query, sort, page, size)  # type: ignore[arg-type]

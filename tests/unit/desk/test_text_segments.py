@@ -1,6 +1,6 @@
 """Mentions in paragraphs: overlapping, repeated, impossible ones, and characters beyond the basic plane."""
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.desk.pages.text_segments import Segment, blocks, paragraphs
@@ -59,7 +59,6 @@ def test_mentions_beyond_the_text_or_between_paragraphs_are_cut_to_what_is_there
 SPANS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 50), st.sampled_from("abc")), max_size=12)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # of a machine with much to do
 @given(st.lists(st.text(min_size=1, max_size=12), min_size=1, max_size=4), SPANS)
 def test_segments_joined_are_the_text_whatever_is_marked(texts: list[str], spans: list[tuple[int, int, str]]) -> None:
     entities = tuple(

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from spacy.language import Language
 from spacy.tokens import Doc
@@ -61,16 +61,24 @@ def loaded_corpus() -> tuple[str, ...]:
     return the_corpus()
 
 
+@pytest.fixture(name="nlp", scope="module")
+def a_model() -> Language:
+    return load_model("en_core_web_sm", "en")
+
+
+@pytest.fixture(name="pipeline", scope="module")
+def the_fast_way() -> Pipeline:
+    return Pipeline("en_core_web_sm", "en")
+
+
 @pytest.fixture(name="expected", scope="module")
-def found_by_spacy_alone(corpus: tuple[str, ...]) -> list[list[Span]]:
-    nlp = load_model("en_core_web_sm", "en")
+def found_by_spacy_alone(nlp: Language, corpus: tuple[str, ...]) -> list[list[Span]]:
     return [stock_spans(nlp, text) for text in corpus]
 
 
 def test_entities_are_those_of_spacy_alone_whatever_the_batch(
-    corpus: tuple[str, ...], expected: list[list[Span]]
+    pipeline: Pipeline, corpus: tuple[str, ...], expected: list[list[Span]]
 ) -> None:
-    pipeline = Pipeline("en_core_web_sm", "en")
     assert pipeline.slow_because is None
     assert sum(map(len, expected)) > 400
     assert pipeline.find(corpus) == expected
@@ -87,17 +95,15 @@ def test_entities_stay_the_same_while_a_small_table_is_emptied_again_and_again(
 
 
 def test_names_that_are_longer_than_is_followed_at_once_are_read_to_their_end(
-    monkeypatch: pytest.MonkeyPatch, corpus: tuple[str, ...], expected: list[list[Span]]
+    monkeypatch: pytest.MonkeyPatch, pipeline: Pipeline, corpus: tuple[str, ...], expected: list[list[Span]]
 ) -> None:
     monkeypatch.setattr(decoder, "_FOLLOWED", 1)
-    pipeline = Pipeline("en_core_web_sm", "en")
     assert pipeline.slow_because is None
     assert pipeline.find(corpus) == expected
 
 
-def test_random_texts_of_odd_tokens_have_the_same_entities_as_by_spacy_alone() -> None:
+def test_random_texts_of_odd_tokens_have_the_same_entities_as_by_spacy_alone(nlp: Language, pipeline: Pipeline) -> None:
     """Names at the end, across white space and of many tokens: what edited articles do not have."""
-    nlp, pipeline = load_model("en_core_web_sm", "en"), Pipeline("en_core_web_sm", "en")
     words = [
         "Mara",
         "Quill",
@@ -143,8 +149,7 @@ def rows_of(encoder: Encoder, doc: Doc) -> Floats:
 
 
 @pytest.mark.parametrize("with_products", [0, 1, 7, 1000])
-def test_rows_are_those_of_spacy_however_many_words_have_products(with_products: int) -> None:
-    nlp = load_model("en_core_web_sm", "en")
+def test_rows_are_those_of_spacy_however_many_words_have_products(nlp: Language, with_products: int) -> None:
     stock = nlp.get_pipe("ner").model.layers[0]
     encoder = Encoder(stock, capacity=1000, with_products=with_products)
     for text in (CHECK_TEXT, "Gro", CHECK_TEXT[::-1], "Mara Quill of Northmoor " * 300):
@@ -152,16 +157,16 @@ def test_rows_are_those_of_spacy_however_many_words_have_products(with_products:
         assert np.allclose(rows_of(encoder, doc), stock.predict([doc]), atol=1e-4)
 
 
-def test_more_new_words_than_are_multiplied_at_once_have_the_rows_of_spacy(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_more_new_words_than_are_multiplied_at_once_have_the_rows_of_spacy(
+    nlp: Language, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(word_table, "_OTHERS", 5)
-    nlp = load_model("en_core_web_sm", "en")
     stock = nlp.get_pipe("ner").model.layers[0]
     encoder, doc = Encoder(stock, with_products=4), nlp.make_doc(CHECK_TEXT)
     assert np.allclose(rows_of(encoder, doc), stock.predict([doc]), atol=1e-4)
 
 
-def test_a_full_table_takes_no_word_and_keeps_what_it_is_told_to_keep() -> None:
-    nlp = load_model("en_core_web_sm", "en")
+def test_a_full_table_takes_no_word_and_keeps_what_it_is_told_to_keep(nlp: Language) -> None:
     words = Encoder(nlp.get_pipe("ner").model.layers[0], capacity=10).words
     few = tokens_of(nlp.make_doc("Mara Quill"), words.columns).words
     kept = words.rows(few)
@@ -173,11 +178,6 @@ def test_a_full_table_takes_no_word_and_keeps_what_it_is_told_to_keep() -> None:
     words.clear()
     assert len(words) == 2
     assert words.rows(few).tolist() == kept.tolist()
-
-
-@pytest.fixture(name="nlp", scope="module")
-def a_model() -> Language:
-    return load_model("en_core_web_sm", "en")
 
 
 def parts_of_the_model(nlp: Language, capacity: int) -> PartTable:
@@ -194,7 +194,6 @@ def places(nlp: Language, text: str) -> list[tuple[int, int, bool]]:
     *("9", "p.m.", "8", "-", ")", "(", ":", "'", "do", "in", "'s", "a.m.", "C.", "°", "o", ".", "_", "cannot"),
     *("Mara", "won't", "U.S.", "3.5%", "x:y", "https://a.example/b?c=1", "“Well,”", "東京", "🚢", "naïve"),
 ]), max_size=40))  # fmt: skip
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_tokens_that_are_looked_up_are_those_of_spacy(nlp: Language, pieces: list[str]) -> None:
     """Also special cases across a space, such as the emoticon in "8 -)", which hide others there."""
     text = "".join(pieces) or " "
@@ -252,13 +251,14 @@ def test_a_pipeline_full_of_new_words_is_renewed_and_finds_the_same() -> None:
         (("tok2vec",), {"@architectures": "spacy-transformers.TransformerModel.v3"}),
     ],
 )
-def test_a_model_of_an_unknown_layout_is_left_as_it_was(path: tuple[str, ...], value: object) -> None:
-    nlp = load_model("en_core_web_sm", "en")
+def test_a_model_of_an_unknown_layout_is_left_as_it_was(
+    nlp: Language, path: tuple[str, ...], value: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
     stock = nlp.get_pipe("ner").model.layers[0]
     config = nlp.config["components"]["ner"]["model"]
     for key in path[:-1]:
         config = config[key]
-    config[path[-1]] = value
+    monkeypatch.setitem(config, path[-1], value)
     with pytest.raises(UnknownLayout, match=path[-1]):
         Fast(nlp, nlp.make_doc)
     assert nlp.get_pipe("ner").model.layers[0] is stock

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.extract.clean.classifier import page_classifier, page_features
@@ -139,7 +139,6 @@ def test_each_line_becomes_a_row_of_finite_numbers() -> None:
     assert np.isfinite(rows).all()
 
 
-@settings(max_examples=60, deadline=None)
 @given(
     st.recursive(
         st.sampled_from(["a", "港が開いた。", LOCK, " ", "<br>", "<a href=x>b</a>"]),

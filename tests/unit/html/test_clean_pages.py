@@ -6,7 +6,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.extract.clean.article import CleanArticle
@@ -260,7 +260,6 @@ def test_text_that_only_the_hidden_article_holds_is_not_mixed_with_what_shows() 
     assert WORKS not in clean(body, "text/html").paragraphs
 
 
-@settings(max_examples=60, deadline=None)
 @given(st.text(alphabet=st.sampled_from("<>/=\"' abpdivh1&;#x\n\x00é港"), max_size=200))
 def test_whatever_the_markup_is_it_becomes_an_article_or_is_rejected(markup: str) -> None:
     with suppress(Rejected):

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from services.ingest.readers import news_formats, ninjs
@@ -222,7 +222,6 @@ def test_hostile_xml_is_refused_and_nothing_outside_is_read(name: str) -> None:
 
 
 @given(st.integers(0, 1500), st.integers(0, 200), st.binary(max_size=60))
-@settings(max_examples=80, deadline=None)
 def test_no_xml_fails_in_another_way_than_with_a_reason(at: int, length: int, bytes_: bytes) -> None:
     for data in (nitf(), news_item(INSIDE)):
         with suppress(Rejected):

@@ -8,7 +8,7 @@ import sys
 import unicodedata
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from rich.panel import Panel
 from rich.progress import Progress
@@ -36,7 +36,6 @@ def test_each_character_that_is_obeyed_or_hidden_is_replaced_and_no_other() -> N
         assert (harmless(chr(code)) != chr(code)) == expected, hex(code)
 
 
-@settings(deadline=None)
 @given(ANYTHING)
 def test_what_is_escaped_is_one_line_and_can_be_read_back(text: str) -> None:
     assert harmless_line(escaped(text)) == escaped(text)
@@ -47,7 +46,6 @@ def test_what_is_escaped_is_one_line_and_can_be_read_back(text: str) -> None:
     assert harmless_line(as_json({"a": text})) == as_json({"a": text})
 
 
-@settings(deadline=None, max_examples=60)  # the first draws a progress bar slowly on a busy machine
 @given(ANYTHING)
 def test_nothing_that_is_printed_is_obeyed_but_our_own_styles(text: str) -> None:
     written = io.StringIO()
@@ -88,7 +86,6 @@ def record(text: str) -> logging.LogRecord:
     return found
 
 
-@settings(deadline=None)
 @given(ANYTHING)
 def test_one_record_is_one_line_whatever_it_says(text: str) -> None:
     head, *rest = PlainLine().format(record(text)).split("\n")
