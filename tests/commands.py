@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 
 from shared.settings import Settings
 
-LIMIT = 60.0  # seconds for one command
+LIMIT = 120.0  # seconds for one command
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from shared.runtime.http_server import ServiceServer
 from shared.runtime.run import App, load
 from shared.settings import Settings
 
-PATIENCE = 60.0  # no test waits longer for a message
+PATIENCE = 120.0  # no test waits longer for a message
 
 
 class Thread:
@@ -98,7 +98,7 @@ async def read(broker: Client, stream: str, subject: str, count: int) -> list[Ms
         await subscription.unsubscribe()
 
 
-async def idle(broker: Client, stream: str, durable: str, seconds: float = 30) -> None:
+async def idle(broker: Client, stream: str, durable: str, seconds: float = PATIENCE) -> None:
     """Return once a reader has answered everything."""
     async with asyncio.timeout(seconds):
         while True:

@@ -18,7 +18,7 @@ from shared.broker.nats_client import connect
 from shared.messages import ArticleSubmitted
 from wireroom.local.local_stack import Stack
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @asynccontextmanager

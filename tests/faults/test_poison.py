@@ -56,7 +56,6 @@ async def started_again_whenever_it_ends(settings: Settings) -> AsyncIterator[li
         await asyncio.wait([keeping])
 
 
-@pytest.mark.timeout(180)
 async def test_only_the_culprits_are_set_aside_and_every_neighbour_arrives(broker: Client, settings: Settings) -> None:
     js = broker.jetstream()
     await js.add_consumer(INGEST.stream, replace(INGEST.config, ack_wait=2))
@@ -87,7 +86,6 @@ CULPRITS = {
 
 
 @pytest.mark.row("28")
-@pytest.mark.timeout(180)
 async def test_what_ends_a_worker_of_extract_is_set_aside_and_the_service_lives(
     broker: Client, settings: Settings, report: Report, monkeypatch: pytest.MonkeyPatch
 ) -> None:

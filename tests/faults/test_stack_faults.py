@@ -63,7 +63,6 @@ STANDING = (
 )
 
 
-@pytest.mark.timeout(300)
 async def test_a_part_that_stands_still_or_is_killed_loses_nothing_and_changes_nothing(tmp_path: Path) -> None:
     """One stack bears all of it in turn: its start and end take longer than any of the faults."""
     said: list[str] = []

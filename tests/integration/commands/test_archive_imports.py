@@ -5,6 +5,7 @@ import json
 import os
 import sys
 from collections import Counter
+from contextlib import suppress
 from pathlib import Path
 
 from nats.aio.client import Client
@@ -16,7 +17,7 @@ from tests.paths import ROOT
 from wireroom.local.process_memory import resident
 from wireroom.testing.factories import BODY
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 PAGES = 5000
 MOST_GROWTH = 60_000_000  # bytes of resident memory over an import; the archive's pages have 150 MB
 
@@ -33,15 +34,18 @@ async def killed_after(settings: Settings, ledger: Path, path: Path, count: int,
         cwd=ROOT, env=os.environ | environment_of(settings), stderr=asyncio.subprocess.DEVNULL,
     )  # fmt: skip
     first, most = 0, 0
-    async with asyncio.timeout(PATIENCE):
-        while acknowledged(ledger) < before + count:
-            assert process.returncode is None, "it ended before it was killed"
-            if acknowledged(ledger) > before:
-                most = max(most, resident(process.pid) or 0)
-                first = first or most
-            await asyncio.sleep(0.005)
-    process.kill()
-    await process.wait()
+    try:
+        async with asyncio.timeout(PATIENCE):
+            while acknowledged(ledger) < before + count:
+                assert process.returncode is None, "it ended before it was killed"
+                if acknowledged(ledger) > before:
+                    most = max(most, resident(process.pid) or 0)
+                    first = first or most
+                await asyncio.sleep(0.005)
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.wait()
     return most - first
 
 

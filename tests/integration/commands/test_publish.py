@@ -23,7 +23,7 @@ from wireroom.local import ports
 from wireroom.local.servers import nats_server
 from wireroom.testing.factories import BODY
 
-PATIENCE = 60.0
+PATIENCE = 120.0
 
 
 @dataclass

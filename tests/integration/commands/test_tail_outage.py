@@ -17,7 +17,7 @@ from wireroom.local.servers import nats_server
 from wireroom.ops.stream_follower import Follower
 
 SUBJECT = "news.v1.raw.tide-times"
-PATIENCE = 30
+PATIENCE = 60
 
 
 async def publish(url: str, *texts: str) -> None:

@@ -23,7 +23,7 @@ from wireroom.bridge.transfer import ArticlesOut, SubmissionsIn
 from wireroom.local import ports
 from wireroom.testing.factories import BODY
 
-PATIENCE = 30.0
+PATIENCE = 60.0
 RABBITMQ = "/usr/lib/rabbitmq/bin/rabbitmq-server"  # as the user of the tests; the one in PATH changes users
 GOOD = json.dumps({"guid": "one", "body": BODY}).encode()
 NAMED = json.dumps({"guid": "two", "body": BODY, "source": "harbour-gazette"}).encode()

@@ -26,7 +26,7 @@ from tests.commands import Answer, Wireroom
 from wireroom.local import ports, servers, stack_state
 
 SUBMITTED = "news.v1.submitted"
-PATIENCE = 10.0
+PATIENCE = 60.0
 STAYING = (SETUP, OPERATOR, "extract", DEFAULT_PUBLISHER)
 
 

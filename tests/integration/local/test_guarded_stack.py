@@ -20,8 +20,6 @@ from wireroom.local import servers, stack_state
 from wireroom.local.local_stack import Stack, running
 from wireroom.testing.factories import a_submission
 
-pytestmark = pytest.mark.timeout(120)
-
 
 async def before_there_were_passwords(folder: Path) -> None:
     """Leave a folder as a release without passwords did: an article that waits in INBOX, and one in the database."""

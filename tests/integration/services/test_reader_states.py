@@ -108,7 +108,7 @@ async def test_open_dead_letters_are_told_before_they_expire(broker: Client) -> 
     written = (await js.get_msg("DEAD", 1)).time or datetime.now(UTC)
     ages = datetime.now(UTC) - written + timedelta(seconds=2)
     await js.update_stream(replace(config, max_age=max(ages.total_seconds(), 2.0), duplicate_window=1))
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         while not (told := (await look(js)).expiring):
             pass
     assert told[0].startswith("open dead letters expire: the oldest has")

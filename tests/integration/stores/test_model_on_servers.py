@@ -46,7 +46,7 @@ class RealPipeline:
         reads = broker.reads
         if reads.durable not in self._readers:  # one for all deliveries: a closed one may still be sent a message
             self._readers[reads.durable] = await self._js.pull_subscribe_bind(reads.durable, reads.stream)
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while await self._waits(broker):  # an answer counts a moment after it was sent
                 with suppress(TimeoutError):
                     [raw] = await self._readers[reads.durable].fetch(1, timeout=0.1)

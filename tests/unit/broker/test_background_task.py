@@ -17,7 +17,7 @@ async def test_it_begins_again_after_an_error_which_is_told(caplog: pytest.LogCa
         third.set()
         await asyncio.Event().wait()
 
-    async with asyncio.timeout(5), kept_running(work, "nothing is polled", pause=0):
+    async with asyncio.timeout(60), kept_running(work, "nothing is polled", pause=0):
         await third.wait()
     assert [record.getMessage() for record in caplog.records] == ["nothing is polled, and it is tried again"] * 2
     assert len(began) == 3

@@ -139,7 +139,7 @@ async def test_the_loss_of_the_template_is_told_and_no_article_is_blamed() -> No
         worker = psutil.Process(await pid_of_a_worker(workers))
         worker.parent().kill()
         await asyncio.wait_for(lost.wait(), 30)
-        psutil.wait_procs([worker], timeout=30)
+        psutil.wait_procs([worker], timeout=60)
         with pytest.raises(Unavailable):
             await workers.run([Task(b"alone")])
 
@@ -160,7 +160,7 @@ async def test_closing_ends_every_process_even_one_that_hangs() -> None:
         family = [worker.parent(), *worker.parent().children()]
         assert len(family) == 3
         hanging.cancel()
-    _, alive = psutil.wait_procs(family, timeout=30)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
 
 
@@ -186,5 +186,5 @@ def test_no_process_stays_when_the_service_is_killed() -> None:
         family = [worker.parent(), *worker.parent().children()]
         service.kill()
     assert len(family) == 3
-    _, alive = psutil.wait_procs(family, timeout=30)
+    _, alive = psutil.wait_procs(family, timeout=60)
     assert alive == []
