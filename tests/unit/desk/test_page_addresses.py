@@ -32,7 +32,6 @@ def test_a_facet_is_added_and_taken_away_and_the_first_page_shown_again() -> Non
     assert asked.toggled("source", "a").query.sources == ("b",)
 
 
-@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(QUERIES, st.integers(1, 500), st.text(min_size=1, max_size=8), st.sampled_from(["source", "entity"]))
 def test_the_addresses_of_facets_and_bars_are_those_of_their_queries(
     query: Query, page: int, value: str, name: str
