@@ -12,10 +12,10 @@ from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
-from shared import mongo_address
+from shared.addresses import mongo_address
+from shared.addresses.loopback import is_loopback
 from shared.broker import nats_address
 from shared.errors import WrongSetting
-from shared.loopback import is_loopback
 
 PREFIX = "WIREROOM_"
 SECRET = frozenset({"nats_url", "mongo_url"})  # fields whose value may hold a password: shown without it, or not at all

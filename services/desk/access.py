@@ -23,9 +23,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from services.desk.pages.page_renderer import Renderer
 from services.desk.settings import DeskSettings
+from shared.addresses.loopback import is_loopback
 from shared.errors import WrongSetting
 from shared.http.problem_details import Problem
-from shared.loopback import is_loopback
 
 COOKIE, LOGIN = "wireroom_desk", "/login"
 SHORTEST_TOKEN = 16  # characters

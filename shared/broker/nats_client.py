@@ -33,10 +33,15 @@ async def connect(servers: list[str], **options: Any) -> "Client":  # noqa: ANN4
     Addresses with the scheme tls are reached as the settings of TLS say; raises WrongSetting where those are unusable.
     """
     connection, url = Client(), ",".join(servers)
-    secured = {"tls": tls.context(TlsSettings())} if nats_address.uses_tls(url) else {}
     options = {name: value for name, value in options.items() if name != "tls" or value}
-    await connection.connect(nats_address.servers(url), **{**secured, **nats_address.login(url), **options})
+    await connection.connect(nats_address.servers(url), **{**options_of(url), **options})
     return connection
+
+
+def options_of(url: str) -> dict[str, Any]:
+    """Return the options of a client that an address implies: who we are, and TLS; raises WrongSetting."""
+    secured = {"tls": tls.context(TlsSettings())} if nats_address.uses_tls(url) else {}
+    return {**secured, **nats_address.login(url)}
 
 
 class Client(client.Client):

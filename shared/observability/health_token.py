@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from hashlib import sha256
 from pathlib import Path
 
+from shared.addresses.loopback import is_loopback
 from shared.errors import WrongSetting
-from shared.loopback import is_loopback
 
 VARIABLE = "WIREROOM_HEALTH_TOKEN_FILE"
 

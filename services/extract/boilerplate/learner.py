@@ -17,8 +17,8 @@ from services.extract.boilerplate import shared_table
 from services.extract.boilerplate.line_table import learn
 from services.extract.boilerplate.sightings import Sighting
 from services.extract.clean.rules.line_facts import LearnedBoilerplate
-from shared.broker.nats_address import login, servers
-from shared.broker.nats_client import Client
+from shared.broker.nats_address import servers
+from shared.broker.nats_client import Client, options_of
 from shared.errors import Unavailable
 
 log = logging.getLogger(__name__)
@@ -89,7 +89,7 @@ class Learner:
 
         await connection.connect(
             servers(self._url),
-            **login(self._url),
+            **options_of(self._url),
             name="wireroom-extract-learning",
             max_reconnect_attempts=-1,
             error_cb=quiet,

@@ -13,9 +13,9 @@ from services.ingest.http.gateway import Gateway
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
+from shared.addresses.loopback import is_loopback
 from shared.errors import Unavailable
 from shared.http.http_listener import HttpListener, bound, connected
-from shared.loopback import is_loopback
 from shared.settings import Settings
 
 log = logging.getLogger(__name__)

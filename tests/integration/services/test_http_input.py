@@ -20,8 +20,8 @@ from services.ingest.identity import article_id
 from services.ingest.settings import IngestSettings
 from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
+from shared.addresses.loopback import is_loopback
 from shared.errors import WrongSetting
-from shared.loopback import is_loopback
 from shared.messages import ArticleIngested, ArticleSubmitted
 from shared.runtime.run import load
 from shared.settings import Settings

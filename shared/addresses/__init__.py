@@ -1,0 +1,1 @@
+"""Addresses of servers, as settings have them."""
