@@ -160,7 +160,8 @@ class _GuardedBackend(httpcore.AsyncNetworkBackend):
             if self._allowed.has(host, address):
                 continue
             if not is_public(address, self._allowed):
-                raise FetchError(FetchFailure.ADDRESS, f"{host} is {address}, which is not public")
+                named = f"{address} is an address" if host == address else f"{host} is {address},"
+                raise FetchError(FetchFailure.ADDRESS, f"{named} which is not public")
             if port not in self._ports:
                 raise FetchError(FetchFailure.PORT, f"port {port} of {host}; {sorted(self._ports)} are used")
         return addresses

@@ -114,6 +114,12 @@ async def test_a_feed_that_cannot_be_had_is_told_with_its_reason(desk: Desk) -> 
     ran = await desk.command("feed", "run")
     assert ran.code == 1
     assert "http_404" in ran.out
+    await desk.command("feed", "add", "http://169.254.169.254/feed")
+    assert (await desk.command("feed", "run")).code == 1
+    listed = await desk.command("feed", "ls")
+    assert "169.254.169.254 is an address which is not public" in listed.out
+    assert "WIREROOM_INGEST_FETCH_ALLOW" in listed.err
+    assert "feed resume" in listed.err
 
 
 async def test_lists_are_imported_and_exported(desk: Desk, tmp_path: Path) -> None:

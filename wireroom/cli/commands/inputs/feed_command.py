@@ -30,6 +30,7 @@ from wireroom.cli.output import counted, err, fail, json_line, one_line, out, ta
 EX_NOT_FOUND, EX_DATA = 1, 65
 _GUARDED = frozenset({"address", "port"})
 _ALLOW = "A feed of your own network needs WIREROOM_INGEST_FETCH_ALLOW, in this shell as well as for ingest."
+_THEN = "Start ingest again with it, then `wireroom feed resume FEED`."
 Json = Annotated[bool, typer.Option("--json", help="JSON, one object per line.")]
 Named = Annotated[str, typer.Argument(metavar="FEED", help="Its address, or its id in `wireroom feed ls`.")]
 NamedAny = Annotated[list[str] | None, typer.Argument(metavar="[FEED]...", help="Addresses or ids; all without any.")]
@@ -81,6 +82,8 @@ def list_feeds(as_json: Json = False) -> None:
         columns = ("id", "source", "state", "success", "next", "every", "articles", "failures", "address")
         rows = [_row(name, record, now) for name, record in found]
         table(columns, rows, numbers=("articles", "failures"), dropped=("every", "failures", "success"))
+        if any(record.last_failure.partition(":")[0] in _GUARDED for _, record in found):
+            err.print(f"{_ALLOW} {_THEN}")
     else:
         err.print("There is no feed. `wireroom feed add ADDRESS` adds one.")
 
@@ -116,7 +119,7 @@ def pause(feed: Named, reason: Annotated[str, typer.Option(help="Shown by `feed 
 
 
 def resume(feed: Named) -> None:
-    """Poll a feed again that is paused or gone, beginning now.
+    """Poll a feed again that is paused, gone or failing, beginning now.
 
     Example: `wireroom feed resume 3f9a0c5d1b22`
     """
