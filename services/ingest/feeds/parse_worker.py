@@ -59,6 +59,8 @@ def main() -> None:
     confine.go_first_when_memory_runs_out()
     source, target = sys.stdin.buffer, os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # what a library prints is no frame
+    target.write(LENGTH.pack(0))  # ready
+    target.flush()
     while (head := _read(source)) is not None and (data := _read(source)) is not None:
         for frame in answer(orjson.loads(head), data):
             target.write(LENGTH.pack(len(frame)) + frame)

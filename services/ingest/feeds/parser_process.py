@@ -14,6 +14,7 @@ from typing import Any
 import orjson
 
 TIME_LIMIT = 10.0  # seconds for one document; the whole process is killed
+_START_LIMIT = 120.0  # seconds until a process has imported what it needs, which a busy machine delays
 MEMORY = 768 * 1024 * 1024
 MAX_FRAME = 16 * 1024 * 1024  # bytes; an entry has 2 MiB at most, as JSON up to six times as many
 LENGTH = struct.Struct(">I")
@@ -42,7 +43,8 @@ class _Process:
     async def ask(self, request: Mapping[str, Any], data: bytes) -> list[bytes]:
         if self._child is None or self._child.returncode is not None or self._done >= _DOCUMENTS:
             await self.end()
-            self._child, self._done = await _started(self._memory), 0
+            await self._start()
+        assert self._child  # noqa: S101 - it was started
         self._done += 1
         try:
             async with asyncio.timeout(TIME_LIMIT):
@@ -53,6 +55,20 @@ class _Process:
         except (asyncio.IncompleteReadError, ConnectionError, ValueError) as error:
             await self.end()
             raise ParserFailed("crash", f"the parser ended: {type(error).__name__}") from None
+        except asyncio.CancelledError:
+            await self.end()
+            raise
+
+    async def _start(self) -> None:
+        """Start a process and wait until it reads requests, which is no time of a document's."""
+        self._child, self._done = await _started(self._memory), 0
+        assert self._child.stdout  # noqa: S101 - a pipe
+        try:
+            async with asyncio.timeout(_START_LIMIT):
+                await self._child.stdout.readexactly(LENGTH.size)
+        except (TimeoutError, asyncio.IncompleteReadError) as error:
+            await self.end()
+            raise ParserFailed("crash", f"the parser did not start: {type(error).__name__}") from None
         except asyncio.CancelledError:
             await self.end()
             raise

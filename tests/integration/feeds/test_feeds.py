@@ -247,7 +247,7 @@ class Rig:
 async def rig(broker: Client, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Rig]:
     patient = replace(feed_poll._FEED, total_seconds=PATIENCE)  # noqa: SLF001 - slow feeds wait for all the others here
     monkeypatch.setattr(feed_poll, "_FEED", patient)
-    monkeypatch.setattr(parser_process, "TIME_LIMIT", PATIENCE)  # the start of a process counts, on a busy machine too
+    monkeypatch.setattr(parser_process, "TIME_LIMIT", PATIENCE)  # of a busy machine
     site = Site()
     async with serving(site) as server:
         site.port = server.port

@@ -4,7 +4,7 @@
 import time
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.web.charsets import codec_of, decode_text
@@ -142,6 +142,5 @@ def test_a_charset_that_takes_the_square_of_the_length_is_not_used() -> None:
 
 
 @given(st.binary(max_size=200), st.text(st.characters(max_codepoint=255), max_size=20))
-@settings(deadline=None)
 def test_any_bytes_under_any_label_are_a_text(data: bytes, label: str) -> None:
     assert "\ufeff" not in decode_text(data, label)[:1]

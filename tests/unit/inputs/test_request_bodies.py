@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from services.ingest.http.request_body import MEDIA_TYPES, Item, items_of
@@ -56,7 +56,6 @@ def read(body: bytes, kind: str, headers: Mapping[str, str] = {}) -> list[Item]:
 
 
 @given(st.sampled_from(MEDIA_TYPES), st.data())
-@settings(max_examples=200, deadline=None)
 def test_any_bytes_are_submissions_or_refused(kind: str, data: st.DataObject) -> None:
     seed = SEEDS.get(kind, NITF if "xml" in kind else json.dumps(ARTICLE).encode())
     at, end = sorted((data.draw(st.integers(0, len(seed))), data.draw(st.integers(0, len(seed)))))
