@@ -38,11 +38,16 @@ class Summary:
 def summary(builder: QueryBuilder, searcher: Searcher, query: TantivyQuery, total: int) -> Summary:
     """Count the values of all ``total`` hits of a query, in samples where these are very many."""
     sample, rate = builder.sample(query, total, VALUES_ENOUGH)
-    asked = {name: terms(name, _VALUES) for name in (SOURCE, LANGUAGE, AGENCY)}
-    found = searcher.aggregate(sample, asked | {DATE: histogram(DAY)})
+    names_sample, names_rate = builder.sample(query, total, NAMES_ENOUGH)
+    asked: dict[str, Any] = {name: terms(name, _VALUES) for name in (SOURCE, LANGUAGE, AGENCY)}
+    asked |= {DATE: histogram(DAY)}
+    if rate == names_rate:  # once, for a phrase of common words costs more to find than its hits to count
+        found = counted_names = searcher.aggregate(sample, asked | _names_asked(_NAMES))
+    else:
+        found = searcher.aggregate(sample, asked)
+        counted_names = searcher.aggregate(names_sample, _names_asked(_NAMES))
     sources, languages, agencies = (dict(buckets(found, name, rate)) for name in (SOURCE, LANGUAGE, AGENCY))
-    entities, names_rate = entities_of(builder, searcher, query, total, _NAMES)
-    facets = Facets(sources, languages, agencies, entities, rate, names_rate)
+    facets = Facets(sources, languages, agencies, _by_label(counted_names, names_rate), rate, names_rate)
     return Summary(facets, _bars(searcher, sample, counted(found[DATE], rate), rate), rate)
 
 
@@ -51,8 +56,15 @@ def entities_of(
 ) -> tuple[dict[str, tuple[NamedEntity, ...]], int]:
     """Return the entities named most, by label, and the rate of the sample that was counted."""
     sample, rate = builder.sample(query, total, NAMES_ENOUGH)
-    found = searcher.aggregate(sample, {label: terms(entity_field(label), most) for label in LABELS})
-    return {label: named(label, buckets(found, label, rate)) for label in LABELS if found[label]["buckets"]}, rate
+    return _by_label(searcher.aggregate(sample, _names_asked(most)), rate), rate
+
+
+def _names_asked(most: int) -> dict[str, Any]:
+    return {label: terms(entity_field(label), most) for label in LABELS}
+
+
+def _by_label(found: Mapping[str, Any], rate: int) -> dict[str, tuple[NamedEntity, ...]]:
+    return {label: named(label, buckets(found, label, rate)) for label in LABELS if found[label]["buckets"]}
 
 
 def terms(field: str, size: int) -> dict[str, Any]:
