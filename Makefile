@@ -4,6 +4,7 @@ PYTHON ?= $(if $(wildcard $(BIN)/python),$(BIN)/python,python3)
 VERSION := $(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null)
 BASE := $(shell $(PYTHON) -c 'import sys; print(sys._base_executable)' 2>/dev/null)
 READY := .venv/.ready-$(VERSION)
+export PYTHONDONTWRITEBYTECODE := # empty: processes are started by the hundred, and none compiles what another has
 
 .PHONY: help setup demo up down test test-faults reliability coverage lint format bench contracts lock clean
 

@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -29,6 +30,17 @@ hypothesis_settings.register_profile(
 )
 hypothesis_settings.register_profile("thorough", hypothesis_settings.get_profile("brief"), max_examples=500)
 hypothesis_settings.load_profile("brief")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_model_of_languages() -> Iterator[None]:
+    """All cleaners of this process share what they only read, which takes each half a second to load."""
+    from py3langid.langid import LanguageIdentifier
+
+    with pytest.MonkeyPatch.context() as patched:
+        load = staticmethod(cache(LanguageIdentifier.from_model_file))
+        patched.setattr(LanguageIdentifier, "from_model_file", load)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -105,3 +105,4 @@ async def idle(broker: Client, stream: str, durable: str, seconds: float = PATIE
             info = await broker.jetstream().consumer_info(stream, durable)
             if not info.num_pending and not info.num_ack_pending:
                 return
+            await asyncio.sleep(0.02)  # what is waited for needs the processor too

@@ -53,6 +53,7 @@ async def until_waiting(js: JetStreamContext, stream: str, durable: str, wanted:
             info = await js.consumer_info(stream, durable)
             if (info.num_pending or 0) + (info.num_ack_pending or 0) >= wanted:
                 return
+            await asyncio.sleep(0.02)  # what is waited for needs the processor too
 
 
 STANDING = (

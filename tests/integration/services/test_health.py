@@ -1,14 +1,8 @@
 """Health under faults: red soon and with the reason, green soon after, and nothing lost in between."""
 
 import asyncio
-import json
-import os
-import signal
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from http.client import HTTPConnection
-from pathlib import Path
-from typing import Any
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from faststream import FastStream
@@ -23,54 +17,12 @@ from shared.runtime.middleware import Delivered
 from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import INGEST
+from tests.health_answers import green, red, until
 from tests.running import idle, publish, read, running
-from wireroom.local import local_stack, ports
+from wireroom.local import ports
 from wireroom.ops import dead_letter_queue
 from wireroom.ops.dead_letter_queue import replay
 from wireroom.testing.factories import a_submission
-
-SOON = 60.0  # seconds to notice a fault or its end, on a machine that does other things too
-
-
-def answer(port: int, path: str) -> tuple[int, bytes]:
-    """Ask as a container's health check does, which waits for four seconds (compose.yaml), whatever is wrong."""
-    connection = HTTPConnection("127.0.0.1", port, timeout=4)
-    try:
-        connection.request("GET", path)
-        got = connection.getresponse()
-        return got.status, got.read()
-    finally:
-        connection.close()
-
-
-async def until(port: int, meant: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-    """Return what /readyz says once it is what is meant; all the while /livez says that the process lives."""
-    async with asyncio.timeout(SOON):
-        while True:
-            status, body = await asyncio.to_thread(answer, port, "/readyz")
-            assert await asyncio.to_thread(answer, port, "/livez") == (200, b"alive")
-            told: dict[str, Any] = json.loads(body)
-            assert (status == 200) == told["ready"]
-            if meant(told):
-                return told
-
-
-def green(told: dict[str, Any]) -> bool:
-    return bool(told["ready"])
-
-
-def red(word: str) -> Callable[[dict[str, Any]], bool]:
-    return lambda told: any(word in cause for cause in told["why"])
-
-
-@contextmanager
-def stopped(pid: int) -> Iterator[None]:
-    """A process that stands still for as long as the block lasts."""
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 @pytest.mark.parametrize("attempts", [Attempts(limit=1), Attempts(first_delay=0.1)], ids=["at once", "as usual"])
@@ -139,19 +91,3 @@ async def test_health_is_shown_before_the_service_opens_anything(settings: Setti
     async with running(service, settings=settings.model_copy(update={"health_port": port})):
         await until(port, green)
     assert listening == [True]
-
-
-async def test_services_are_red_while_what_they_need_stands_still_and_green_again_soon_after(tmp_path: Path) -> None:
-    async with local_stack.running(tmp_path, lambda _: None, usual_ports=False) as running_stack:
-        service_ports = running_stack.health_ports
-        for port in service_ports.values():
-            await until(port, green)
-        with stopped(running_stack.processes["mongod"]):
-            await until(service_ports["store"], red("MongoDB at 127.0.0.1"))
-            assert green(await until(service_ports["ingest"], green))
-        await until(service_ports["store"], green)
-        with stopped(running_stack.processes["nats-server"]):
-            for port in service_ports.values():
-                await until(port, red("NATS"))
-        for port in service_ports.values():
-            await until(port, green)
