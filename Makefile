@@ -36,8 +36,8 @@ down: setup ## stop what `make up` started
 test: setup ## all tests that need no Docker; with Docker the servers run in containers; AT_ONCE=1 for one process
 	@$(BIN)/python -m pytest -n $(or $(AT_ONCE),3) --dist loadfile --no-loadscope-reorder $(PYTEST)
 
-test-faults: setup ## properties on ten times as many examples and the whole fault matrix, well over half an hour; SKIPS=n where this machine allows less (no root: 7)
-	@$(BIN)/python -m pytest -n $(or $(AT_ONCE),3) -m hypothesis --hypothesis-profile=thorough $(PYTEST)
+test-faults: setup ## properties on ten times as many examples, then the whole fault matrix: well over half an hour; SKIPS=n where this machine allows less (no root: 7)
+	@$(BIN)/python -m pytest -n $(or $(AT_ONCE),3) -m "hypothesis or nightly" --ignore tests/faults --hypothesis-profile=thorough $(PYTEST)
 	@WIREROOM_EXPECTED_SKIPS=$(or $(SKIPS),0) $(BIN)/python -m pytest tests/faults -m "nightly or not nightly" $(PYTEST)
 
 reliability: setup ## write the table of docs/reliability.md from the last `make test-faults`

@@ -13,6 +13,7 @@ from shared.broker.withdrawals import Withdrawn
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleWithdrawn, Pipeline
 from tests.memory import MemoryArticles
+from tests.seeds import some_of
 from wireroom.testing.factories import NOON, an_extracted_article
 
 Answer = str | tuple[str, str]
@@ -44,7 +45,7 @@ def kept(document: dict[str, Any]) -> tuple[Any, ...]:
     return document["version"], document["content_hash"], list(document["paragraphs"]), document["pipeline"]["rules"]
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", some_of(5))
 async def test_the_repository_in_memory_answers_and_keeps_what_the_real_one_does(mongo_url: str, seed: int) -> None:
     draw, name = random.Random(seed), f"test_{uuid.uuid4().hex}"
     memory = MemoryArticles()
