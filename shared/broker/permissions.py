@@ -123,7 +123,7 @@ def _runtime(name: str, stream: str, durable: str) -> tuple[str, ...]:
         f"news.dead.{name}.*",
         *_get("DEAD"),
         *_entries(topology.SUSPECTS, f"{stream}.{durable}.*"),
-        *_entries(topology.MARKS, "*"),  # how it went with a dead letter that was replayed
+        *_entries(topology.DEAD_LETTER_STATUS, "*"),  # how it went with a dead letter that was replayed
         *_scan(f"KV_{topology.WITHDRAWN}"),
     )
 
