@@ -34,7 +34,7 @@ def docker_answers() -> bool:
 
 @contextmanager
 def nats(folder: Path) -> Iterator[str]:
-    """Run a JetStream server with the configuration that is deployed; yields its URL."""
+    """Run a JetStream server with the configuration that is deployed, but for its accounts; yields its URL."""
     if not docker_answers():
         from wireroom.local.servers import nats_server
 
@@ -46,6 +46,8 @@ def nats(folder: Path) -> Iterator[str]:
 
     container = DockerContainer("nats:2.15-alpine").with_command("--config /etc/nats/nats.conf")
     container.with_volume_mapping(str(ROOT / "deploy/nats.conf"), "/etc/nats/nats.conf", "ro")
+    (folder / "accounts.conf").touch()
+    container.with_volume_mapping(str(folder), "/credentials/broker", "ro")
     container.ports["4222"] = LOOPBACK
     with container.waiting_for(LogMessageWaitStrategy("Server is ready")) as running:
         yield f"nats://{_address(running, 4222)}"
