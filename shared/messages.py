@@ -100,6 +100,7 @@ class ArticleIngested(Message, Identity):
     published_at: AwareDatetime | None = None
     updated_at: AwareDatetime | None = None
     tags: tuple[str, ...] = ()
+    verified: bool = Field(False, description="The broker knows that its publisher is this source.")
 
 
 class Caption(Value):

@@ -28,16 +28,21 @@ def open_job() -> Job:
         good = [article for article in articles if isinstance(article, ArticleIngested)]
         results = iter(timed_batch(good, cleaner, tagger, {one.source: one.learned for one in requests}))
         return [
-            _reply(*next(results), cleaner) if isinstance(article, ArticleIngested) else transport.reply(article)
+            _reply(*next(results), cleaner, verified=article.verified)
+            if isinstance(article, ArticleIngested)
+            else transport.reply(article)
             for article in articles
         ]
 
     return job
 
 
-def _reply(result: ArticleExtracted | Exception, times: transport.StepTimes, cleaner: Cleaner) -> bytes:
+def _reply(
+    result: ArticleExtracted | Exception, times: transport.StepTimes, cleaner: Cleaner, *, verified: bool
+) -> bytes:
     if isinstance(result, ArticleExtracted):
-        return transport.reply(transport.Extracted(result, sighting(result, cleaner.rules.vocabulary)), times)
+        seen = sighting(result, cleaner.rules.vocabulary, verified=verified)
+        return transport.reply(transport.Extracted(result, seen), times)
     return transport.reply(result, times)
 
 

@@ -28,6 +28,7 @@ def ingested(
         version=version,
         content_hash=content_hash(article),
         received_at=received_at,
+        verified=verified,
         **dict(article) | {"url": without_line_breaks(article.url) if article.url and link else None},
     )
 

@@ -1,7 +1,8 @@
 """Counts of the lines of one source, in a bounded table, and the rules by which a line becomes boilerplate.
 
 A line counts once for each different article. Updates, redeliveries, replays and copies of an article count nothing.
-Counts fade with time, so that a line the source no longer shows is forgotten.
+Counts fade with time, so that a line the source no longer shows is forgotten. Once the broker knows a publisher of the
+source, articles of others count nothing, and what they had counted is forgotten: anyone may name a source.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -62,6 +63,7 @@ class Table(Value):
     at: AwareDatetime = datetime(2020, 1, 1, tzinfo=UTC)
     lines: dict[str, LearnedLine] = Field(default_factory=dict)
     recent: tuple[Recent, ...] = ()
+    verified: bool = False  # only articles of publishers that are known to be the source count
 
     def boilerplate(self) -> dict[str, float]:
         """Return what cleaning acts upon: the certainty of each line that is boilerplate."""
@@ -92,6 +94,12 @@ def certainty(line: LearnedLine, articles: float) -> float | None:
 
 def learn(table: Table, sightings: Iterable[Sighting], now: datetime) -> Table:
     """Return the table after some more articles."""
+    sightings = tuple(sightings)
+    if not table.verified and any(seen.verified for seen in sightings):
+        decided = {key: line for key, line in table.lines.items() if line.decision}
+        table = Table(lines=decided, verified=True)
+    if table.verified:
+        sightings = tuple(seen for seen in sightings if seen.verified)
     table = _faded(table, now)
     articles, lines, recent = table.articles, dict(table.lines), list(table.recent)
     for seen in sightings:
@@ -102,7 +110,7 @@ def learn(table: Table, sightings: Iterable[Sighting], now: datetime) -> Table:
         articles += 1
         recent.append(Recent(article=seen.article, version=seen.version, sketch=seen.sketch))
         recent = sorted(recent, key=lambda entry: entry.version)[-_RECENT:]
-    return Table(articles=articles, at=table.at, lines=_bounded(lines), recent=tuple(recent))
+    return Table(articles=articles, at=table.at, lines=_bounded(lines), recent=tuple(recent), verified=table.verified)
 
 
 def decide(table: Table, key: str, decision: Decision | None) -> Table:

@@ -38,9 +38,10 @@ class Sighting:
     removed: tuple[Seen, ...]
     known: frozenset[str]  # keys of those that were removed because they had been learned
     sketch: frozenset[str]
+    verified: bool = False  # its publisher is known to be its source
 
 
-def sighting(article: ArticleExtracted, vocabulary: Vocabulary) -> Sighting:
+def sighting(article: ArticleExtracted, vocabulary: Vocabulary, *, verified: bool = False) -> Sighting:
     """Look at an article after its cleaning; what has a role, such as captions and dates, is nobody's boilerplate."""
     kept = _lines(article.paragraphs, vocabulary)
     removed = _lines([entry.text for entry in article.removed if entry.rule in _COUNTED], vocabulary)
@@ -49,7 +50,7 @@ def sighting(article: ArticleExtracted, vocabulary: Vocabulary) -> Sighting:
     # sentences outside the article are the beginnings of other articles, whose own text they are
     removed = tuple(line for line in removed if not line.sentence or line.key in known)
     own = sorted({line.key for line in kept if line.strong} or {line.key for line in kept})
-    return Sighting(article.id[:12], article.version, kept, removed, known, frozenset(own[:_SKETCH]))
+    return Sighting(article.id[:12], article.version, kept, removed, known, frozenset(own[:_SKETCH]), verified)
 
 
 def _lines(texts: list[str] | tuple[str, ...], vocabulary: Vocabulary) -> tuple[Seen, ...]:

@@ -1,6 +1,7 @@
 """Lines that many different articles of a source share are its boilerplate; what the source says itself is not."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from statistics import fmean
 
@@ -56,6 +57,21 @@ def test_a_line_at_the_edge_of_many_articles_is_furniture() -> None:
     assert list(article.paragraphs) == own(20)
     [entry] = article.removed
     assert (entry.text, entry.rule, entry.score) == (NOTICE, "furniture", table.boilerplate()[key(NOTICE)])
+
+
+def test_once_a_publisher_is_known_as_the_source_only_its_articles_count() -> None:
+    """Whoever may name any source could otherwise have a line of another's articles taken out."""
+    forged = [seen("\n\n".join([*own(number), NOTICE]), number) for number in range(8)]
+    poisoned = learn(Table(), forged, NOW)
+    assert key(NOTICE) in poisoned.boilerplate()
+    decided = decide(learn(poisoned, forged, NOW), key(NOTICE), "vetoed")
+    honest = replace(seen("\n\n".join([*own(20), LABEL]), 20), verified=True)
+    assert learn(poisoned, [honest], NOW).boilerplate() == {}, "what others had counted is forgotten"
+    assert learn(decided, [honest], NOW).lines[key(NOTICE)].decision == "vetoed", "and what people decided is not"
+    known = learn(Table(), [honest], NOW)
+    assert learn(known, forged, NOW) == known
+    theirs = [replace(each, verified=True) for each in forged]
+    assert key(NOTICE) in learn(known, theirs, NOW).boilerplate()
 
 
 def test_a_few_articles_are_not_enough() -> None:

@@ -72,7 +72,10 @@ def test_every_setting_reaches_whom_it_is_for() -> None:
     of_cluster = {"WIREROOM_CREDENTIALS_BROKER_NODES"}
     of_credentials = variables(ContainerSettings) - {"WIREROOM_CREDENTIALS_DATABASE_MEMBERS"} - of_cluster
     addresses = {"WIREROOM_NATS_URL", "WIREROOM_MONGO_URL"}  # without users, which it adds
-    assert set(environment("credentials")) == of_credentials | addresses | {"WIREROOM_LOG_LEVEL"}
+    assert set(environment("credentials")) == of_credentials | addresses | {
+        "WIREROOM_LOG_LEVEL",
+        "WIREROOM_ALLOW_PLAINTEXT",
+    }
 
 
 def test_the_cluster_has_every_service_and_network_and_adds_no_setting_of_a_service() -> None:

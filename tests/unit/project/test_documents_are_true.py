@@ -90,7 +90,9 @@ def shown(settings: type[BaseSettings], name: str) -> str | None:
         return (age_text if name.endswith("_age") else size_text)(value)
     if value is None:
         return None
-    return json.dumps(value) if isinstance(value, dict) else f"{value:g}" if isinstance(value, float) else str(value)
+    if isinstance(value, (dict, bool)):
+        return json.dumps(value)
+    return f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def test_the_settings_page_has_every_setting_with_its_default() -> None:
