@@ -36,6 +36,13 @@ class Stack:
 
     def run(self, *arguments: str, stdin: str = "", **environment: str) -> subprocess.CompletedProcess[str]:
         """Run docker compose on this project, whatever comes of it."""
+        return self._run(self.command(*arguments), stdin, environment)
+
+    def shell(self, script: str) -> subprocess.CompletedProcess[str]:
+        """Run lines of bash in which `docker compose` is this project, whatever comes of it."""
+        return self._run(["bash", "-c", script], "", {"COMPOSE_PROJECT_NAME": self.project, "COMPOSE_FILE": self.file})
+
+    def _run(self, command: list[str], stdin: str, environment: dict[str, str]) -> subprocess.CompletedProcess[str]:
         published = {
             "WIREROOM_NATS_PORT": str(self.port),
             **{f"WIREROOM_NATS_PORT_{number}": str(port) for number, port in enumerate(self._other_brokers, 2)},
@@ -44,7 +51,7 @@ class Stack:
         }
         known = published | self.environment | environment
         return subprocess.run(
-            self.command(*arguments), cwd=ROOT, env=os.environ | known, input=stdin,
+            command, cwd=ROOT, env=os.environ | known, input=stdin,
             capture_output=True, text=True, check=False, timeout=COMMAND_TIMEOUT,
         )  # fmt: skip
 
