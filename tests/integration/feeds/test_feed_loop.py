@@ -17,8 +17,8 @@ from services.ingest.source_quotas import SourceQuotas
 from services.ingest.submission_gate import SubmissionGate
 from shared.guarded_http import FetchLimits, GuardedClient
 from tests.feeds import feed_documents as documents
+from tests.feeds.loop_probe import longest_callback
 from tests.feeds.web_server import Answer, Request, serving
-from tests.loop_probe import longest_callback
 from wireroom.testing.fake_broker import FakeJetStream
 
 LIMIT = 0.05  # seconds of processor that one callback may take

@@ -26,7 +26,7 @@ from services.ingest.submission_gate import SubmissionGate
 from shared.http import http_listener
 from shared.http.problem_details import Problem
 from shared.settings import Settings
-from tests.loop_probe import longest_callback
+from tests.feeds.loop_probe import longest_callback
 from wireroom.local import ports
 
 LIMIT = 0.05  # seconds of processor that one callback may take
