@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import AsyncIterator, Coroutine, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from http import HTTPStatus
 from typing import Any
 
 import uvicorn
@@ -13,13 +14,14 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from shared.broker.connect import lasting_connection
 from shared.errors import Unavailable, WrongSetting
+from shared.http.problem_details import Problem
 
 log = logging.getLogger(__name__)
 
 _LOOKS_EVERY = 2.0  # seconds between two tries to reach the broker
 _KEEP_ALIVE = 30  # seconds that an idle connection stays open
 _HEAD_TIMEOUT = 10.0  # seconds from the first byte of a request, or from the connection, to the end of its headers
-_CONNECTIONS = 2_000  # at once; uvicorn answers 503 beyond
+_CONNECTIONS = 2_000  # at once; others are answered with 503
 _WAITING = 1_000  # connections without a request; of more, the one that waits longest is closed
 _BACKLOG = 2_048
 _GRACE = 10  # seconds for requests that are under way when the service ends
@@ -52,10 +54,16 @@ class _Protocol(H11Protocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
+        if len(self.connections) > _CONNECTIONS:  # uvicorn's own answer is text, and does not say when to come again
+            transport.write(_too_many_connections())
+            transport.close()
+            return
         self._wait()
         self._begin_head()
 
     def data_received(self, data: bytes) -> None:
+        if self.transport.is_closing():
+            return
         if self._head is None and not self._is_busy():
             self._begin_head()
         super().data_received(data)
@@ -93,6 +101,13 @@ class _Protocol(H11Protocol):
             self._head = None
 
 
+def _too_many_connections() -> bytes:
+    problem = Problem(HTTPStatus.SERVICE_UNAVAILABLE, "too many connections at once", {"Retry-After": "2"}).response
+    lines = [f"HTTP/1.1 {problem.status_code} Service Unavailable".encode(), b"connection: close"]
+    lines += [name + b": " + value for name, value in problem.raw_headers]
+    return b"\r\n".join(lines) + b"\r\n\r\n" + bytes(problem.body)
+
+
 class HttpListener:
     """A bound port; nobody is answered before ``serve``."""
 
@@ -112,7 +127,6 @@ class HttpListener:
             server_header=False,
             timeout_keep_alive=_KEEP_ALIVE,
             timeout_graceful_shutdown=_GRACE,
-            limit_concurrency=_CONNECTIONS,
         )
         self._uvicorn = _Uvicorn(config)
         await self._uvicorn.serve([self._socket])

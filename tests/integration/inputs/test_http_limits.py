@@ -120,8 +120,8 @@ async def test_slow_clients_and_a_flood_leave_the_others_served(
 ) -> None:
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(most, 8_192), most))
-    monkeypatch.setattr(http_listener, "_HEAD_TIMEOUT", 5.0)
-    monkeypatch.setattr(gateway, "READ_TIMEOUT", 5.0)
+    monkeypatch.setattr(http_listener, "_HEAD_TIMEOUT", 8.0)
+    monkeypatch.setattr(gateway, "READ_TIMEOUT", 8.0)
     flooding, _ = await access_tokens.add(js, "flood")
     token, _ = await access_tokens.add(js, "harbour-gazette")
     async with served(settings) as port, asyncio.TaskGroup() as group:
@@ -150,6 +150,22 @@ async def test_of_the_connections_that_wait_the_one_that_waits_longest_gives_way
         idle = [await slow(port, b"", b"") for _ in range(3)]
         assert await posted(port, token, bodies(2)) == [202, 202]
         assert await idle[0].said() == b""
+
+
+async def test_beyond_so_many_connections_the_answer_is_503_at_once(
+    settings: Settings, js: JetStreamContext, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    token, _ = await access_tokens.add(js, "harbour-gazette")
+    async with served(settings) as port:
+        monkeypatch.setattr(http_listener, "_CONNECTIONS", 2)
+        idle = [await slow(port, b"", b"") for _ in range(2)]
+        refused = await (await slow(port, head(token, 2), b"")).said()
+        assert refused.startswith(b"HTTP/1.1 503 ")
+        assert b"content-type: application/problem+json" in refused
+        assert b"retry-after: 2" in refused
+        monkeypatch.setattr(http_listener, "_CONNECTIONS", 10)
+        assert await posted(port, token, bodies(1)) == [202]
+        assert len(idle) == 2
 
 
 def test_a_token_has_so_many_requests_under_way_and_so_many_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
