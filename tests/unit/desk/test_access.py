@@ -1,6 +1,7 @@
 """Who may look at the desk, and what every answer says to a browser."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -54,7 +55,10 @@ async def test_a_token_lets_in_as_bearer_and_by_a_cookie_that_is_not_the_token(t
         assert (await browser.get("/", headers={"authorization": "Bearer wrong"})).status_code == 401
         asked = await browser.get("/a/1?q=x", headers=HTML)
         assert (asked.status_code, asked.headers["location"]) == (303, "/login?next=/a/1%3Fq%3Dx")
-        assert "<form" in (await browser.get(asked.headers["location"])).text
+        form = (await browser.get(asked.headers["location"])).text
+        assert "<form" in form
+        style = re.findall(r'<link rel="stylesheet" href="([^"]+)"', form)
+        assert [(await browser.get(path)).text for path in style] == ["seen"], "what the form needs, it gets"
         assert (await browser.post("/login?next=/a/1", data={"token": "wrong"})).status_code == 403
         let_in = await browser.post("/login?next=/a/1%3Fq%3Dx", data={"token": TOKEN})
         assert (let_in.status_code, let_in.headers["location"]) == (303, "/a/1?q=x")
