@@ -46,9 +46,10 @@ def _some_blank(blocks: Sequence[str], seed: int) -> Written:
     return "\n".join(lines), origin
 
 
+AS_IT_IS = "lines"  # one block a line, as packs have their texts
 LAYOUTS: Mapping[str, Callable[[Sequence[str], int], Written]] = MappingProxyType(
     {
-        "lines": lambda blocks, _: _joined(blocks, "\n"),
+        AS_IT_IS: lambda blocks, _: _joined(blocks, "\n"),
         "blank": lambda blocks, _: _joined(blocks, "\n", between=""),
         "blank_wrapped": lambda blocks, seed: _joined(blocks, "\n", between="", width=_width(seed)),
         "crlf_nbsp": lambda blocks, _: _joined(

@@ -11,31 +11,37 @@ from dataclasses import asdict
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated, Any
+from zlib import crc32
 
 import typer
 
 from services.extract.clean.cleaner import Cleaner, load
 from shared.errors import Rejected
 from tools.evaluation.text_scores import Heading, Score, heading, score, summary
+from tools.text_layouts import AS_IT_IS, LAYOUTS, write
 from wireroom.cli.output import err, fail, json_line, table
 
-EX_DATA = 65
+EX_USAGE, EX_DATA = 64, 65
 Method = Callable[[str], list[str]]
 _BARE = "bare trafilatura"
-_FIELDS = ("html", "raw_text", "full_text")
+_TEXTS = ("raw_text", "full_text")
+_FIELDS = ("html", *_TEXTS)
 
 
 def bench_clean(
     pack: Annotated[Path, typer.Argument(help="JSON Lines, .xz or plain; its format stands in docs/quality.md.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per row.")] = False,
+    layout: Annotated[str, typer.Option(help=f"Of plain texts: {', '.join(LAYOUTS)}.")] = AS_IT_IS,
 ) -> None:
     """Measure cleaning on a pack, beside doing nothing or, for HTML, trafilatura where it is installed.
 
     Examples: `python -m tools.evaluation clean pages.jsonl.xz`,
-    `python -m tools.evaluation clean texts.jsonl.xz --json`
+    `python -m tools.evaluation clean texts.jsonl.xz --layout blank_wrapped --json`
     """
+    if layout not in LAYOUTS:
+        fail(EX_USAGE, f"--layout {layout} is none of {', '.join(LAYOUTS)}.")
     try:
-        records = list(records_of(pack))
+        records = [laid_out(record, layout) for record in records_of(pack)]
     except (OSError, ValueError, lzma.LZMAError) as error:
         fail(EX_DATA, f"{pack} is no pack of JSON lines: {error}.")
     if any(record.get("html") for record in records) and not _bare_extractor():
@@ -64,6 +70,13 @@ def _show(rows: Sequence[Mapping[str, Any]]) -> None:
 def records_of(pack: Path) -> Iterator[dict[str, Any]]:
     with lzma.open(pack, "rt", encoding="utf-8") if pack.suffix == ".xz" else pack.open(encoding="utf-8") as lines:
         yield from (json.loads(line) for line in lines)
+
+
+def laid_out(record: Mapping[str, Any], layout: str) -> dict[str, Any]:
+    """Return the article with its plain texts, which have one block a line, in another layout."""
+    texts = {} if layout == AS_IT_IS else {field: record[field] for field in _TEXTS if record.get(field)}
+    width = crc32(str(record.get("id")).encode())
+    return {**record, **{field: write(body.splitlines(), layout, width)[0] for field, body in texts.items()}}
 
 
 def _measure(cleaner: Cleaner, field: str, records: list[dict[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -11,8 +11,9 @@ import typer
 from services.extract.clean.cleaner import Cleaner, shipped
 from services.extract.clean.rules import packs
 from services.extract.clean.rules.line_facts import Rules
-from tools.evaluation.clean_quality import EX_DATA, cleaned, records_of
+from tools.evaluation.clean_quality import EX_DATA, cleaned, laid_out, records_of
 from tools.evaluation.text_scores import Score, score, summary
+from tools.text_layouts import AS_IT_IS, LAYOUTS
 from wireroom.cli.output import err, fail, table
 from wireroom.cli.output import out as console
 
@@ -149,16 +150,17 @@ def _measure_folds(
     from tools.training import fitting  # noqa: PLC0415
 
     networks = shipped()
-    scores: dict[str, list[Score]] = {field: [] for field in model.fields}
+    layouts = tuple(LAYOUTS) if model.media_type == "text/plain" else (AS_IT_IS,)
+    scores: dict[tuple[str, str], list[Score]] = {(field, layout): [] for field in model.fields for layout in layouts}
     for network, unseen in fitting.held_out(
         records, found, model.plan, seed=seed, parting=parting, report=_report
     ):  # fmt: skip
         cleaner = Cleaner(rules, replace(networks, **{model.network: network}))
         for record in unseen:
-            for field in model.fields:
-                if body := record.get(field):
-                    scores[field].append(score(record["expected_paragraphs"], cleaned(cleaner, body, model.media_type)))
-    rows = [(field, summary(each)) for field, each in scores.items() if each]
+            for (field, layout), each in scores.items():
+                if body := laid_out(record, layout).get(field):
+                    each.append(score(record["expected_paragraphs"], cleaned(cleaner, body, model.media_type)))
+    rows = [(*key, summary(each)) for key, each in scores.items() if each]
     names = ("articles", "precision", "recall", "f1", "paragraph_f1", "good", "bad", "lost")
-    cells = [[field, *(f"{getattr(means, name):.3f}" for name in names)] for field, means in rows]
-    table(("field", *names), cells, numbers=names)
+    cells = [[field, layout, *(f"{getattr(means, name):.3f}" for name in names)] for field, layout, means in rows]
+    table(("field", "layout", *names), cells, numbers=names)

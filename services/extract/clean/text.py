@@ -94,12 +94,15 @@ def without_invisible(text: str) -> str:
     return _INVISIBLE.sub("", text)
 
 
-def rejoin(lines: list[Line]) -> list[Line]:
-    """Join the lines of each paragraph, if the text was wrapped at a fixed column; else leave it as it is."""
+def rejoin(lines: list[Line], *, whole: bool = True) -> list[Line]:
+    """Join the lines of each paragraph, if the text was wrapped at a fixed column; else leave it as it is.
+
+    ``whole`` is false for lines that are only a part of a page.
+    """
     begins = [line.after_blank or line.indent > 0 for line in lines]
     written = [" " * line.indent + line.text for line in lines]
     joined: list[Line] = []
-    for line, continues in zip(lines, continuations(written, begins), strict=True):
+    for line, continues in zip(lines, continuations(written, begins, whole=whole), strict=True):
         if continues:
             head = joined[-1]
             between = "" if _HYPHENATED.search(head.text) else " "

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cleaning import CLEANER, clean
 from tests.paths import ROOT
+from tools.text_layouts import LAYOUTS, write
 
 FOLDER = ROOT / "tests/articles"
 LEFT_OUT = re.compile(r"\{.*?\}")
@@ -22,21 +23,27 @@ class Written:
 
     language: str
     raw: str
+    blocks: tuple[str, ...]  # its lines, wrapped ones joined
     paragraphs: tuple[str, ...]
     fields: dict[str, Any]
 
 
 def _written(language: str, fields: dict[str, Any]) -> Written:
     raw: list[str] = []
+    blocks: list[str] = []
     paragraphs: list[str] = []
     for line in fields["body"].strip("\n").split("\n"):
         mark, text = line[:1], line[2:]
         raw.append(text.replace("{", "").replace("}", ""))
+        if mark == "+":
+            blocks[-1] += f" {raw[-1]}"
+        elif raw[-1]:
+            blocks.append(raw[-1])
         if mark == "|":
             paragraphs.append(LEFT_OUT.sub("", text))
         elif mark == "+":
             paragraphs[-1] += f" {text}"
-    return Written(language, "\n".join(raw), tuple(paragraphs), fields)
+    return Written(language, "\n".join(raw), tuple(blocks), tuple(paragraphs), fields)
 
 
 def _all() -> Iterator[Written]:
@@ -63,6 +70,15 @@ def test_an_article_comes_out_exactly(written: Written) -> None:
     assert [[caption.text, caption.credit] for caption in article.captions] == written.fields.get("captions", [])
     found = {name: getattr(article, name) for name in ("byline", "agency", "dateline")}
     assert found == {name: written.fields.get(name) for name in found}
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_articles_come_out_exactly_in_every_layout(layout: str) -> None:
+    for written in ARTICLES:
+        body, _ = write(written.blocks, layout, seed=1)
+        article = clean(body, "text/plain", title=written.fields.get("title"))
+        assert article.paragraphs == written.paragraphs
+        assert [[caption.text, caption.credit] for caption in article.captions] == written.fields.get("captions", [])
 
 
 @each_article

@@ -19,6 +19,7 @@ from services.extract.clean.rules.line_decisions import any_kept
 from services.extract.clean.rules.line_facts import Facts, describe
 from services.extract.clean.text import split
 from tests.cleaning import CLEANER, RULES, clean
+from tools.text_layouts import LAYOUTS, write
 
 LOCK = "The mayor of Tidewell, Marta Quillfeather, opened the new lock on Monday, two years later than promised."
 WORKS = "The works were carried out by Brackwater Engineering, a company that has kept the canal for forty years."
@@ -116,12 +117,13 @@ def test_no_feature_counts_that_hardly_varied_in_training(name: str) -> None:
     assert ((scale >= 0.02) | (scale >= 1e5)).all()
 
 
-def test_a_blank_line_before_a_line_tells_the_network_nothing() -> None:
-    facts = facts_of("Home", "News", "Sport", *BODY, *BODY, "Share", "Print", "Contact")
-    apart = [replace(line, line=replace(line.line, after_blank=True)) for line in facts]
-    found, other = probabilities(facts, None), probabilities(apart, None)
-    assert found is not None
-    assert other == pytest.approx(found, abs=1e-3)
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_the_features_of_a_text_are_the_same_in_every_layout(layout: str) -> None:
+    lines = ["Home", "News", "Sport", *BODY, "Share", "Print", "Contact"]
+    body, _ = write(lines, layout, seed=1)
+    facts, other = describe(split(body), None, RULES), facts_of(*lines)
+    assert np.array_equal(line_features.dense(facts, None), line_features.dense(other, None))
+    assert line_features.buckets(facts) == line_features.buckets(other)
 
 
 @pytest.mark.parametrize(

@@ -210,7 +210,8 @@ def test_what_is_learned_from_another_pack_is_not_measured_and_not_of_a_publishe
     other.write_text("\n".join(json.dumps(record | {"publisher": f"more-{n}"}) for n, record in enumerate(records(9))))
     result = CliRunner().invoke(app, ["lines", str(pack), "--also", str(other), "--folds"])
     assert result.exit_code == 0, result.output
-    assert "raw_text\t20" in result.stdout
+    assert "raw_text\tlines\t20" in result.stdout
+    assert "raw_text\twrapped\t20" in result.stdout
     for seen, unseen in parted(records(20), list(texts([*records(20), *records(24)], RULES))):
         assert not {record["publisher"] for record in unseen} & {text.publisher for text in seen}
 

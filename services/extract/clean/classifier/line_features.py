@@ -35,7 +35,7 @@ _CONTENT_CHARS = 4  # shorter words say little about the topic
 _HEADING = range(4, 31)  # words
 _OPENING = 5  # paragraphs
 
-WIDTH = 93  # numbers in a row
+WIDTH = 92  # numbers in a row
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,6 @@ def _own(line: Facts) -> list[float]:
         "©" in text,
         line.strong,
         line.words != len(line.tokens),  # a script without spaces
-        line.line.after_blank,
         line.line.caption,
         line.copy_of is not None,
         line.doubtful,

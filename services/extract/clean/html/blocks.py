@@ -169,7 +169,7 @@ def _rejoined(page: Page, breaks: Sequence[int]) -> Page:
             run = page.lines[start:end]
             if len(run) >= _WRAPPED:
                 numbers = zip(run, breaks[start:end], strict=True)
-                run = rejoin([replace(line, after_blank=number > 1) for line, number in numbers])
+                run = rejoin([replace(line, after_blank=number > 1) for line, number in numbers], whole=False)
             heads += [line.number - 1 for line in run]
             start = end
     return page if len(heads) == len(page.lines) else _joined(page, heads)
