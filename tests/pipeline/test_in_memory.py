@@ -13,7 +13,7 @@ from shared.decoding import decode
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleIngested, ArticleStored, ArticleSubmitted
 from tests.cleaning import CLEANER
-from tests.memory import MemoryArticles
+from tests.fakes.memory import MemoryArticles
 from wireroom.samples import sample_lines
 from wireroom.testing.factories import BODY, NOON, a_submission
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.memory import MemoryPipeline
-from tests.model import Driven, Machine
+from tests.fakes.memory import MemoryPipeline
+from tests.fakes.model import Driven, Machine
 
 
 @asynccontextmanager

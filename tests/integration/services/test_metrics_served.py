@@ -13,7 +13,7 @@ from services.ingest import app as ingest
 from services.store import app as store
 from shared.messages import ArticleSubmitted
 from shared.settings import Settings
-from tests.model import without_a_model
+from tests.fakes.model import without_a_model
 from tests.running import idle, publish, running
 from wireroom.local import ports
 from wireroom.ops.audit import balance, gather

@@ -11,7 +11,7 @@ from services.ingest import app as ingest
 from shared.limits import DAY
 from shared.settings import Settings
 from shared.topology import EXTRACT, KEEP
-from tests.model import without_a_model
+from tests.fakes.model import without_a_model
 from tests.running import idle, publish, read, running
 from wireroom.ops.consumer_status import ReaderState, _expiring
 from wireroom.ops.pipeline_status import PipelineState, ServiceState, StreamState, look

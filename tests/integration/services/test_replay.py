@@ -11,7 +11,7 @@ from shared.messages import ArticleStored, Pipeline
 from shared.runtime.run import App, load
 from shared.settings import Settings
 from tests.commands import wireroom
-from tests.model import without_a_model
+from tests.fakes.model import without_a_model
 from tests.running import idle, publish, read, running
 from wireroom.ops.audit import balance, gather
 from wireroom.testing.factories import BODY, PIPELINE, a_submission

@@ -8,7 +8,7 @@ from services.ingest import app as ingest
 from services.store import app as store
 from shared.settings import Settings
 from tests.commands import wireroom
-from tests.model import without_a_model
+from tests.fakes.model import without_a_model
 from tests.running import idle, publish, read, running
 from wireroom.ops import dead_letter_queue
 from wireroom.ops.audit import balance, gather

@@ -20,7 +20,7 @@ from shared.broker.permissions import RESETS
 from shared.settings import Settings
 from shared.topology import NEWS
 from tests.commands import Wireroom, command_of
-from tests.model import without_a_model
+from tests.fakes.model import without_a_model
 from tests.running import idle, publish, read, running
 from wireroom.local.local_stack import servers
 from wireroom.ops.backups import backup_manifest, stream_snapshots

@@ -12,7 +12,7 @@ from services.store.repository import Articles, connect
 from shared.broker.withdrawals import Withdrawn
 from shared.errors import Rejected
 from shared.messages import ArticleExtracted, ArticleWithdrawn, Pipeline
-from tests.memory import MemoryArticles
+from tests.fakes.memory import MemoryArticles
 from tests.seeds import some_of
 from wireroom.testing.factories import NOON, an_extracted_article
 

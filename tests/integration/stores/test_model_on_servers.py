@@ -21,7 +21,7 @@ from shared.messages import ArticleStored
 from shared.runtime.crash_guard import CrashGuard
 from shared.runtime.service import Broker
 from shared.settings import Settings
-from tests.model import QUICK, Document, Driven, Machine, without_a_model
+from tests.fakes.model import QUICK, Document, Driven, Machine, without_a_model
 from wireroom.ops.dead_letter_queue import origins
 from wireroom.testing.fake_broker import prepared
 

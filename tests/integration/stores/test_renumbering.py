@@ -18,7 +18,7 @@ from shared.broker.withdrawals import Tombstone, Withdrawals
 from shared.limits import Limits
 from shared.messages import ArticleIngested, ArticleStored
 from shared.settings import Settings
-from tests.model import without_a_model
+from tests.fakes.model import without_a_model
 from tests.running import publish, read, running
 from wireroom.testing.factories import a_submission
 

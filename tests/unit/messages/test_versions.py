@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from shared.messages import ArticleExtracted
-from tests.memory import MemoryArticles
+from tests.fakes.memory import MemoryArticles
 from wireroom.testing.factories import NOON, an_extracted_article
 
 ID = "a" * 32

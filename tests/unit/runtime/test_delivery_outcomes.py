@@ -18,7 +18,7 @@ from shared.errors import Reason, Rejected, Unavailable
 from shared.observability.process_state import InFlight
 from shared.runtime.breaker import Breaker, Limits
 from shared.runtime.delivery import Attempts
-from tests.delivery_fakes import a_context, settle
+from tests.fakes.delivery_fakes import a_context, settle
 from wireroom.testing.fake_broker import FakeCrashGuard, FakeJetStream, FakeMsg
 
 SOON = Attempts(first_delay=0.0)

@@ -16,7 +16,7 @@ from shared.runtime.middleware import Delivered
 from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import INGEST
-from tests.model import QUICK
+from tests.fakes.model import QUICK
 from tests.paths import ROOT
 from wireroom.testing.factories import a_raw_article, a_submission
 from wireroom.testing.fake_broker import FakeCrashGuard, FakeJetStream, FakeMsg, metadata, prepared

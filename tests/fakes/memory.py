@@ -17,7 +17,7 @@ from shared.messages import ArticleExtracted, ArticleStored, ArticleWithdrawn, O
 from shared.runtime.service import Broker
 from shared.settings import Settings
 from shared.topology import STORE
-from tests.model import QUICK, Document, without_a_model
+from tests.fakes.model import QUICK, Document, without_a_model
 from wireroom.ops.dead_letter_queue import origins
 from wireroom.testing.fake_broker import FakeCrashGuard, FakeMsg, metadata, prepared
 
