@@ -37,6 +37,7 @@ _EXPIRES = 5.0  # seconds a request waits in the broker
 _OVERDUE = _EXPIRES + 1.0  # without even the end of a request, it was lost with a broker or a connection
 _PAUSE = 1.0  # seconds before the next request, where one was refused: the consumer or the stream may be missing
 _PATIENCE = 15.0  # seconds for what is in flight when the service stops
+_DRAIN = 2.0  # seconds for the broker to say that it sends nothing more
 _TIMED_OUT = "408"  # how a request ends that was not filled
 
 
@@ -66,12 +67,16 @@ class PullReader:
         self._asking = asyncio.create_task(self._ask(connection, self._inbox.subject))
 
     async def stop(self) -> None:
-        """Ask for no more, and wait for what is in flight; what it does not end in time is delivered again."""
+        """Ask for no more, and wait for what is in flight; what it does not end in time is delivered again.
+
+        What the broker has sent until then is taken too: left unread, nobody would have it for the whole ``ack_wait``.
+        """
         if self._asking:
             self._asking.cancel()
         if self._inbox:
-            with suppress(NatsError):  # the connection is closed already
-                await self._inbox.unsubscribe()
+            with suppress(NatsError, TimeoutError):  # the connection is closed already, or the broker unavailable
+                async with asyncio.timeout(_DRAIN):
+                    await self._inbox.drain()  # type: ignore[no-untyped-call] # nats-py's
         if self._in_flight:
             await asyncio.wait(self._in_flight, timeout=_PATIENCE)
 
