@@ -30,7 +30,8 @@ from wireroom.ops.withdraw import Wanted, find
 from wireroom.testing.factories import an_extracted_article
 
 PATIENCE = 120.0
-WITHIN, HANGING = 30.0, 0.5  # seconds for an answer, and for one that hangs
+WITHIN, HANGING = 30.0, 0.5  # seconds for an answer, and for one that does not come or has no end
+SILENT = ("hangs", "lies")
 QUICK = (0.05,) * 60  # seconds between tries
 
 
@@ -50,7 +51,7 @@ def receiver(
             withdrawals,
             open_client=lambda: GuardedClient(**({"allowed": ("127.0.0.1",)} | client)),  # type: ignore[arg-type]
             delays=delays,
-            limits=limits or FetchLimits(total_seconds=HANGING if search.name == "hangs" else WITHIN, max_redirects=0),
+            limits=limits or FetchLimits(total_seconds=HANGING if search.name in SILENT else WITHIN, max_redirects=0),
         )
 
     return make
