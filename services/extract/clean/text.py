@@ -31,6 +31,11 @@ _DECIMAL = re.compile(r"\d")
 _CLOSERS = " \"'”’»«“‘)]}』」】）*_"
 _FULL_STOPS = tuple(".!?。！？؟۔।॥።։;؛．｡")
 _THAI_AND_LAO = frozenset(map(chr, range(0x0E00, 0x0F00)))  # sentences have no full stop
+_GREEK = frozenset(map(chr, (*range(0x0370, 0x0400), *range(0x1F00, 0x2000))))  # asks with a semicolon
+_QUESTION = ("?", "？", "؟", "か。", "까.")
+# a word in brackets behind the end of a sentence, such as an agency or "(laughs)"
+_NOTE = re.compile(r"(?<=[.!?。！？…।\"'”’»」])\s*[(\[（［【][^\s()\[\]（）［］【】]{1,24}[)\]）］】]$")
+_CLOSING_BRACKETS, _NOTE_CHARS = (")", "]", "）", "］", "】"), 30
 _UNPOINTED = 40  # characters from which a line of these is taken for a sentence
 _INNER_END = re.compile(r"[^\W\d_]{3,}[)\"'”’»]*[.!?]\s+[\"'“‘«„(]*[^\W\d_a-z]\w*\s+\w")
 _INNER_END_UNSPACED = re.compile("[。！？][」』”）]*[^\\s」』”）]")
@@ -52,8 +57,11 @@ class Line:
     indent: int = 0  # columns that it is indented by, where that marks the beginning of a paragraph
 
 
-def split(body: str) -> list[Line]:
-    """Return the lines that hold text, in order, without invisible characters."""
+def split(body: str, *, whole: bool = True) -> list[Line]:
+    """Return the lines that hold text, in order, without invisible characters; those of a wrapped paragraph as one.
+
+    ``whole`` is false for a text that is only a part of a page.
+    """
     raw = _BREAK.split(body)
     if len(raw) > MAX_LINES:  # most of a very long text is refused before anything is made of its lines
         _limit(sum(not piece.isspace() for piece in raw if piece))
@@ -65,7 +73,8 @@ def split(body: str) -> list[Line]:
             lines.append(Line(number, text, blank, indent=_indentation(piece)))
         blank = not text
     least = min((line.indent for line in lines), default=0)  # as all of a quoted text is indented
-    return rejoin(limited([replace(line, indent=min(line.indent - least, _MAX_INDENT)) for line in lines]))
+    lines = limited([replace(line, indent=min(line.indent - least, _MAX_INDENT)) for line in lines])
+    return rejoin(lines, whole=whole)
 
 
 def limited(lines: list[Line]) -> list[Line]:
@@ -144,10 +153,21 @@ def count(text: str, found: int) -> int:
 
 def ends_sentence(text: str) -> bool:
     """Tell whether the line ends as a sentence does; a teaser that was cut off does not."""
+    if text.endswith(_CLOSING_BRACKETS) and (note := _NOTE.search(text, max(0, len(text) - _NOTE_CHARS))):
+        text = text[: note.start()]
     text = text.rstrip(_CLOSERS)
     if text and text[-1] in _THAI_AND_LAO:
         return len(text) >= _UNPOINTED
-    return text.endswith(_FULL_STOPS) and not text.endswith(_CUT_OFF)
+    return (text.endswith(_FULL_STOPS) and not text.endswith(_CUT_OFF)) or _asks_in_greek(text)
+
+
+def asks(text: str) -> bool:
+    """Tell whether a line ends as a question does."""
+    return text.endswith(_QUESTION) or _asks_in_greek(text)
+
+
+def _asks_in_greek(text: str) -> bool:
+    return text.endswith(";") and not _GREEK.isdisjoint(text[-4:])
 
 
 def holds_sentences(text: str) -> bool:

@@ -298,7 +298,7 @@ class _Reader:
             return False
         if any(inner is not element and inner.tag in BLOCKS for inner in element.iter(etree.Element)):
             return False
-        lines = split("".join(element.itertext()))
+        lines = split("".join(element.itertext()), whole=False)
         if len(lines) < 2:  # noqa: PLR2004 - it is read as any other
             return False
         for line in lines:

@@ -37,6 +37,17 @@ _FORMS = (
         rf"(?P<place>[^\W_a-zа-яё][^/()–—]{{0,50}}?\d[^/()–—]{{0,20}}?)[\s.]*(?:\s[{_DASHES}]|\.)\s*"
         rf"(?P<agency>[^\W\d_][\w. ]{{1,25}}?)\s*(?:\s[{_DASHES}]|\.)\s+(?=\S)"
     ),
+    # City, AGENCY -
+    re.compile(
+        rf"(?P<place>[^\W\d_a-z][^\W\d_]{{2,20}}(?: [^\W\d_]{{2,20}})?),\s+"
+        rf"(?P<agency>[^\W\d_a-z][^,()]{{1,24}}?)\s+[{_DASHES}]+\s+(?=\S)"
+    ),
+    # CITY / AGENCY / March 12, 2026 /, CITY - AGENCY - 12 March 2026 -
+    re.compile(
+        rf"(?P<place>[^\W\d_a-z][^/()]{{2,40}}?)\s+(?P<between>[/{_DASHES}])\s+"
+        rf"(?P<agency>[^/(){_DASHES}]{{2,30}}?)\s+(?P=between)\s+"
+        r"(?=[^/]*\d)[^/()]{4,24}?\s+(?P=between)\s+(?=\S)"
+    ),
     # (도시=통신사) 기자 =, [도시=통신사]
     re.compile(
         r"[(\[]\s*(?P<place>[^()\[\]=＝]{1,20}?)\s*[=＝]\s*(?P<agency>[^()\[\]=＝]{2,14})\s*[)\]]\s*(?:[^=＝.]{2,40}?[=＝]\s*)?(?=\S)"
@@ -48,8 +59,9 @@ _FORMS = (
 )
 # 【東京共同】, 【3月12日 AFP】: the agency is the end of it
 _IN_BRACKETS = re.compile(rf"[【［](?P<inner>[^【】［］]{{2,28}})[】］]\s*[{_DASHES}]*\s*(?=\S)")
-_SIGN, _SIGN_WITHIN = re.compile(rf"[(\[（【［/{_DASHES}电電]"), 181  # characters that what follows looks at
-_MAY_BEGIN = re.compile(rf"(?:[^.。!?]|\.[^.]){{0,90}}?(?:[(\[（【［/]|[{_DASHES}]|[电電])")
+_SIGN_WITHIN = 181  # characters that what follows looks at
+_SIGN = re.compile(rf"[(\[（【［/{_DASHES}电電]|\d \w+\. \w+\.")
+_MAY_BEGIN = re.compile(rf"(?:[^.。!?]|\.[^.]){{0,90}}?(?:[(\[（【［/]|[{_DASHES}]|[电電]|\d \w+\. \w+\.)")
 _IN_CAPITALS = re.compile(
     r"(?P<place>[^\W\d_a-zà-ÿ](?:[^\W\d_a-zà-ÿ]|[.'’/ -]){2,40}?(?:,[^()–—]{2,30}?)?)\s+(?:--|[-–—])\s+"
     r"(?=[\"“«„]?[^\W_a-zà-ÿ])"

@@ -128,6 +128,8 @@ def with_lists(facts: Sequence[Facts], decided: Decisions, listed: Sequence[int]
     start = 0
     for number, run in groupby(listed):
         end = start + len(list(run))
+        if number >= 0 and _ends_a_brief_text(facts, result, range(start, end)):
+            result[start - 1 : end] = [KEPT] * (end - start + 1)
         follows = number >= 0 and start > 0 and result[start - 1].rule is None
         if follows and {line.rule for line in decided[start:end]} <= {None, "model", "fragment"}:
             kept = sum(line.rule is None for line in decided[start:end])
@@ -137,6 +139,18 @@ def with_lists(facts: Sequence[Facts], decided: Decisions, listed: Sequence[int]
                 result[start:end] = [KEPT] * (end - start)
         start = end
     return result
+
+
+def _ends_a_brief_text(facts: Sequence[Facts], decided: Decisions, items: range) -> bool:
+    """Tell whether a list and the line that leads to it were left out of a text for where they stand alone.
+
+    So they are where rules decide: below the last sentence there is nothing that they would stand between.
+    """
+    lead = items.start - 1
+    if lead < 1 or decided[lead - 1].rule is not None or len(items) > _LIST_LINES:
+        return False
+    leads = facts[lead].line.text.endswith(_LEADS) and not facts[lead].cues and not facts[lead].role
+    return leads and all(decided[index] == OUTSIDE for index in (lead, *items))
 
 
 def without_headline(facts: Sequence[Facts], decided: Decisions) -> Decisions:

@@ -15,7 +15,7 @@ from services.extract.clean.rules.bylines import byline_in
 from services.extract.clean.rules.captions import Credits
 from services.extract.clean.rules.packs import PHRASES, Pack, Packs
 from services.extract.clean.rules.vocabulary import Cue, Phrase, Vocabulary, compiled, phrase_of
-from services.extract.clean.text import Line, count, ends_sentence, holds_sentences, tokens
+from services.extract.clean.text import Line, asks, count, ends_sentence, holds_sentences, tokens
 from shared.messages import Caption
 
 STRONG_WORDS = 8  # a line of so many words that ends a sentence is very likely part of an article
@@ -26,7 +26,6 @@ _SHARE = 0.12  # of a line's words must be cues to make it boilerplate;
 _SENTENCE_SHARE = 0.22  # more of a sentence,
 _INSIDE_SHARE = 0.3  # and still more if it does not begin with one
 _COPY_WORDS = 10  # shorter lines may rightly come twice, and questions of any length
-_QUESTION = ("?", "？", "؟")
 _ASKING = frozenset({"promo", "comment_prompt", "share"})
 _NAME_PARTS = re.compile(r"\s*[,;/&]\s*|\s+(?:and|und|et|y|e|i|en|och|og|ja|a|to|zu|und)\s+")
 _FOLLOWING, _PARAGRAPH = 3, 40  # lines, and characters of one that is a paragraph
@@ -125,7 +124,7 @@ class Facts:
 
     @property
     def question(self) -> bool:
-        return self.line.text.endswith(_QUESTION)
+        return asks(self.line.text)
 
     @property
     def names_nobody(self) -> bool:
@@ -159,7 +158,7 @@ def describe(lines: Sequence[Line], title: str | None, rules: Rules) -> list[Fac
             line = replace(line, text=line.text.removesuffix(signature.text).rstrip())  # noqa: PLW2901 - without it
         found = tokens(line.text)
         words = count(line.text, len(found))
-        copied = words >= _COPY_WORDS and not line.text.endswith(_QUESTION)
+        copied = words >= _COPY_WORDS and not asks(line.text)
         first = seen.setdefault(line.text.casefold(), index) if copied else index
         facts.append(_one(line, found, words, wanted, first if first < index else None, rules, signature))
     return facts
