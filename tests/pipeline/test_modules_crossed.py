@@ -14,7 +14,7 @@ from shared.decoding import decode
 from shared.messages import ArticleExtracted, ArticleSubmitted
 from wireroom.testing.factories import BODY, NOON, a_submission
 
-MOST = 53  # what it is now: lower it with every module that goes; 30 is the aim
+MOST = 52  # what it is now: lower it with every module that goes; 30 is the aim
 OURS = ("shared.", "services.", "wireroom.")
 PAGE = f"""<html lang="en"><head><title>New lock opens at Tidewell</title>
 <meta name="author" content="Odile Farrow"><script type="application/ld+json">{{"@type": "NewsArticle"}}</script></head>

@@ -7,8 +7,7 @@ from itertools import islice
 
 from services.extract.clean.html.elements import Element
 from services.extract.clean.html.jsonld import Statements
-from services.extract.clean.html.page_scope import Scope, shown_text
-from services.extract.clean.html.page_title import Site, is_site, plain
+from services.extract.clean.html.page_title import Scope, Site, is_site, plain, shown_text
 from services.extract.clean.rules.bylines import is_name
 from services.extract.clean.rules.dates import cut_before_day
 from services.extract.clean.text import tokens, visible

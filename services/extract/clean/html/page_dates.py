@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from services.extract.clean.html.elements import Element
 from services.extract.clean.html.jsonld import Statements
-from services.extract.clean.html.page_scope import Scope, shown_text
+from services.extract.clean.html.page_title import Scope, shown_text
 from services.extract.clean.rules.dates import day_in, published_day_in
 
 _PUBLISHED = (

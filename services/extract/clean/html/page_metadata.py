@@ -9,8 +9,7 @@ from urllib.parse import urljoin, urlsplit
 from services.extract.clean.html import page_authors, page_dates
 from services.extract.clean.html.elements import Element
 from services.extract.clean.html.jsonld import LinkedData, Node, Statements, linked_data
-from services.extract.clean.html.page_scope import headings
-from services.extract.clean.html.page_title import overlap, title_of
+from services.extract.clean.html.page_title import headings, overlap, title_of
 from services.extract.clean.rules.vocabulary import Vocabulary
 from services.extract.clean.text import tokens, visible
 
