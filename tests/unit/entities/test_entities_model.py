@@ -107,9 +107,9 @@ def test_thousands_of_symbols_without_a_space_are_read_soon_and_names_around_the
     unit: str, tagger: Tagger
 ) -> None:
     text = f"Marta Bellamy opened the lock. {unit * (8_000 // len(unit))} It was built by Theodora Vance in Chicago."
-    begun = time.perf_counter()
+    begun = time.thread_time()
     (tagged,) = tagger.tag([an_article(text)])
-    assert time.perf_counter() - begun < 30, "tenths of a second; 8 kB of apostrophes took ten"
+    assert time.thread_time() - begun < 5, "tenths of a second; 8 kB of apostrophes took ten"
     assert tagged.entities
     for entity in tagged.entities:
         assert all(text[mention.start : mention.end] == mention.text for mention in entity.mentions)

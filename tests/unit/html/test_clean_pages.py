@@ -342,10 +342,10 @@ _ATTACKS = {
 def test_a_page_made_to_be_slow_is_read_or_refused_soon(attack: str) -> None:
     line = "<p>The lock at Tidewell was opened on Monday by Marta Bellamy, the mayor, as was long expected.</p>"
     page = f"<html><head><title>The lock</title></head><body>{line * 5}{attack}{line * 5}</body></html>"
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with suppress(Rejected):
         clean(page, "text/html")
-    assert time.perf_counter() - begun < 8, "a second at most; without limits half a minute and more"
+    assert time.thread_time() - begun < 8, "a second at most; without limits half a minute and more"
 
 
 @pytest.mark.parametrize("between", ["<script>if (a<b) {%s}</script>", "<!-- a <b %s -->", '<p data-x="%s">x</p>'])

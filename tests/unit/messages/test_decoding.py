@@ -114,10 +114,10 @@ _HOSTILE = {
 @pytest.mark.parametrize("data", _HOSTILE.values(), ids=_HOSTILE.keys())
 @pytest.mark.parametrize("model", [ArticleSubmitted, ArticleExtracted])
 def test_megabytes_made_to_be_slow_are_refused_soon_and_shortly(data: bytes, model: type[Message]) -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(Rejected) as refused:
         decode(data, model)
-    assert time.perf_counter() - begun < 8, "tenths of a second at most; ten seconds and more without limits"
+    assert time.thread_time() - begun < 8, "tenths of a second at most; ten seconds and more without limits"
     assert len(refused.value.detail) < 1000
 
 
@@ -131,10 +131,10 @@ def test_megabytes_made_to_be_slow_are_refused_soon_and_shortly(data: bytes, mod
     ],
 )
 def test_an_extracted_article_that_is_wrong_in_very_many_places_is_refused_soon(more: bytes) -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     with pytest.raises(Rejected):
         decode(b"{" + _IDENTITY + more + b"}", ArticleExtracted)
-    assert time.perf_counter() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 def test_an_article_full_of_quotes_and_backslashes_is_taken() -> None:

@@ -167,9 +167,9 @@ def test_ids_that_were_given_out_stay() -> None:
 def test_marks_stacked_without_end_cost_little(where: str) -> None:
     stacked = {"body": 500_000, "title": 999, "url": 2000}[where] * "\u0300\u0316"
     given = {where: f"https://harbour-gazette.example/{stacked}" if where == "url" else stacked}
-    begun = time.perf_counter()
+    begun = time.thread_time()
     article_id(a_submission(**given))
-    assert time.perf_counter() - begun < 10, "a megabyte took half an hour"
+    assert time.thread_time() - begun < 10, "a megabyte took half an hour"
 
 
 def test_a_link_of_a_verified_source_names_an_article_of_that_source_alone() -> None:

@@ -61,7 +61,7 @@ def test_text_without_long_runs_is_unchanged(text: str) -> None:
 
 
 def test_a_megabyte_of_marks_is_normalised_within_seconds() -> None:
-    begun = time.perf_counter()
+    begun = time.thread_time()
     unicodedata.normalize("NFKC", stream_safe(ALTERNATING * 500_000))
     unicodedata.normalize("NFKC", stream_safe(f"a{ALTERNATING * 20}" * 25_000))
-    assert time.perf_counter() - begun < 20, "some tenths of a second; without the limit half an hour"
+    assert time.thread_time() - begun < 20, "some tenths of a second; without the limit half an hour"
