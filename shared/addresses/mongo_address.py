@@ -10,7 +10,7 @@ _SCHEME, _BY_NAME = "mongodb://", "mongodb+srv://"  # the second finds hosts and
 def hosts(url: str) -> list[str]:
     """Return the names of its hosts, without ports; of a socket of this machine ``localhost``."""
     servers = _servers(url).rpartition("@")[2].split(",")
-    return ["localhost" if unquote(each).startswith("/") else _host(each) for each in servers if each]
+    return ["localhost" if unquote(each).startswith("/") else _host(each) for each in servers if _is_server(each)]
 
 
 def uses_tls(url: str) -> bool:
@@ -37,6 +37,15 @@ def _servers(url: str) -> str:
 def _options(url: str) -> dict[str, str]:
     """Return options by name in lower case, as MongoDB compares them."""
     return {name.lower(): value for name, value in parse_qsl(url.partition("?")[2])}
+
+
+def _is_server(text: str) -> bool:
+    """Tell whether it can be a server: a password that is not percent-encoded leaves a part of itself as the port.
+
+    Whoever connects refuses such an address as a whole, and nothing of it may be shown.
+    """
+    port = text.rpartition("]")[2].partition(":")[2]
+    return bool(text) and (not port or port.isdecimal())
 
 
 def _host(server: str) -> str:

@@ -55,8 +55,8 @@ async def through(lines: list[bytes], tagger: Tagger) -> tuple[MemoryArticles, l
 
 async def test_every_sample_has_one_outcome_and_one_is_refused(tagger: Tagger) -> None:
     articles, outcomes = await through(sample_lines(), tagger)
-    counted = Counter(item.outcome if isinstance(item, ArticleStored) else "set aside" for item in outcomes)
-    assert counted == {"inserted": 21, "updated": 1, "duplicate": 1, "set aside": 1}
+    counted = Counter(item.outcome if isinstance(item, ArticleStored) else "dead-lettered" for item in outcomes)
+    assert counted == {"inserted": 21, "updated": 1, "duplicate": 1, "dead-lettered": 1}
     assert len(articles.newest) == 21
 
 

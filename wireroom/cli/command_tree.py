@@ -120,7 +120,8 @@ TREE: Tree = MappingProxyType({
         ),
         "inputs": Entry(
             f"{_B}.inputs.bench_inputs:bench_inputs",
-            "Measure HTTP and WARC beside the bare NATS client that publishes the same bytes.",
+            "Measure HTTP and WARC beside the bare NATS client that publishes the same bytes, and polls of feeds on "
+            "loopback.",
         ),
         "publish": Entry(
             f"{_B}.bench_servers:bench_publish",
@@ -132,8 +133,8 @@ TREE: Tree = MappingProxyType({
         ),
         "desk": Entry(
             f"{_B}.bench_desk:bench_desk",
-            "Measure the desk's index with generated articles: indexing, queries of several readers at once, a "
-            "rebuild.",
+            "Measure the desk with generated articles: building its index, indexing, and pages for several readers at "
+            "once.",
         ),
         "soak": Entry(
             f"{_B}.bench_soak:bench_soak",
@@ -269,7 +270,9 @@ TREE: Tree = MappingProxyType({
             "Fetch a feed and show what would come of it; nothing is published, and it need not be added.",
         ),
         "pause": Entry(f"{_C}.inputs.feed_command:pause", "Stop to poll a feed until `feed resume`."),
-        "resume": Entry(f"{_C}.inputs.feed_command:resume", "Poll a feed again that is paused or gone, beginning now."),
+        "resume": Entry(
+            f"{_C}.inputs.feed_command:resume", "Poll a feed again that is paused, gone or failing, beginning now."
+        ),
         "rm": Entry(
             f"{_C}.inputs.feed_command:remove", "Remove a feed, and what is known of its entries; its articles stay."
         ),

@@ -97,10 +97,10 @@ def invoke(*arguments: str, **environment: str) -> Result:
 
 
 def test_config_show_says_what_is_in_effect_and_where_it_comes_from() -> None:
-    secret = {"WIREROOM_NATS_URL": "nats://desk:hidden@queue:4222", "WIREROOM_LOG_LEVEL": "debug"}
+    secret = {"WIREROOM_NATS_URL": "tls://desk:hidden@queue:4222", "WIREROOM_LOG_LEVEL": "debug"}
     shown = invoke("--data", "/nonexistent", "config", "show", "--json", **secret)
     found = {each["variable"]: (each["value"], each["origin"]) for each in json.loads(shown.stdout)["settings"]}
-    assert found["WIREROOM_NATS_URL"] == ("nats://***@queue:4222", "environment")
+    assert found["WIREROOM_NATS_URL"] == ("tls://***@queue:4222", "environment")
     assert found["WIREROOM_LOG_LEVEL"] == ("DEBUG", "environment")
     assert found["WIREROOM_RAW_AGE"] == (7 * 86400, "default")
     assert found["WIREROOM_DATA"] == ("/nonexistent", "command line")

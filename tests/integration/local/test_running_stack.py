@@ -29,9 +29,9 @@ from wireroom.local.local_stack import Stack, running
 from wireroom.testing.factories import a_submission
 
 _SECRETS = {
-    "WIREROOM_MONGO_URL": "mongodb://reader:hidden-1@db.example/",
-    "wireroom_mongo_url": "mongodb://reader:hidden-2@db.example/",  # settings are read in any case
-    "WIREROOM_NATS_URL": "nats://publisher:hidden-3@queue.example:4222",
+    "WIREROOM_MONGO_URL": "mongodb://reader:hidden-1@db.example/?tls=true",
+    "wireroom_mongo_url": "mongodb://reader:hidden-2@db.example/?tls=true",  # settings are read in any case
+    "WIREROOM_NATS_URL": "tls://publisher:hidden-3@queue.example:4222",
 }
 _FOREIGN = {"A_TOKEN_OF_SOMETHING_ELSE": "hidden-4", "wireroom_extract_longest_name": "79"}
 

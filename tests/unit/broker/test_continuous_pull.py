@@ -19,7 +19,7 @@ Arrived = Callable[[Msg], Awaitable[None]]
 class FakeInbox:
     subject = "_INBOX.1"
 
-    async def unsubscribe(self) -> None:
+    async def drain(self) -> None:
         """Nothing comes here."""
 
 

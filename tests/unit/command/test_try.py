@@ -34,7 +34,7 @@ def run(*arguments: str, stdin: str | None = None) -> Result:
 
 def test_json_gives_one_object_per_article_in_input_order_with_every_key(lines: Path) -> None:
     result = run(str(lines), "--json")
-    assert result.exit_code == 1, "one of them would be set aside"
+    assert result.exit_code == 1, "one of them would be dead-lettered"
     objects = [json.loads(line) for line in result.stdout.splitlines()]
     assert [item["guid"] for item in objects] == ["t-1", "t-2", "t-3"]
     keys = {"id", "guid", "title", "agency", "language", "paragraphs", "captions", "removed", "entities"}
