@@ -143,10 +143,12 @@ def test_a_setup_that_cannot_succeed_ends_and_the_services_do_not_start() -> Non
         wrong.down()
 
 
-def test_compose_takes_the_stanza_of_an_added_service(stack: Stack, tmp_path: Path) -> None:
+def test_compose_takes_the_stanza_of_an_added_service(tmp_path: Path) -> None:
+    if reason := no_docker():
+        pytest.skip(reason)
     file = tmp_path / "compose.yaml"
     file.write_text(documented_service.compose_file(), "utf-8")
-    read = stack.compose("--project-directory", str(ROOT), "--file", str(file), "config", "--format", "json")
+    read = Stack(str(file)).compose("--project-directory", str(ROOT), "config", "--format", "json")
     made = json.loads(read)["services"][documented_service.NAME]
     assert made["build"]["args"] == {"SERVICE": documented_service.NAME, "LOCK": "store"}
     assert {"nats", "setup"} == set(made["depends_on"])
