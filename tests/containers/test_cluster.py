@@ -99,6 +99,22 @@ async def test_killed_leaders_a_killed_replica_and_leaders_that_are_cut_off_lose
     assert every.returncode == 0, every.stdout
 
 
+async def test_streams_and_buckets_go_from_three_copies_to_one_and_back_while_articles_go_through(
+    stack: Stack, load: Load
+) -> None:
+    for copies in (1, 3):
+        await load.more(SOME)
+        setting = ("-e", f"WIREROOM_STREAM_REPLICAS={copies}")
+        done = await asyncio.to_thread(stack.run, "run", "--rm", "-T", *setting, "tools", "setup")
+        assert done.returncode == 0, done.stderr
+        async with brief_connection(await asyncio.to_thread(stack.address, "operator")) as connection:
+            streams = await connection.jetstream(timeout=10).streams_info()
+        assert {info.config.num_replicas for info in streams} == {copies}
+    await load.more(SOME)
+    said = await audited(stack, load)
+    assert (said["adds_up"], said["missing"]) == (True, []), said
+
+
 async def test_a_backup_of_the_cluster_is_restored_into_it_with_three_copies_of_each_stream(
     stack: Stack, load: Load
 ) -> None:

@@ -139,7 +139,7 @@ async def test_29_a_credential_that_is_revoked_is_told_and_waited_for(tmp_path: 
     """The publisher keeps its own; the services, whose passwords change, end, are started again, and get in again."""
     folder = tmp_path / "stack"
     async with local.running(folder, lambda _: None, usual_ports=False) as stack:
-        configuration, nats = folder / "nats.conf", stack.processes["nats-server"]
+        configuration, nats = folder / "nats-accounts.conf", stack.processes["nats-server"]
         usual = configuration.read_text()
         passwords = [
             login(address_file(folder / "credentials", name, "nats").read_text())["password"] for name in SERVICES
