@@ -22,6 +22,7 @@ from shared.errors import Reason, Rejected
 from shared.messages import MAX_BODY_BYTES, ArticleExtracted, Message
 
 M = TypeVar("M", bound=Message)
+B = TypeVar("B", bound=BaseModel)
 _NAMED = 3  # problems named in a detail: enough to act on, short enough for a table
 _MOST_NAMED = 1000  # problems; more are only counted, because each costs as much as a small message
 _LONGEST_TYPO = 40  # characters; a longer key is no slip in one of ours, and to compare it takes the square of it
@@ -31,6 +32,13 @@ _MAJOR = re.compile(r"\bnews\.v(\d+)\.")
 _BEGINNING = 1000  # characters of a body that show whether it is text
 _NO_TEXT = re.compile("[\0-\x08\x0e-\x1a\x1c-\x1f\ufffd]")  # control characters but white space and escape, and U+FFFD
 _MOST_NO_TEXT = 0.1  # of the beginning; a wrongly decoded letter here and there is left to the reader
+_DEEPEST = 200  # what pydantic's parser takes; a message of ours has five levels
+_LOOKED_AT = 64 * 1024  # bytes from the beginning
+_BRACKETS = re.compile(rb"[^\[\]{}]+")
+_BEGIN = 100  # bytes; who puts more space in front has it counted
+_COSTLY = frozenset({b"{", b"[", b""})
+_LARGE = 128 * 1024  # bytes; a smaller message is made in some milliseconds
+_PART = 500  # elements that are made in one call
 
 
 def decode(data: bytes, model: type[M], headers: Mapping[str, str] | None = None) -> M:
@@ -130,11 +138,6 @@ def _check_body(message: Message) -> None:
         raise Rejected(Reason.UNSUPPORTED_MEDIA_TYPE, "field body is the bytes of a file that is neither text nor HTML")
 
 
-_DEEPEST = 200  # what pydantic's parser takes; a message of ours has five levels
-_LOOKED_AT = 64 * 1024  # bytes from the beginning
-_BRACKETS = re.compile(rb"[^\[\]{}]+")
-
-
 class Shape(NamedTuple):
     """How many strings a message may have, keys among them, and how many bytes that are in none."""
 
@@ -142,8 +145,6 @@ class Shape(NamedTuple):
     structure: int
 
 
-_BEGIN = 100  # bytes; who puts more space in front has it counted
-_COSTLY = frozenset({b"{", b"[", b""})
 FLAT = Shape(strings=2_000, structure=16_384)  # a submission has ten fields and at most a hundred tags
 NESTED = Shape(strings=150_000, structure=1_000_000)  # names of some 10,000 different things, each with its place
 
@@ -178,11 +179,6 @@ def _check_depth(bare: bytes) -> None:
     brackets = _BRACKETS.sub(b"", b"".join(bare[:_LOOKED_AT].split(b'"')[::2]))
     if max(accumulate(1 if bracket in b"[{" else -1 for bracket in brackets), default=0) > _DEEPEST:
         raise Rejected(Reason.NOT_JSON, f"it is nested more than {_DEEPEST} levels deep")
-
-
-B = TypeVar("B", bound=BaseModel)
-_LARGE = 128 * 1024  # bytes; a smaller message is made in some milliseconds
-_PART = 500  # elements that are made in one call
 
 
 def validated(data: bytes, model: type[B]) -> B:

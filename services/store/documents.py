@@ -20,12 +20,29 @@ from shared.errors import Reason, Rejected
 from shared.messages import ArticleExtracted, Entity, Outcome
 
 Document = dict[str, Any]
+Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateOne
 
 MAX_BYTES = 15 * 1024 * 1024  # the server takes 16 MiB; the rest is room for what it adds to a write
 SUMMARY_CHARACTERS = 400  # an index over the full text was measured 80 times slower to write than one over this
 HISTORY_DIGITS = 16  # of the content hash, in the ids of the history
 IDENTIFIER = "ID"  # stands in entity_keys where a name has its label
 _MAX_DETAIL = 200
+_DUPLICATE_KEY = 11000
+_NEVER = {  # the same document meets the same error for ever
+    2,  # bad value
+    9,  # failed to parse
+    14,  # type mismatch
+    15,  # nested too deeply
+    17,  # too large, as older servers say it
+    53,  # the _id has a type that none may have
+    121,  # refused by the validator
+    171,  # two arrays under one index
+    10334,  # too large
+    17261,  # text index: language override is no string
+    17262,  # text index: unknown language
+    17280,  # key too long for an index
+    17419,  # grown too large by an update
+}
 
 
 class Step(Enum):
@@ -117,26 +134,6 @@ def encode(content: Document) -> RawBSONDocument:
 def not_storable(detail: str) -> Rejected:
     """Return the rejection with a detail short enough for a table; the database's own can hold the whole document."""
     return Rejected(Reason.NOT_STORABLE, detail[:_MAX_DETAIL])
-
-
-Operation = InsertOne[Any] | ReplaceOne[Any] | UpdateOne
-
-_DUPLICATE_KEY = 11000
-_NEVER = {  # the same document meets the same error for ever
-    2,  # bad value
-    9,  # failed to parse
-    14,  # type mismatch
-    15,  # nested too deeply
-    17,  # too large, as older servers say it
-    53,  # the _id has a type that none may have
-    121,  # refused by the validator
-    171,  # two arrays under one index
-    10334,  # too large
-    17261,  # text index: language override is no string
-    17262,  # text index: unknown language
-    17280,  # key too long for an index
-    17419,  # grown too large by an update
-}
 
 
 @dataclass(eq=False)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from urllib.parse import parse_qsl, quote, unquote
 
 _TRUE = frozenset({"true", "1", "yes"})
-_SCHEME, _BY_NAME = "mongodb://", "mongodb+srv://"  # the second finds hosts and options in DNS, and is TLS by default
+_BY_NAME = "mongodb+srv://"  # finds hosts and options in DNS, and is TLS by default
 
 
 def hosts(url: str) -> list[str]:

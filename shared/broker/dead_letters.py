@@ -65,9 +65,9 @@ class DeadLetters:
             yield self
 
     async def put(self, raw: Msg, rejection: Rejected) -> None:
-        """Set a message aside and wait for the broker's word; repeating it changes nothing.
+        """Dead-letter a message and wait for the broker's acknowledgement; repeating it changes nothing.
 
-        Raises Unavailable while the broker is unavailable or DEAD is full.
+        Raises Unavailable while the broker does not answer or DEAD is full.
         """
         source = source_of(raw)
         if rejection.reason is Reason.OVER_QUOTA or not self._has_room(source, len(raw.data)):
